@@ -1,0 +1,388 @@
+"""The generator of `crds/`: from pydantic models to structural schemas that the API server accepts.
+
+    python -m scenario_operator.api.crd [--check] [--out crds]
+
+pydantic speaks full JSON Schema; a CRD wants less (no references, no null, a type on every node) and more
+(CEL rules, list types). Rules and defaults are for what people write: they are taken out of `status`,
+where a rule could refuse a record and a default would look like a change.
+"""
+
+import argparse
+import copy
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from scenario_operator.api import names
+from scenario_operator.api.common import JsonObject, Resource, cel
+from scenario_operator.api.run import ScenarioRun
+from scenario_operator.api.scenario import Scenario
+from scenario_operator.api.strategy import UpgradeStrategy
+from scenario_operator.api.upgrade import ScenarioUpgrade
+
+RULES: Final = "x-kubernetes-validations"
+LIST_TYPE: Final = "x-kubernetes-list-type"
+LIST_KEYS: Final = "x-kubernetes-list-map-keys"
+INT_OR_STRING: Final = "x-kubernetes-int-or-string"
+
+# Keywords of JSONSchemaProps that we use; anything else that pydantic emits is a mistake to be noticed here.
+KEPT: Final = frozenset(
+    {"type", "description", "default", "enum", "format", "pattern", "minimum", "maximum", "required"}
+    | {"minLength", "maxLength", "minItems", "maxItems", "maxProperties"}
+    | {RULES, LIST_TYPE, LIST_KEYS, INT_OR_STRING}
+)
+# Names of map entries are checked by CEL rules where it matters: a CRD has no `propertyNames`.
+DROPPED: Final = frozenset({"title", "examples", "propertyNames"})
+
+
+class SchemaError(Exception):
+    """A model uses something that a CRD cannot express."""
+
+
+class Column(NamedTuple):
+    """A column of `kubectl get`; wide ones show with `-o wide` only."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+    description: str = ""
+
+
+class Kind(NamedTuple):
+    """What makes a CRD, apart from its schema."""
+
+    name: str
+    plural: str
+    short: str
+    model: type[Resource]
+    columns: tuple[Column, ...]
+    selectable: tuple[str, ...] = ()
+    name_limit: int = names.MAX_NAME
+
+
+def _status_of(condition: str) -> str:
+    return f'.status.conditions[?(@.type=="{condition}")].status'
+
+
+def _reason_of(condition: str) -> str:
+    return f'.status.conditions[?(@.type=="{condition}")].reason'
+
+
+AGE: Final = Column("Age", ".metadata.creationTimestamp", "date", description="Time since creation.")
+
+KINDS: Final = (
+    Kind(
+        names.SCENARIO,
+        names.SCENARIOS,
+        "scn",
+        Scenario,
+        columns=(
+            Column("Version", ".spec.version", description="Desired version."),
+            Column("Ready", _status_of("Ready"), description="Whether the Scenario is ready."),
+            Column("Status", _reason_of("Ready"), description="Why."),
+            Column("Runs", ".status.runs.total", "integer", description="Number of runs."),
+            Column(
+                "UpToDate", ".status.runs.upToDate", "integer", description="Runs on the latest revision."
+            ),
+            Column("Revision", ".status.latestRevision", wide=True, description="Newest valid revision."),
+            Column(
+                "Strategy",
+                ".spec.upgrade.strategyRef.name",
+                wide=True,
+                description="Strategy of the upgrade.",
+            ),
+            AGE,
+        ),
+    ),
+    Kind(
+        names.RUN,
+        names.RUNS,
+        "srun",
+        ScenarioRun,
+        columns=(
+            Column("Scenario", ".spec.scenarioRef.name", description="The Scenario it follows."),
+            Column("Version", ".status.applied.version", description="Version of the stored state."),
+            Column("Phase", ".status.phase", description="Summary for people."),
+            Column("Ready", _status_of("Ready"), description="Whether the run is ready."),
+            Column("UpToDate", _status_of("UpToDate"), description="Whether it is on the wanted revision."),
+            Column("Status", _reason_of("Ready"), description="Why."),
+            Column("RunID", ".status.runID", wide=True, description="Identity of the live incarnation."),
+            Column(
+                "Strategy",
+                ".status.upgrade.strategy.type",
+                wide=True,
+                description="Strategy of the open plan.",
+            ),
+            Column("Step", _reason_of("Reconciling"), wide=True, description="Step of the open plan."),
+            AGE,
+        ),
+        selectable=(".spec.scenarioRef.name", ".status.phase", ".status.applied.version"),
+    ),
+    Kind(
+        names.STRATEGY,
+        names.STRATEGIES,
+        "ustrat",
+        UpgradeStrategy,
+        columns=(
+            Column("Type", ".spec.type", description="What may be done beyond keeping the state."),
+            Column("Approval", ".spec.approval", description="Which plans need consent."),
+            Column("OnFailure", ".spec.onFailure", description="What happens to a plan that fails."),
+            AGE,
+        ),
+    ),
+    Kind(
+        names.UPGRADE,
+        names.UPGRADES,
+        "supg",
+        ScenarioUpgrade,
+        columns=(
+            Column("Scenario", ".spec.scenarioRef.name", description="The Scenario."),
+            Column("From", ".status.from", description="Versions the runs come from."),
+            Column("To", ".status.to", description="Version that is rolled out."),
+            Column("Phase", ".status.phase", description="Summary for people."),
+            Column("Progress", ".status.progress", description="Settled runs of all runs."),
+            Column("Failed", ".status.counts.failed", "integer", description="Runs that failed."),
+            Column("Approval", _reason_of("Approved"), description="Whether consent is needed or given."),
+            AGE,
+        ),
+        # The operator names attempts <scenario>-<sequence>.
+        name_limit=names.MAX_NAME + 12,
+    ),
+)
+
+
+# --- From JSON Schema to a structural schema ------------------------------------------------------
+
+
+def structural(schema: JsonObject) -> JsonObject:
+    """Return a pydantic schema as a structural one: references inlined, null gone, known keywords only.
+
+    Raises:
+        SchemaError: the model is recursive, is a union, or uses a keyword that a CRD does not know.
+    """
+    return _node(schema, schema.get("$defs", {}), ())
+
+
+def _node(schema: JsonObject, definitions: JsonObject, above: tuple[str, ...]) -> JsonObject:
+    schema, above = _resolve(schema, definitions, above)
+    schema = _respell(schema)
+    if unknown := schema.keys() - KEPT - DROPPED - {"properties", "items", "additionalProperties", "$defs"}:
+        raise SchemaError(f"a CRD cannot express {sorted(unknown)} in {above or 'the root'}")
+
+    node = {key: copy.deepcopy(value) for key, value in schema.items() if key in KEPT}
+    if "description" in node:
+        node["description"] = " ".join(node["description"].split())
+    # An object or list that is absent and one that is empty mean the same: only scalars show their default.
+    if isinstance(node.get("default"), dict | list) or node.get("default", "") is None:
+        del node["default"]
+    match schema:
+        case {"properties": properties}:
+            node["properties"] = {
+                name: _node(child, definitions, above) for name, child in properties.items()
+            }
+        case {"items": dict(items)}:
+            node["items"] = _node(items, definitions, above)
+            node.setdefault(LIST_TYPE, "atomic")
+        case {"additionalProperties": dict(values)}:
+            node["additionalProperties"] = _node(values, definitions, above)
+    return node
+
+
+def _respell(schema: JsonObject) -> JsonObject:
+    """Say in the words of a CRD what JSON Schema has other words for."""
+    rest = {key: value for key, value in schema.items() if key not in {"const", "patternProperties"}}
+    if "const" in schema:
+        rest["enum"] = [schema["const"]]
+    for values in schema.get("patternProperties", {}).values():
+        rest["additionalProperties"] = values
+    return rest
+
+
+def _resolve(
+    schema: JsonObject, definitions: JsonObject, above: tuple[str, ...]
+) -> tuple[JsonObject, tuple[str, ...]]:
+    """Follow references and `T | None`; what a field says wins over what its type says."""
+    while "$ref" in schema or "anyOf" in schema:
+        here = {key: value for key, value in schema.items() if key not in {"$ref", "anyOf"}}
+        if "$ref" in schema:
+            name = schema["$ref"].removeprefix("#/$defs/")
+            if name in above:
+                raise SchemaError(f"{name} contains itself, which a structural schema cannot express")
+            above = (*above, name)
+            target = definitions[name]
+        else:
+            choices = [choice for choice in schema["anyOf"] if choice.get("type") != "null"]
+            if len(choices) != 1:
+                raise SchemaError(
+                    f"a union in {above or 'the root'}: use one optional field per variant and a CEL rule"
+                )
+            target = choices[0]
+        both = [*target.get(RULES, []), *here.get(RULES, [])]
+        schema = {**target, **here, **({RULES: both} if both else {})}
+    return schema, above
+
+
+def _record(node: JsonObject) -> None:
+    """Make a schema one for what we record: no rules, no defaults, lists replaced as a whole."""
+    for each in walk(node):
+        each.pop(RULES, None)
+        each.pop("default", None)
+        if each.get("type") == "array":
+            each.pop(LIST_KEYS, None)
+            each[LIST_TYPE] = "atomic"
+
+
+def walk(node: JsonObject) -> list[JsonObject]:
+    """Return a schema node and everything below it."""
+    below = [*node.get("properties", {}).values()]
+    below += [node[key] for key in ("items", "additionalProperties") if isinstance(node.get(key), dict)]
+    return [node] + [found for child in below for found in walk(child)]
+
+
+# --- From schema to CRD ---------------------------------------------------------------------------
+
+
+def schema_of(kind: Kind) -> JsonObject:
+    """Return the OpenAPI schema of a kind."""
+    model = structural(kind.model.model_json_schema(mode="validation", by_alias=True))
+    properties: JsonObject = {
+        "apiVersion": {"type": "string", "description": "Group and version of this object's schema."},
+        "kind": {"type": "string", "description": "Kind of this object."},
+        "metadata": {"type": "object"},
+        "spec": model["properties"]["spec"],
+    }
+    if "status" in model["properties"]:
+        status = model["properties"]["status"]
+        conditions = copy.deepcopy(status["properties"]["conditions"])
+        _record(status)
+        status["properties"]["conditions"] |= {key: conditions[key] for key in (LIST_TYPE, LIST_KEYS)}
+        # kstatus: an object that no controller has seen yet must not look current.
+        status["default"] = {"observedGeneration": -1}
+        properties["status"] = status
+    return {
+        "type": "object",
+        "description": model["description"],
+        "properties": properties,
+        "required": ["spec"],
+        RULES: [
+            cel(
+                f"self.metadata.name.size() <= {kind.name_limit}",
+                f"metadata.name must have at most {kind.name_limit} characters: choose a shorter name",
+            ),
+            cel(
+                "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                "metadata.name must start with a letter and hold only lower-case letters, digits and '-':"
+                " choose another name",
+            ),
+        ],
+    }
+
+
+def crd(kind: Kind) -> JsonObject:
+    """Return the CustomResourceDefinition of a kind."""
+    version: JsonObject = {
+        "name": names.VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": schema_of(kind)},
+        "additionalPrinterColumns": [_column(column) for column in kind.columns],
+    }
+    if "status" in version["schema"]["openAPIV3Schema"]["properties"]:
+        version["subresources"] = {"status": {}}
+    if kind.selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in kind.selectable]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{names.GROUP}"},
+        "spec": {
+            "group": names.GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind.name,
+                "listKind": f"{kind.name}List",
+                "plural": kind.plural,
+                "singular": kind.name.lower(),
+                "shortNames": [kind.short],
+                "categories": [names.CATEGORY],
+            },
+            "versions": [version],
+        },
+    }
+
+
+def _column(column: Column) -> JsonObject:
+    entry: JsonObject = {"name": column.name, "type": column.type, "jsonPath": column.path}
+    if column.description:
+        entry["description"] = column.description
+    if column.wide:
+        entry["priority"] = 1
+    return entry
+
+
+# --- Files ----------------------------------------------------------------------------------------
+
+HEADER: Final = "# Generated by `python -m scenario_operator.api.crd`; change the models instead.\n"
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """YAML without anchors: the same subschema occurs in many places."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def render(kind: Kind) -> str:
+    """Return the file of a kind: always the same text for the same models."""
+    body = yaml.dump(
+        crd(kind), Dumper=_PlainDumper, sort_keys=True, width=200, default_flow_style=None, allow_unicode=True
+    )
+    return HEADER + str(body)
+
+
+def write(out: Path) -> None:
+    """Write every CRD."""
+    out.mkdir(parents=True, exist_ok=True)
+    for kind in KINDS:
+        (out / f"{kind.plural}.yaml").write_text(render(kind), encoding="utf-8")
+
+
+def drift(out: Path) -> str:
+    """Return the difference between the files and the models; empty when they agree."""
+    lines: list[str] = []
+    for kind in KINDS:
+        path = out / f"{kind.plural}.yaml"
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        lines += difflib.unified_diff(
+            found.splitlines(keepends=True), render(kind).splitlines(keepends=True), str(path), "generated"
+        )
+    return "".join(lines)
+
+
+def main(argv: Sequence[str] | None = None, say: Callable[[str], object] = sys.stdout.write) -> int:
+    """Write the CRDs, or with --check say whether they are up to date."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scenario_operator.api.crd", description="Generate the CRDs."
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 and show the difference instead of writing"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("crds"), help="directory of the files (default: crds)"
+    )
+    arguments = parser.parse_args(argv)
+    if not arguments.check:
+        write(arguments.out)
+        return 0
+    difference = drift(arguments.out)
+    say(difference)
+    return 1 if difference else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

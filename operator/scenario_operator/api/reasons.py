@@ -1,0 +1,319 @@
+"""The closed list of reasons: one word each for conditions, Events, logs and metrics.
+
+Every reason carries its meaning and what to do; the documentation is made from these lines and a test
+requires them.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Reason(StrEnum):
+    """Why something is as it is.
+
+    A member is its word; `meaning` and `remedy` are one sentence each.
+    """
+
+    meaning: str
+    remedy: str
+
+    def __new__(cls, word: str, meaning: str, remedy: str) -> Self:
+        """Make a member that equals its word."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.meaning = meaning
+        member.remedy = remedy
+        return member
+
+    # --- Nothing to do ----------------------------------------------------------------------------
+    UP_TO_DATE = "UpToDate", "The run is on the wanted revision and works.", "Nothing."
+    AVAILABLE = "Available", "The workload serves.", "Nothing."
+    ROLLED_OUT = "RolledOut", "Every run is settled on the newest revision.", "Nothing."
+    NO_RUNS = "NoRuns", "The Scenario has no runs.", "Nothing; create a ScenarioRun to use it."
+    VALID = "Valid", "The Scenario's spec is valid.", "Nothing."
+    RESOLVED = "Resolved", "The artifact was found and its digest is on record.", "Nothing."
+    SUCCEEDED = "Succeeded", "Every run of the attempt arrived.", "Nothing."
+    APPROVED = "Approved", "Every plan group has the consent it needs.", "Nothing."
+    APPROVAL_NOT_REQUIRED = "ApprovalNotRequired", "No plan group needs consent.", "Nothing."
+    SAME_VERSION = "SameVersion", "All runs are on the same revision.", "Nothing."
+    NO_CONFLICTS = "NoConflicts", "No value that the user set differs from a changed default.", "Nothing."
+    NO_ACTION_REQUIRED = "NoActionRequired", "Nobody has to do anything.", "Nothing."
+    PARAMETERS_MERGED = "ParametersMerged", "The parameters were merged.", "Nothing."
+
+    # --- Under way --------------------------------------------------------------------------------
+    RESOLVING = "Resolving", "The artifact is being resolved or validated.", "Wait."
+    ROLLING_OUT = (
+        "RollingOut",
+        "Runs are being carried over.",
+        "Wait; the ScenarioUpgrade shows the progress.",
+    )
+    PLANNING = "Planning", "Plans are being made.", "Wait."
+    STARTING = (
+        "Starting",
+        "The workload was started and is not available yet.",
+        "Wait; see its pod when it takes long.",
+    )
+    STOPPING = "Stopping", "The workload is being stopped.", "Wait."
+    LEARNING = "Learning", "The run reads input without side effects until outputActionsFrom.", "Wait."
+    NOT_READY = (
+        "NotReady",
+        "The pod runs, but its readiness probe does not succeed.",
+        "See the logs of the pod.",
+    )
+    WAITING = "Waiting", "The run waits for its turn in the rollout.", "Wait, or raise rollout.maxConcurrent."
+    PREFLIGHT = "Preflight", "The preflight hook of the new version runs.", "Wait."
+    STOP = "Stop", "The old incarnation is being stopped.", "Wait."
+    RESOLVE_WINDOW = "ResolveWindow", "The window of the new incarnation is being resolved.", "Wait."
+    REVERT_RESULTS = "RevertResults", "The revert hook takes results back.", "Wait."
+    DELETE_STATE = "DeleteState", "State that is no longer needed is being deleted.", "Wait."
+    START = "Start", "The new incarnation is being started.", "Wait."
+    VERIFY = "Verify", "The new incarnation must prove itself.", "Wait."
+    COMMIT = "Commit", "The outcome is being recorded.", "Wait."
+    ROLLING_BACK = "RollingBack", "The run goes back to where it was.", "Wait."
+    RETRYING = (
+        "Retrying",
+        "A failed step is tried again after a pause.",
+        "Wait, or see the failure in the message.",
+    )
+    MIXED_VERSIONS = (
+        "MixedVersions",
+        "Runs of the Scenario are on different revisions.",
+        "See status.versions; when no rollout is under way, retry the runs that stayed behind.",
+    )
+
+    # --- Gates and wishes of people ---------------------------------------------------------------
+    APPROVAL_REQUIRED = (
+        "ApprovalRequired",
+        "A plan needs consent that nobody has given.",
+        "See the plan group; add its hash to spec.approvals of the attempt or to upgrade.approvedPlans.",
+    )
+    AWAITING_APPROVAL = (
+        "AwaitingApproval",
+        "The run or Scenario waits for consent to a plan.",
+        "See the plan group; add its hash to spec.approvals of the attempt or to upgrade.approvedPlans.",
+    )
+    SUSPENDED = (
+        "Suspended",
+        "upgrade.suspend of the Scenario or suspend of the attempt is true.",
+        "Set suspend to false to go on.",
+    )
+    PINNED = "Pinned", "The run stays on pinnedVersion.", "Remove spec.pinnedVersion to follow the Scenario."
+    HELD = "Held", "spec.hold keeps automation off this run.", "Remove spec.hold to go on."
+    STOPPED = "Stopped", "The user stopped the run.", "Set spec.desiredState to Running to start it."
+    ABORTED = (
+        "Aborted",
+        "The plan was aborted and the run is where it was before.",
+        "Change spec.retryNonce to try again, or publish a newer version.",
+    )
+    ROLLED_BACK = (
+        "RolledBack",
+        "The upgrade failed and the run is where it was before.",
+        "Mend the cause in the message, then change spec.retryNonce or publish a newer version.",
+    )
+    SUPERSEDED = (
+        "Superseded",
+        "A newer revision took this one's place.",
+        "Nothing; the newer attempt goes on.",
+    )
+    CANCELLED = "Cancelled", "The run disappeared before its plan ended.", "Nothing."
+    SKIPPED = "Skipped", "The run was left out of the attempt.", "Nothing; the message says why."
+
+    # --- A plan cannot be made or begun -----------------------------------------------------------
+    STRATEGY_REQUIRED = (
+        "StrategyRequired",
+        "The state cannot be kept and no strategy says what may be done instead.",
+        "Set upgrade.strategyRef of the Scenario or strategyRef of the run, or declare compatibility.",
+    )
+    STRATEGY_INSUFFICIENT = (
+        "StrategyInsufficient",
+        "The state cannot be kept and the strategy does not allow anything else.",
+        "Choose a strategy of type Continuation or ForwardOnly, or declare the version compatible.",
+    )
+    STRATEGY_NOT_FOUND = (
+        "StrategyNotFound",
+        "The UpgradeStrategy that strategyRef names does not exist in this namespace.",
+        "Create it or correct strategyRef.",
+    )
+    PLAN_CHANGED = (
+        "PlanChanged",
+        "The run's plan is no longer the one that was granted.",
+        "Wait: the run joins the group of its new plan, which may need consent.",
+    )
+    PLANS_BLOCKED = (
+        "PlansBlocked",
+        "Some runs have no plan that may begin.",
+        "See the conditions of those runs; their messages end with the command.",
+    )
+    DOWNGRADE = (
+        "Downgrade",
+        "The wanted version is older than the one that runs.",
+        "Set compatibility.allowDowngrade of the Scenario, or publish a newer version.",
+    )
+    DISPUTED = (
+        "Disputed",
+        "The version is declared compatible but does not accept the stored format.",
+        "Correct compatibility or state.accepts, or approve the plan hash.",
+    )
+    PARAMETER_REQUIRED = (
+        "ParameterRequired",
+        "A required parameter has no value.",
+        "Set it in spec.parameters of the run.",
+    )
+    UNKNOWN_PARAMETER = (
+        "UnknownParameter",
+        "The run sets a parameter that the Scenario does not define.",
+        "Correct its name in spec.parameters or remove it; it is not passed on.",
+    )
+    PARAMETERS_CONFLICTING = (
+        "ParametersConflicting",
+        "A value that the user set differs from a default that changed.",
+        "See status.parameters.conflicts; remove the user's value to follow the default.",
+    )
+    CLEAN_LOGIC_MISSING = (
+        "CleanLogicMissing",
+        "Reversible outputs must be taken back, but there is no revert hook.",
+        "Add hooks.revert, or choose a strategy of type Continuation.",
+    )
+    OUTPUT_IDENTITY_CHANGED = (
+        "OutputIdentityChanged",
+        "The identity of an output changed, so that open outputs would never be closed.",
+        "Close them by hand and approve the plan, or choose a strategy of type ForwardOnly.",
+    )
+    WINDOW_INVALID = (
+        "WindowInvalid",
+        "The bounds of the window are out of order.",
+        "Make startFrom <= outputActionsFrom <= notificationsFrom in the run or the strategy.",
+    )
+    STATE_NOT_ACCEPTED = (
+        "StateNotAccepted",
+        "The version does not accept a format that the stored state may have.",
+        "Publish a version that accepts it, or recompute with spec.recomputeNonce.",
+    )
+    STATE_OUT_OF_SYNC = (
+        "StateOutOfSync",
+        "The claims do not match what is recorded about the run.",
+        "Restore the claim or the record; nothing is started on state that is not the run's own.",
+    )
+    STOP_REPORT_MISSING = (
+        "StopReportMissing",
+        "The window depends on a stop report that does not exist.",
+        "Abort, set ifMissing: ObservedStop in the strategy, then change spec.retryNonce.",
+    )
+    UNCLEAN_STOP = (
+        "UncleanStop",
+        "The old incarnation was killed or ended with an error.",
+        "See its logs; the loss is in the report.",
+    )
+
+    # --- A plan fails -----------------------------------------------------------------------------
+    STOP_TIMEOUT = (
+        "StopTimeout",
+        "The workload did not stop within stopSeconds; nothing is deleted by force.",
+        "Restore the node, or delete the pod by hand once it is certain that it no longer works.",
+    )
+    START_TIMEOUT = (
+        "StartTimeout",
+        "The workload did not start within startSeconds.",
+        "See the pod's events and logs; raise timeouts.startSeconds if it needs longer.",
+    )
+    VERIFY_FAILED = (
+        "VerifyFailed",
+        "The new incarnation restarted, or did not prove itself within verifySeconds.",
+        "See the pod's logs and the verify hook's message.",
+    )
+    HOOK_FAILED = "HookFailed", "A hook ended with an error.", "See the message; correct the hook and retry."
+    HOOK_TIMEOUT = (
+        "HookTimeout",
+        "A hook did not end within its time.",
+        "See its logs; raise its timeoutSeconds if it needs longer.",
+    )
+    PAST_POINT_OF_NO_RETURN = (
+        "PastPointOfNoReturn",
+        "A step failed after something was done that cannot be undone; it is retried.",
+        "Mend the cause in the message, or publish a newer version: the old one never starts again.",
+    )
+    ROLLBACK_FAILED = (
+        "RollbackFailed",
+        "A step of going back fails; it is retried.",
+        "Mend the cause in the message.",
+    )
+    FAILED = "Failed", "The plan failed.", "See the message."
+    CRASH_LOOP = "CrashLoop", "The workload ends again and again.", "See the logs of the pod."
+    POD_UNSCHEDULABLE = (
+        "PodUnschedulable",
+        "No node takes the pod.",
+        "See the pod's events; free resources or change the scheduling fields.",
+    )
+    RUNS_FAILED = (
+        "RunsFailed",
+        "Some runs failed or went back.",
+        "See their conditions; mend the cause, then retry them or publish a newer version.",
+    )
+    ROLLOUT_HELD = (
+        "RolloutHeld",
+        "More than rollout.maxFailed runs failed or wait for a human; the rest is held.",
+        "Mend the cause, then retry the runs, raise maxFailed or publish a newer version.",
+    )
+
+    # --- The Scenario cannot be used --------------------------------------------------------------
+    SCENARIO_NOT_FOUND = (
+        "ScenarioNotFound",
+        "The Scenario does not exist; the run keeps working as it is.",
+        "Restore the Scenario or delete the run.",
+    )
+    REVISION_NOT_FOUND = (
+        "RevisionNotFound",
+        "No revision carries the pinned version, or a recorded revision is gone.",
+        "Correct spec.pinnedVersion, or publish that version again.",
+    )
+    NO_VALID_REVISION = (
+        "NoValidRevision",
+        "The Scenario has no valid revision yet.",
+        "See the Scenario's conditions.",
+    )
+    IN_USE = (
+        "InUse",
+        "The Scenario still has runs.",
+        "Delete its runs first, or set deletionProtection to false.",
+    )
+    INVALID_SPEC = "InvalidSpec", "The spec contradicts itself.", "Correct the field that the message names."
+    INVALID_VERSION = (
+        "InvalidVersion",
+        "A version or range is not semantic versioning.",
+        "Write versions such as 1.4.0 and ranges such as '>=1.0.0 <2.0.0'.",
+    )
+    VERSION_REUSED = (
+        "VersionReused",
+        "The same version label already stands for other logic.",
+        "Give the changed logic a new spec.version.",
+    )
+    VALIDATION_FAILED = (
+        "ValidationFailed",
+        "The validate hook refused the artifact.",
+        "See the hook's message; publish a corrected artifact.",
+    )
+    ARTIFACT_UNAVAILABLE = (
+        "ArtifactUnavailable",
+        "The image cannot be pulled; it is tried again.",
+        "Push the image, or correct artifact.image or imagePullSecrets.",
+    )
+    DIGEST_MISMATCH = (
+        "DigestMismatch",
+        "The image does not have the declared digest.",
+        "Correct artifact.digest, or push the image that was meant.",
+    )
+    DIGEST_UNPINNED = (
+        "DigestUnpinned",
+        "The image exists on nodes only and is used by its tag.",
+        "Push it to a registry to have it pinned.",
+    )
+    CONFIG_MAP_MISSING = (
+        "ConfigMapMissing",
+        "The ConfigMap of the artifact does not exist.",
+        "Create it or correct artifact.configMapRef.",
+    )
+    CONFIG_MAP_CHANGED = (
+        "ConfigMapChanged",
+        "The content of the artifact's ConfigMap changed under the same version.",
+        "Restore it, or publish a new version with a new ConfigMap.",
+    )

@@ -1,0 +1,279 @@
+"""UpgradeStrategy: what may be done to a run when its state cannot stay as it is, and at what pace.
+
+The same spec may be written inline in a Scenario, and a snapshot of it travels in every journal. It has no
+status.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from scenario_operator.api.common import (
+    ApiModel,
+    Level,
+    LookbackSeconds,
+    Resource,
+    Time,
+    TimeoutSeconds,
+    cel,
+    rules,
+)
+
+
+class StrategyType(StrEnum):
+    """What may be done beyond keeping the state."""
+
+    IN_PLACE = "InPlace"
+    CONTINUATION = "Continuation"
+    FORWARD_ONLY = "ForwardOnly"
+
+
+class Approval(StrEnum):
+    """Which plans wait for a human's consent."""
+
+    NEVER = "Never"
+    DESTRUCTIVE = "Destructive"
+    ALWAYS = "Always"
+
+
+class OnFailure(StrEnum):
+    """What happens to a plan that failed before its point of no return."""
+
+    ROLL_BACK = "RollBack"
+    HOLD = "Hold"
+
+
+class WindowMode(StrEnum):
+    """Where a bound of the window lies; the modes of runs and strategies together."""
+
+    SAME = "Same"
+    RUN = "Run"
+    BEGINNING = "Beginning"
+    AT = "At"
+    LOOKBACK = "Lookback"
+    STOPPED_AT = "StoppedAt"
+    OBSERVED_STOP = "ObservedStop"
+    NOW = "Now"
+
+
+class IfMissing(StrEnum):
+    """What a bound does when the old incarnation left no stop report."""
+
+    HOLD = "Hold"
+    OBSERVED_STOP = "ObservedStop"
+
+
+class ApproveFrom(StrEnum):
+    """The levels from which consent can be demanded."""
+
+    RESTART = "Restart"
+    RESERIALIZE = "Reserialize"
+    DISCOVER = "Discover"
+    APPLY = "Apply"
+    REPLACE = "Replace"
+
+    @property
+    def level(self) -> Level:
+        """The same level in the order of all levels."""
+        return Level(self.value)
+
+
+TIME_NEEDS_AT = cel(
+    "self.mode == 'At' ? has(self.time) : !has(self.time)",
+    "time must be set exactly when mode is At: set time, or choose mode At",
+)
+SECONDS_NEED_LOOKBACK = cel(
+    "self.mode == 'Lookback' ? has(self.seconds) : !has(self.seconds)",
+    "seconds must be set exactly when mode is Lookback: set seconds, or choose mode Lookback",
+)
+
+
+class StrategyBound(
+    ApiModel,
+    json_schema_extra=rules(
+        TIME_NEEDS_AT,
+        SECONDS_NEED_LOOKBACK,
+        cel(
+            "!has(self.ifMissing) || self.mode in ['StoppedAt', 'Lookback']",
+            "ifMissing must not be set unless mode is StoppedAt or Lookback: only those need a stop report",
+        ),
+    ),
+):
+    """One bound of the new incarnation's window."""
+
+    mode: WindowMode
+    """Same: as stored. Run: what the run's spec says now. Beginning: all input. At: the given time.
+    Lookback: seconds before StoppedAt. StoppedAt: what the old incarnation had committed. ObservedStop:
+    when its containers finished. Now: when the bound is resolved."""
+    time: Time | None = None
+    """The bound itself; for mode At."""
+    seconds: LookbackSeconds | None = None
+    """How far back from StoppedAt; for mode Lookback."""
+    if_missing: IfMissing | None = None
+    """Without a stop report: Hold (default) waits for a human; ObservedStop takes the time the containers
+    finished, and input in flight may be lost or repeated."""
+
+
+def window_order(earlier: str, later: str) -> list[dict[str, object]]:
+    """Return the CEL rules that order two optional bounds where both are known from the manifest alone."""
+    both = f"has(self.{earlier}) && has(self.{later}) && self.{earlier}.mode == self.{later}.mode"
+    return [
+        cel(
+            f"!({both} && self.{earlier}.mode == 'At') || !has(self.{earlier}.time) ||"
+            f" !has(self.{later}.time)"
+            f" || self.{earlier}.time <= self.{later}.time",
+            f"{later}.time must not be before {earlier}.time: move {later} to a later time",
+        ),
+        cel(
+            f"!({both} && self.{earlier}.mode == 'Lookback') || !has(self.{earlier}.seconds)"
+            f" || !has(self.{later}.seconds) || self.{earlier}.seconds >= self.{later}.seconds",
+            f"{later}.seconds must not exceed {earlier}.seconds: {later} would lie before {earlier}",
+        ),
+    ]
+
+
+WINDOW_ORDER = [
+    *window_order("startFrom", "outputActionsFrom"),
+    *window_order("outputActionsFrom", "notificationsFrom"),
+    *window_order("startFrom", "notificationsFrom"),
+]
+
+
+class StrategyWindow(ApiModel, json_schema_extra=rules(*WINDOW_ORDER)):
+    """The new incarnation's window when its state is fresh; bounds that are not set follow the type's
+    preset."""
+
+    start_from: StrategyBound | None = None
+    """From which input on the new incarnation reads. Preset: Same (Continuation), Run (ForwardOnly)."""
+    output_actions_from: StrategyBound | None = None
+    """From when on it has side effects; before that it learns. Preset: StoppedAt (Continuation), Run
+    (ForwardOnly)."""
+    notifications_from: StrategyBound | None = None
+    """From when on it notifies. Preset: StoppedAt, with ifMissing ObservedStop under ForwardOnly."""
+
+
+class Rollout(ApiModel):
+    """The pace over many runs; read from the Scenario's strategy only."""
+
+    max_concurrent: Annotated[int, Field(ge=1, le=500)] = 10
+    """How many runs are carried over at the same time."""
+    max_failed: Annotated[int, Field(ge=0, le=500)] = 1
+    """When more runs than this have failed or wait for a human, the rest is held."""
+
+
+class Timeouts(ApiModel):
+    """How long each step may take."""
+
+    preflight_seconds: TimeoutSeconds = 300
+    """For the preflight hook."""
+    stop_seconds: TimeoutSeconds = 120
+    """For stopping; must exceed the workload's terminationGracePeriodSeconds."""
+    revert_seconds: TimeoutSeconds = 1800
+    """For the revert hook."""
+    start_seconds: TimeoutSeconds = 600
+    """For starting: image pull, volumes and the startup probe."""
+    verify_seconds: TimeoutSeconds = 300
+    """For the stable time and the verify hook together."""
+
+
+class Verify(ApiModel):
+    """When a started incarnation counts as proven."""
+
+    stable_seconds: Annotated[int, Field(ge=0, le=3600)] = 10
+    """How long its containers must have run without a restart."""
+
+
+class Retry(ApiModel):
+    """How often a failing step is tried."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """Attempts of a step before it counts as failed."""
+    backoff_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    """Pause after the first failed attempt; it doubles with every further one."""
+
+
+_START = "(has(self.window.startFrom) ? self.window.startFrom.mode : 'Same')"
+_ACT = "self.window.outputActionsFrom"
+_CONTINUES = f"self.type != 'Continuation' || !has(self.window) || !has({_ACT})"
+_HINT = "a continued run would repeat the outputs of the past"
+
+
+class StrategySpec(
+    ApiModel,
+    json_schema_extra=rules(
+        cel(
+            "self.type != 'InPlace' || !has(self.window)",
+            "window must not be set with type InPlace, which never starts from fresh state: remove"
+            " window or choose"
+            " Continuation or ForwardOnly",
+        ),
+        cel(
+            f"{_CONTINUES} || !({_ACT}.mode in ['Same', 'Beginning'])",
+            f"window.outputActionsFrom must lie after startFrom with type Continuation ({_HINT}): use"
+            " StoppedAt or leave"
+            " it out",
+        ),
+        cel(
+            f"{_CONTINUES} || !("
+            f"{_START} == 'Now' && {_ACT}.mode in ['StoppedAt', 'ObservedStop', 'Now']"
+            f" || {_START} == 'ObservedStop' && {_ACT}.mode in ['StoppedAt', 'ObservedStop']"
+            f" || {_START} == 'StoppedAt' && {_ACT}.mode == 'StoppedAt')",
+            "window.outputActionsFrom must lie after window.startFrom with type Continuation"
+            f" ({_HINT}): choose an"
+            " earlier startFrom",
+        ),
+        cel(
+            f"{_CONTINUES} || !has(self.window.startFrom) || self.window.startFrom.mode != {_ACT}.mode"
+            f" || !(has({_ACT}.time) && has(self.window.startFrom.time))"
+            f" || self.window.startFrom.time < {_ACT}.time",
+            "window.outputActionsFrom.time must be after window.startFrom.time with type Continuation"
+            f" ({_HINT})",
+        ),
+        cel(
+            f"{_CONTINUES} || !has(self.window.startFrom) || self.window.startFrom.mode != {_ACT}.mode"
+            f" || !(has({_ACT}.seconds) && has(self.window.startFrom.seconds))"
+            f" || self.window.startFrom.seconds > {_ACT}.seconds",
+            "window.outputActionsFrom.seconds must be less than window.startFrom.seconds with type"
+            " Continuation"
+            f" ({_HINT})",
+        ),
+        cel(
+            "(has(self.verify) ? self.verify.stableSeconds : 10)"
+            " < (has(self.timeouts) ? self.timeouts.verifySeconds : 300)",
+            "timeouts.verifySeconds must exceed verify.stableSeconds: raise the one or lower the other",
+        ),
+    ),
+):
+    """What may be done beyond keeping the state, and how carefully.
+
+    State that can be kept is kept, whatever the type.
+    """
+
+    type: StrategyType
+    """InPlace: nothing more, the run waits. Continuation: fresh state, results kept, a learning phase
+    until the stop of the old incarnation. ForwardOnly: results reverted, state deleted, recomputed from
+    the window's start."""
+    window: StrategyWindow | None = None
+    """The window of a fresh incarnation, where it differs from the type's preset."""
+    approval: Approval = Approval.DESTRUCTIVE
+    """Which plans need consent: Destructive means those that delete or retire state or revert results."""
+    approve_from: ApproveFrom | None = None
+    """Consent is needed from this level on as well."""
+    on_failure: OnFailure = OnFailure.ROLL_BACK
+    """What happens to a plan that fails before its point of no return: RollBack, or Hold for a human."""
+    rollout: Rollout = Rollout()
+    """The pace over many runs; read from the Scenario's strategy only."""
+    timeouts: Timeouts = Timeouts()
+    """How long each step may take."""
+    verify: Verify = Verify()
+    """When a started incarnation counts as proven."""
+    retry: Retry = Retry()
+    """How often a failing step is tried."""
+
+
+class UpgradeStrategy(Resource):
+    """What may be done to runs when their state cannot stay as it is, and at what pace."""
+
+    spec: StrategySpec
+    """The strategy."""

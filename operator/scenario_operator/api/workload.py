@@ -1,0 +1,599 @@
+"""The closed subset of a Pod that a Scenario may set; names and shapes are those of Kubernetes.
+
+The operator adds what the runtime contract promises and stamps the security context last, so what it owns
+(names, labels, environment and paths of its own) is refused here.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scenario_operator.api.common import (
+    ApiModel,
+    DataKey,
+    LabelName,
+    LabelValue,
+    ObjectName,
+    ObjectRef,
+    Port,
+    PortReference,
+    QualifiedKey,
+    Quantity,
+    TimeoutSeconds,
+    cel,
+    exactly_one,
+    keyed,
+    rules,
+)
+
+Argument = Annotated[str, Field(max_length=4096)]
+Command = Annotated[tuple[Argument, ...], Field(max_length=64)]
+EnvName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z_][-._A-Za-z0-9]*$")]
+Weight = Annotated[int, Field(ge=1, le=100)]
+Mode = Annotated[int, Field(ge=0, le=511)]
+ProbeSeconds = Annotated[int, Field(ge=1, le=3600)]
+LabelValues = Annotated[tuple[LabelValue, ...], Field(max_length=16)]
+VolumeItems = Annotated[tuple["KeyToPath", ...], Field(max_length=32)]
+
+
+# --- Environment ----------------------------------------------------------------------------------
+
+
+class KeySelector(ApiModel):
+    """One key of a ConfigMap or Secret in the run's namespace."""
+
+    name: ObjectName
+    """Name of the object."""
+    key: DataKey
+    """Key within it."""
+    optional: bool = False
+    """Whether the container starts without it."""
+
+
+class FieldSelector(ApiModel):
+    """A field of the pod."""
+
+    field_path: Annotated[str, Field(min_length=1, max_length=256)]
+    """Path of the field, such as metadata.name."""
+
+
+class EnvSource(
+    ApiModel,
+    json_schema_extra=rules(exactly_one("configMapKeyRef", "secretKeyRef", "fieldRef", what="valueFrom")),
+):
+    """Where the value of a variable comes from."""
+
+    config_map_key_ref: KeySelector | None = None
+    """A key of a ConfigMap."""
+    secret_key_ref: KeySelector | None = None
+    """A key of a Secret."""
+    field_ref: FieldSelector | None = None
+    """A field of the pod."""
+
+
+class EnvVar(
+    ApiModel,
+    json_schema_extra=rules(
+        cel(
+            "!(has(self.value) && has(self.valueFrom))",
+            "env must not set both value and valueFrom: remove one of them",
+        ),
+        cel(
+            "!self.name.startsWith('SCENARIO_')",
+            "env.name must not start with SCENARIO_, which the operator sets: choose another name",
+        ),
+    ),
+):
+    """One environment variable."""
+
+    name: EnvName
+    """Name of the variable; SCENARIO_* is reserved."""
+    value: Annotated[str, Field(max_length=4096)] | None = None
+    """The value itself."""
+    value_from: EnvSource | None = None
+    """Where the value comes from."""
+
+
+class OptionalRef(ApiModel):
+    """A ConfigMap or Secret in the run's namespace."""
+
+    name: ObjectName
+    """Name of the object."""
+    optional: bool = False
+    """Whether the container starts without it."""
+
+
+class EnvFrom(
+    ApiModel,
+    json_schema_extra=rules(
+        exactly_one("configMapRef", "secretRef", what="envFrom"),
+        cel(
+            "!has(self.prefix) || !self.prefix.startsWith('SCENARIO_')",
+            "envFrom.prefix must not start with SCENARIO_, which the operator sets: choose another prefix",
+        ),
+    ),
+):
+    """All keys of a ConfigMap or Secret as variables."""
+
+    prefix: Annotated[str, Field(max_length=64)] | None = None
+    """Put before every key."""
+    config_map_ref: OptionalRef | None = None
+    """The ConfigMap."""
+    secret_ref: OptionalRef | None = None
+    """The Secret."""
+
+
+# --- Resources, ports, probes ---------------------------------------------------------------------
+
+ResourceMap = Annotated[Mapping[QualifiedKey, Quantity], Field(max_length=16)]
+
+
+class Resources(ApiModel):
+    """Compute resources of the container."""
+
+    limits: ResourceMap = Field(default_factory=dict)
+    """The most it may use."""
+    requests: ResourceMap = Field(default_factory=dict)
+    """What is reserved for it."""
+
+
+class ContainerPort(ApiModel):
+    """A port the container listens on."""
+
+    name: Annotated[str, Field(min_length=1, max_length=15, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+    """Name of the port; probes may refer to it."""
+    container_port: Port
+    """Number of the port."""
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    """Protocol of the port."""
+
+
+class ExecAction(ApiModel):
+    """A command run in the container; exit code 0 means success."""
+
+    command: Annotated[tuple[Argument, ...], Field(min_length=1, max_length=64)]
+    """The command and its arguments; no shell."""
+
+
+class HttpHeader(ApiModel):
+    """A header of the probe's request."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    """Name of the header."""
+    value: Annotated[str, Field(max_length=1024)]
+    """Value of the header."""
+
+
+class HttpGetAction(ApiModel):
+    """An HTTP request to the pod; 200 to 399 means success."""
+
+    path: Annotated[str, Field(max_length=1024)] = "/"
+    """Path of the request."""
+    port: PortReference
+    """Number or name of the port."""
+    scheme: Literal["HTTP", "HTTPS"] = "HTTP"
+    """Scheme of the request."""
+    http_headers: Annotated[tuple[HttpHeader, ...], Field(max_length=16)] = ()
+    """Headers of the request."""
+
+
+class TcpSocketAction(ApiModel):
+    """A connection to the pod; success means it opened."""
+
+    port: PortReference
+    """Number or name of the port."""
+
+
+class GrpcAction(ApiModel):
+    """A call of the gRPC health service."""
+
+    port: Port
+    """Number of the port."""
+    service: Annotated[str, Field(max_length=256)] | None = None
+    """Service to ask for."""
+
+
+class Probe(
+    ApiModel, json_schema_extra=rules(exactly_one("exec", "httpGet", "tcpSocket", "grpc", what="a probe"))
+):
+    """A check by the kubelet."""
+
+    exec: ExecAction | None = None
+    """Run a command."""
+    http_get: HttpGetAction | None = None
+    """Send an HTTP request."""
+    tcp_socket: TcpSocketAction | None = None
+    """Open a connection."""
+    grpc: GrpcAction | None = None
+    """Ask the gRPC health service."""
+    initial_delay_seconds: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    """Pause before the first check."""
+    period_seconds: ProbeSeconds | None = None
+    """Pause between checks."""
+    timeout_seconds: ProbeSeconds | None = None
+    """How long a check may take."""
+    success_threshold: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Successes in a row that count as success."""
+    failure_threshold: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Failures in a row that count as failure."""
+
+
+# --- Scheduling -----------------------------------------------------------------------------------
+
+
+class Toleration(ApiModel):
+    """A taint the pod tolerates."""
+
+    key: Annotated[str, Field(max_length=317)] | None = None
+    """Key of the taint; absent means all keys, with operator Exists."""
+    operator: Literal["Exists", "Equal"] | None = None
+    """How key and value are compared; Equal when absent."""
+    value: LabelValue | None = None
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; absent means all effects."""
+    toleration_seconds: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+    """How long NoExecute is tolerated."""
+
+
+class LabelRequirement(ApiModel):
+    """A condition on one label."""
+
+    key: QualifiedKey
+    """Key of the label."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label is compared."""
+    values: LabelValues = ()
+    """Values for In and NotIn."""
+
+
+class LabelSelector(ApiModel):
+    """A selection of pods; all conditions must hold."""
+
+    match_labels: Annotated[Mapping[QualifiedKey, LabelValue], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
+    """Labels that must be equal."""
+    match_expressions: Annotated[tuple[LabelRequirement, ...], Field(max_length=16)] = ()
+    """Conditions on labels."""
+
+
+class NodeRequirement(ApiModel):
+    """A condition on one label or field of a node."""
+
+    key: QualifiedKey
+    """Key of the label or field."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    """How it is compared."""
+    values: LabelValues = ()
+    """Values to compare with."""
+
+
+class NodeSelectorTerm(ApiModel):
+    """A selection of nodes; all conditions must hold."""
+
+    match_expressions: Annotated[tuple[NodeRequirement, ...], Field(max_length=16)] = ()
+    """Conditions on labels of the node."""
+    match_fields: Annotated[tuple[NodeRequirement, ...], Field(max_length=4)] = ()
+    """Conditions on fields of the node."""
+
+
+class NodeSelector(ApiModel):
+    """Nodes that fit at least one term."""
+
+    node_selector_terms: Annotated[tuple[NodeSelectorTerm, ...], Field(min_length=1, max_length=8)]
+    """The terms, of which one must fit."""
+
+
+class PreferredNodes(ApiModel):
+    """Nodes that are preferred."""
+
+    weight: Weight
+    """Weight of the preference."""
+    preference: NodeSelectorTerm
+    """The nodes."""
+
+
+class NodeAffinity(ApiModel):
+    """On which nodes the pod may run."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+    """Nodes it must run on."""
+    preferred_during_scheduling_ignored_during_execution: Annotated[
+        tuple[PreferredNodes, ...], Field(max_length=8)
+    ] = ()
+    """Nodes it should run on."""
+
+
+class PodAffinityTerm(ApiModel):
+    """A selection of pods and the topology they are compared in."""
+
+    topology_key: QualifiedKey
+    """Label of nodes that tells the topology domain."""
+    label_selector: LabelSelector | None = None
+    """The pods."""
+    namespaces: Annotated[tuple[LabelName, ...], Field(max_length=16)] = ()
+    """The namespaces of the pods; absent means the run's own."""
+
+
+class PreferredPods(ApiModel):
+    """A preference for or against being near to pods."""
+
+    weight: Weight
+    """Weight of the preference."""
+    pod_affinity_term: PodAffinityTerm
+    """The pods."""
+
+
+PodTerms = Annotated[tuple[PodAffinityTerm, ...], Field(max_length=8)]
+PreferredPodTerms = Annotated[tuple[PreferredPods, ...], Field(max_length=8)]
+
+
+class PodAffinity(ApiModel):
+    """Near to, or apart from, which pods the pod runs."""
+
+    required_during_scheduling_ignored_during_execution: PodTerms = ()
+    """What must hold."""
+    preferred_during_scheduling_ignored_during_execution: PreferredPodTerms = ()
+    """What should hold."""
+
+
+class Affinity(ApiModel):
+    """Where the pod may run."""
+
+    node_affinity: NodeAffinity | None = None
+    """By node."""
+    pod_affinity: PodAffinity | None = None
+    """Near to pods."""
+    pod_anti_affinity: PodAffinity | None = None
+    """Apart from pods."""
+
+
+class TopologySpreadConstraint(ApiModel):
+    """How pods are spread over a topology."""
+
+    max_skew: Annotated[int, Field(ge=1, le=10_000)]
+    """The largest difference between two domains."""
+    topology_key: QualifiedKey
+    """Label of nodes that tells the topology domain."""
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
+    """What happens when it cannot be met."""
+    label_selector: LabelSelector | None = None
+    """The pods that are counted."""
+    min_domains: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The least number of domains; with DoNotSchedule."""
+
+
+# --- Volumes --------------------------------------------------------------------------------------
+
+
+class KeyToPath(ApiModel):
+    """One key as a file."""
+
+    key: DataKey
+    """The key."""
+    path: Annotated[str, Field(min_length=1, max_length=256)]
+    """Path of the file within the volume."""
+    mode: Mode | None = None
+    """Permission bits of the file."""
+
+
+class ConfigMapVolume(ApiModel):
+    """Files from a ConfigMap in the run's namespace."""
+
+    name: ObjectName
+    """Name of the ConfigMap."""
+    items: VolumeItems = ()
+    """Keys to show; absent means all."""
+    default_mode: Mode | None = None
+    """Permission bits of the files."""
+    optional: bool = False
+    """Whether the pod starts without it."""
+
+
+class SecretVolume(ApiModel):
+    """Files from a Secret in the run's namespace."""
+
+    secret_name: ObjectName
+    """Name of the Secret."""
+    items: VolumeItems = ()
+    """Keys to show; absent means all."""
+    default_mode: Mode | None = None
+    """Permission bits of the files."""
+    optional: bool = False
+    """Whether the pod starts without it."""
+
+
+class ClaimVolume(
+    ApiModel,
+    json_schema_extra=rules(
+        cel(
+            "!self.claimName.matches('^state-.*-[0-9]+-0$')",
+            "persistentVolumeClaim.claimName must not name the stored state of a run"
+            " (state-<run>-<n>-0): only its own"
+            " incarnation may mount it",
+        )
+    ),
+):
+    """A claim in the run's namespace that the user manages."""
+
+    claim_name: ObjectName
+    """Name of the claim."""
+    read_only: bool = False
+    """Whether it is mounted read-only."""
+
+
+class EmptyDirVolume(ApiModel):
+    """Scratch space that lives as long as the pod."""
+
+    medium: Literal["Memory"] | None = None
+    """Memory for a file system in memory; absent for the node's disk."""
+    size_limit: Quantity | None = None
+    """The most it may hold."""
+
+
+class Volume(
+    ApiModel,
+    json_schema_extra=rules(
+        exactly_one("configMap", "secret", "persistentVolumeClaim", "emptyDir", what="a volume"),
+        cel(
+            "!self.name.startsWith('scenario') && !(self.name in ['state', 'results', 'artifact', 'tmp'])",
+            "volumes.name must not be state, results, artifact, tmp or start with scenario, which the"
+            " operator uses:"
+            " choose another name",
+        ),
+    ),
+):
+    """One volume of the pod."""
+
+    name: LabelName
+    """Name that volumeMounts refer to; state, results, artifact, tmp and scenario* are reserved."""
+    config_map: ConfigMapVolume | None = None
+    """Files from a ConfigMap."""
+    secret: SecretVolume | None = None
+    """Files from a Secret."""
+    persistent_volume_claim: ClaimVolume | None = None
+    """A claim that the user manages."""
+    empty_dir: EmptyDirVolume | None = None
+    """Scratch space."""
+
+
+class VolumeMount(
+    ApiModel,
+    json_schema_extra=rules(
+        cel(
+            "self.mountPath.matches('^(/[^/]+)+/?$') && !self.mountPath.matches('/[.][.]?(/|$)')",
+            "volumeMounts.mountPath must be an absolute path other than / without empty, . or .."
+            " parts: write it out",
+        ),
+        cel(
+            "!self.mountPath.matches('^/(scenario[^/]*|tmp|dev)(/|$)')",
+            "volumeMounts.mountPath must not lie in /scenario*, /tmp or /dev, which the operator"
+            " provides: choose"
+            " another path",
+        ),
+    ),
+):
+    """Where a volume appears in the container."""
+
+    name: LabelName
+    """Name of the volume."""
+    mount_path: Annotated[str, Field(min_length=1, max_length=256)]
+    """Absolute path; /scenario*, /tmp and /dev are reserved."""
+    sub_path: Annotated[str, Field(max_length=256)] | None = None
+    """Path within the volume."""
+    read_only: bool = False
+    """Whether it is mounted read-only."""
+
+
+# --- The workload ---------------------------------------------------------------------------------
+
+
+def _probe_succeeds_at_once(probe: str) -> dict[str, object]:
+    return cel(
+        f"!has(self.{probe}) || !has(self.{probe}.successThreshold) || self.{probe}.successThreshold == 1",
+        f"{probe}.successThreshold must be 1: remove it or set 1",
+    )
+
+
+_OWN_KEY = "k.startsWith('scenarios.dev/')"
+PodLabels = Annotated[
+    Mapping[QualifiedKey, LabelValue],
+    Field(
+        max_length=32,
+        json_schema_extra=rules(
+            cel(
+                f"!self.exists(k, {_OWN_KEY} || k == 'app.kubernetes.io/managed-by')",
+                "podLabels must not set scenarios.dev/* or app.kubernetes.io/managed-by, which the"
+                " operator sets:"
+                " remove them",
+            )
+        ),
+    ),
+]
+PodAnnotations = Annotated[
+    Mapping[QualifiedKey, Annotated[str, Field(max_length=4096)]],
+    Field(
+        max_length=32,
+        json_schema_extra=rules(
+            cel(
+                f"!self.exists(k, {_OWN_KEY})",
+                "podAnnotations must not set scenarios.dev/*, which the operator sets: remove them",
+            )
+        ),
+    ),
+]
+
+
+class Workload(
+    ApiModel,
+    json_schema_extra=rules(
+        cel(
+            "!has(self.volumeMounts) || self.volumeMounts.all(m,"
+            " has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
+            "volumeMounts.name must name an entry of volumes: add the volume or correct the name",
+        ),
+        _probe_succeeds_at_once("startupProbe"),
+        _probe_succeeds_at_once("livenessProbe"),
+    ),
+):
+    """The container of a run and its pod.
+
+    The operator stamps a restricted security context.
+    """
+
+    command: Command = ()
+    """Replaces the image's entrypoint; no shell."""
+    args: Command = ()
+    """Arguments of the entrypoint."""
+    env: Annotated[tuple[EnvVar, ...], Field(max_length=64, json_schema_extra=keyed("name"))] = ()
+    """Environment variables; SCENARIO_* is reserved."""
+    env_from: Annotated[tuple[EnvFrom, ...], Field(max_length=16)] = ()
+    """ConfigMaps and Secrets whose keys become variables; later entries win."""
+    resources: Resources = Resources()
+    """Compute resources."""
+    ports: Annotated[tuple[ContainerPort, ...], Field(max_length=16, json_schema_extra=keyed("name"))] = ()
+    """Ports the container listens on."""
+    startup_probe: Probe | None = None
+    """Success means: it runs. An upgrade waits for it."""
+    readiness_probe: Probe | None = None
+    """Success means: it acts, learning is over. An upgrade does not wait for it."""
+    liveness_probe: Probe | None = None
+    """Failure restarts the container."""
+    termination_grace_period_seconds: TimeoutSeconds = 30
+    """Time to finish work, write a checkpoint and the stop report after SIGTERM."""
+    service_account_name: ObjectName | None = None
+    """Service account of the pod, in the run's namespace."""
+    image_pull_secrets: Annotated[
+        tuple[ObjectRef, ...], Field(max_length=8, json_schema_extra=keyed("name"))
+    ] = ()
+    """Secrets to pull the image with, in the run's namespace."""
+    node_selector: Annotated[Mapping[QualifiedKey, LabelValue], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
+    """Labels a node must have."""
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = ()
+    """Taints the pod tolerates."""
+    affinity: Affinity | None = None
+    """Where the pod may run."""
+    topology_spread_constraints: Annotated[tuple[TopologySpreadConstraint, ...], Field(max_length=8)] = ()
+    """How pods are spread."""
+    priority_class_name: ObjectName | None = None
+    """Priority class of the pod."""
+    volumes: Annotated[tuple[Volume, ...], Field(max_length=16, json_schema_extra=keyed("name"))] = ()
+    """Additional volumes; state, results and artifact are provided by the operator."""
+    volume_mounts: Annotated[
+        tuple[VolumeMount, ...], Field(max_length=32, json_schema_extra=keyed("mountPath"))
+    ] = ()
+    """Where the volumes appear."""
+    pod_labels: PodLabels = Field(default_factory=dict)
+    """Additional labels of the pod."""
+    pod_annotations: PodAnnotations = Field(default_factory=dict)
+    """Additional annotations of the pod."""
+    run_as_user: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    """User the container runs as; never root."""
+    run_as_group: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    """Group the container runs as."""
+    fs_group: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+    """Group that owns the volumes."""

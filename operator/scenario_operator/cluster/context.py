@@ -1,0 +1,53 @@
+"""What a controller is given, and what is expected of it: the seam between this package and `controllers`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from scenario_operator.cluster.client import Client
+from scenario_operator.cluster.events import EventSink
+from scenario_operator.cluster.keys import Key
+from scenario_operator.cluster.store import Store
+
+
+class Controller(Protocol):
+    """Brings one key's part of the world one step further."""
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Make one pass; return when to look again at the latest, None to wait for a change.
+
+        Raises `Transient` to be called again after a back-off, `Terminal` after a long one. May be cancelled
+        between two effects, never during one.
+        """
+        ...
+
+
+class Measures(Protocol):
+    """What controllers measure."""
+
+    def upgrade_finished(self, outcome: str) -> None:
+        """One run's upgrade ended with `outcome`, a CamelCase word of the API."""
+        ...
+
+    def step_finished(self, kind: str, seconds: float) -> None:
+        """One step of a plan took so long from begun to done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything outside itself that a controller may use."""
+
+    client: Client
+    store: Store
+    events: EventSink
+    measures: Measures
+    now: Callable[[], datetime]
+    #: Ask for a pass over another key, as soon as possible.
+    wake: Callable[[Key], None]
+    #: Ask for a pass over a key in some seconds.
+    wake_after: Callable[[Key, float], None]
+    #: Namespaces that are served; empty means all.
+    namespaces: tuple[str, ...]
+    version: str

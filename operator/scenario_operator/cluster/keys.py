@@ -1,0 +1,133 @@
+"""What has to be looked at when an object changes.
+
+A change names keys; what to do about them is decided from the world, so a wrong or missing key here costs
+time (the periodic pass finds everything), never correctness.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from scenario_operator.api import names
+from scenario_operator.cluster.kinds import OWN_KINDS, RUN, SCENARIO, STRATEGY, UPGRADE, JsonObject, Kind
+from scenario_operator.cluster.store import Change, Index, Store, by_label, filed
+
+
+class Key(NamedTuple):
+    """One unit of reconciling: a Scenario with its attempts, or one run with all it owns."""
+
+    kind: Literal["scenario", "run"]
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+#: Index names of `indices()`.
+BY_SCENARIO = "scenario"
+BY_RUN = "run"
+
+
+def keys_of(kind: Kind, change: Change, store: Store) -> set[Key]:
+    """The keys to wake for one change; total, so that an odd object can never stop the watch."""
+    obj = change.after or change.before
+    if obj is None or not change.is_news:
+        return set()
+    if kind == SCENARIO:
+        return {_key("scenario", obj)}
+    if kind == RUN:
+        return {_key("run", obj), *_scenario_of_run(obj)}
+    if kind == UPGRADE:
+        return {*_scenario_of_upgrade(obj), *_runs_of_upgrade(change)}
+    if kind == STRATEGY:
+        return set(_users_of_strategy(obj, store))
+    return set(_keys_of_child(obj))
+
+
+def all_keys(store: Store) -> Iterator[Key]:
+    """Every key there is, for the periodic pass."""
+    for obj in store.items(SCENARIO):
+        yield _key("scenario", obj)
+    for obj in store.items(RUN):
+        yield _key("run", obj)
+
+
+def indices(kinds: Iterable[Kind]) -> dict[Kind, dict[str, Index]]:
+    """How the store files objects: runs and attempts by their Scenario, children by run and by Scenario."""
+    own = {
+        RUN: {BY_SCENARIO: _index(_scenario_of_run)},
+        UPGRADE: {BY_SCENARIO: _index(_scenario_of_upgrade)},
+    }
+    children = {BY_RUN: by_label(names.LABEL_RUN), BY_SCENARIO: by_label(names.LABEL_SCENARIO)}
+    return {kind: own.get(kind, {}) if kind in OWN_KINDS else children for kind in kinds}
+
+
+def _index(keys: Any) -> Index:
+    return lambda obj: [filed(key.namespace, key.name) for key in keys(obj)]
+
+
+def _key(kind: Literal["scenario", "run"], obj: JsonObject) -> Key:
+    return Key(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+
+
+def _scenario_of_run(obj: JsonObject) -> Iterator[Key]:
+    reference = _dict(obj, "spec", "scenarioRef")
+    if name := reference.get("name"):
+        yield Key("scenario", reference.get("namespace") or obj["metadata"].get("namespace", ""), name)
+
+
+def _scenario_of_upgrade(obj: JsonObject) -> Iterator[Key]:
+    if name := _dict(obj, "spec", "scenarioRef").get("name"):
+        yield Key("scenario", obj["metadata"].get("namespace", ""), name)
+
+
+def _runs_of_upgrade(change: Change) -> Iterator[Key]:
+    """Newly granted runs; all active ones when a person changed what holds for them."""
+    if change.after is None:
+        return
+    before = change.before or {}
+    told = ("suspend", "abort", "skipRevert")
+    was, now = _dict(before, "spec"), _dict(change.after, "spec")
+    known = set() if any(was.get(word) != now.get(word) for word in told) else set(_active(before))
+    for grant, key in _active(change.after).items():
+        if grant not in known:
+            yield key
+
+
+def _active(upgrade: JsonObject) -> dict[str, Key]:
+    entries = _dict(upgrade, "status").get("active") or ()
+    own_namespace = _dict(upgrade, "metadata").get("namespace", "")
+    return {
+        str(entry["id"]): Key("run", entry.get("namespace") or own_namespace, entry["name"])
+        for entry in entries
+        if entry.get("id") and entry.get("name")
+    }
+
+
+def _users_of_strategy(obj: JsonObject, store: Store) -> Iterator[Key]:
+    namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+    for scenario in store.items(SCENARIO, namespace):
+        if _dict(scenario, "spec", "upgrade", "strategyRef").get("name") == name:
+            yield _key("scenario", scenario)
+    for run in store.items(RUN, namespace):
+        if _dict(run, "spec", "strategyRef").get("name") == name:
+            yield _key("run", run)
+            yield from _scenario_of_run(run)
+
+
+def _keys_of_child(obj: JsonObject) -> Iterator[Key]:
+    metadata = obj["metadata"]
+    labels = metadata.get("labels") or {}
+    namespace = metadata.get("namespace", "")
+    if run := labels.get(names.LABEL_RUN):
+        yield Key("run", namespace, run)
+    elif scenario := labels.get(names.LABEL_SCENARIO):
+        yield Key("scenario", namespace, scenario)
+
+
+def _dict(obj: JsonObject, *path: str) -> JsonObject:
+    """A nested mapping, empty where the path does not lead to one: objects may be older than our schema."""
+    current: Any = obj
+    for part in path:
+        current = current.get(part) if isinstance(current, dict) else None
+    return current if isinstance(current, dict) else {}

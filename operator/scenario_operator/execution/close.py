@@ -1,0 +1,267 @@
+"""Closing a plan: the one write that turns its facts into what is stored, and returns its grant."""
+
+from __future__ import annotations
+
+from scenario_operator.execution.journal import Heading, Journal
+from scenario_operator.execution.steps import planned_window, raised
+from scenario_operator.execution.view import View
+from scenario_operator.planning.parameters import Conflict, Parameters
+from scenario_operator.planning.plan import Cause, Kind
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import (
+    DELETED,
+    KEPT,
+    LIVE,
+    RETAINED,
+    REVERTED,
+    Applied,
+    Incarnation,
+    LastStop,
+    Loss,
+    Outcome,
+    Stored,
+    epoch,
+    timestamp,
+)
+
+HISTORY = 5
+INCARNATIONS = 48
+
+
+def close(view: View, journal: Journal, outcome: str = "") -> Stored:
+    """Return what is stored after the plan; `outcome` overrides what the heading says."""
+    match journal.heading:
+        case Heading.FORWARD if not outcome:
+            stored = _committed(view, journal)
+        case Heading.REPLACE:
+            stored = _replaced(view, journal)
+        case _:
+            stored = _restored(view, journal)
+    word = outcome or _outcome(journal)
+    return _returned(view, journal, stored, word)
+
+
+def answer(view: View, grant_id: str, attempt: str, word: str, reason: str, message: str) -> Stored:
+    """Return a grant that no plan was opened for."""
+    now = timestamp(view.now)
+    applied = view.stored.applied
+    version = applied.version if applied else ""
+    entry = Outcome(grant_id, attempt, word, reason, message, version, "", "", "", now, now)
+    return view.stored._replace(history=(entry, *view.stored.history)[:HISTORY])
+
+
+def applied_of(revision: Revision, formats: tuple[str, ...]) -> Applied:
+    """Return the record of a revision that has committed."""
+    return Applied(
+        revision.name,
+        revision.version,
+        revision.logic_hash,
+        revision.config_hash,
+        revision.artifact.digest,
+        revision.state_version,
+        formats,
+    )
+
+
+def _committed(view: View, journal: Journal) -> Stored:
+    stored = view.stored
+    target = view.revision(journal.target.revision)
+    starts = [s for s in journal.steps if s.kind is Kind.START]
+    gone = {s.args.incarnation for s in journal.steps if s.kind is Kind.DELETE_STATE}
+    live = starts[0].args.incarnation if starts else (0 if stored.live in gone else stored.live)
+    applied = stored.applied
+    if journal.cause is not Cause.STOP and target is not None:
+        applied = applied_of(target, _formats_after(view, journal, target, live))
+    records = tuple(
+        _committed_record(journal, i, live, gone, started=bool(starts)) for i in stored.incarnations
+    )
+    stopped = {Cause.STOP: True, Cause.START: False}.get(journal.cause, stored.stopped)
+    return stored._replace(
+        applied=applied,
+        live=live,
+        stopped=stopped,
+        incarnations=records,
+        window=planned_window(journal) or stored.window,
+        parameters=planned_parameters(journal) or stored.parameters,
+        last_stop=_last_stop(journal) or stored.last_stop,
+        refused="",
+    )
+
+
+def _committed_record(
+    journal: Journal, record: Incarnation, live: int, gone: set[int], *, started: bool
+) -> Incarnation:
+    """Update one incarnation's record; the old one is retained until the new one is Ready."""
+    if record.number == live and started:
+        return record._replace(revision=journal.target.revision, version=journal.target.version)
+    if record.number in gone:
+        reverted = any(
+            s.kind is Kind.REVERT_RESULTS and s.args.incarnation == record.number for s in journal.steps
+        )
+        return record._replace(state=DELETED, results=REVERTED if reverted else record.results)
+    if record.state == LIVE and record.number != live and live:
+        return record._replace(state=RETAINED, superseded_by=live)
+    return record
+
+
+def _formats_after(view: View, journal: Journal, target: Revision, live: int) -> tuple[str, ...]:
+    if not target.has_state or not live:
+        return ()
+    claim = view.world.claim(live)
+    if claim is not None:
+        return claim.formats
+    before = view.stored.applied
+    return before.formats if before else (target.state_version,)
+
+
+def _restored(view: View, journal: Journal) -> Stored:
+    """Everything as it was, but for the number that is spent and for what nobody may be told twice."""
+    stored = view.stored
+    window = raised(journal, stored.window) if stored.window is not None and journal.path else stored.window
+    return stored._replace(
+        window=window,
+        incarnations=_without(stored, journal.upcoming),
+        last_stop=_last_stop(journal) or stored.last_stop,
+        refused="" if journal.grant_id else journal.desire,
+        applied=_narrowed(view, journal),
+    )
+
+
+def _narrowed(view: View, journal: Journal) -> Applied | None:
+    applied = view.stored.applied
+    claim = view.world.claim(view.stored.live)
+    return applied._replace(formats=claim.formats) if applied and claim else applied
+
+
+def _replaced(view: View, journal: Journal) -> Stored:
+    """No stored state: the newest revision starts anew, with the window facts carried over.
+
+    An irreversible keep has changed the only copy: it stays, with every format it can have.
+    """
+    stored = view.stored
+    gone = {s.args.incarnation for s in (*journal.steps, *journal.path) if s.kind is Kind.DELETE_STATE}
+    only_copy = any(s.kind is Kind.START and s.args.irreversible for s in journal.steps)
+    window = planned_window(journal) or stored.window
+    records = tuple(
+        i._replace(state=DELETED, results=REVERTED) if i.number in gone else i
+        for i in _without(stored, journal.upcoming)
+    )
+    return stored._replace(
+        applied=None,
+        live=stored.live if only_copy else 0,
+        incarnations=records,
+        window=raised(journal, window) if window is not None else None,
+        last_stop=_last_stop(journal) or stored.last_stop,
+    )
+
+
+def _without(stored: Stored, upcoming: int) -> tuple[Incarnation, ...]:
+    return tuple(
+        i._replace(state=DELETED, results=REVERTED) if i.number == upcoming else i
+        for i in stored.incarnations
+    )
+
+
+def _last_stop(journal: Journal) -> LastStop | None:
+    stops = [s for s in (*journal.steps, *journal.path) if s.kind is Kind.STOP]
+    facts = [fact for s in stops if (fact := journal.fact(f"stop:{s.id}"))]
+    return LastStop(**facts[-1]) if facts else None
+
+
+def planned_parameters(journal: Journal) -> Parameters | None:
+    """Return the merge that this plan recorded when it opened."""
+    known = journal.fact("parameters")
+    if known is None:
+        return None
+    return Parameters(
+        base=_pairs(known["base"]),
+        effective=_pairs(known["effective"]),
+        overrides=tuple(known["overrides"]),
+        orphaned=_pairs(known["orphaned"]),
+        conflicts=tuple(Conflict(*c) for c in known["conflicts"]),
+    )
+
+
+def _pairs(listed: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in listed)
+
+
+def _outcome(journal: Journal) -> str:
+    if journal.heading is Heading.FORWARD:
+        words = {"Continuation": "Continued", "ForwardOnly": "Recomputed"}
+        fresh = any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
+        return words.get(journal.strategy.type, "Upgraded") if fresh else "Upgraded"
+    return {"Superseded": "Superseded", "Aborted": "Aborted"}.get(journal.turned_by, "RolledBack")
+
+
+def _returned(view: View, journal: Journal, stored: Stored, word: str) -> Stored:
+    """Write the outcome; success of a run's own plan is no news and needs no entry."""
+    own = not journal.grant_id
+    if own and word == "Upgraded":
+        return stored
+    failure = journal.failure
+    entry = Outcome(
+        grant_id=journal.grant_id,
+        attempt=journal.attempt,
+        outcome=word,
+        reason=failure.reason if failure else word,
+        message=failure.message if failure else "",
+        from_version=journal.source.version,
+        to_version=journal.target.version,
+        strategy=journal.strategy.type,
+        plan_hash=journal.plan_hash,
+        start_time=timestamp(journal.opened_at),
+        completion_time=timestamp(view.now),
+        loss=loss_of(view, journal),
+    )
+    kept = stored.incarnations[-INCARNATIONS:]
+    return stored._replace(history=(entry, *stored.history)[:HISTORY], incarnations=kept)
+
+
+def loss_of(view: View, journal: Journal) -> Loss:
+    """Account for what the plan cost, from its facts."""
+    stop = _last_stop(journal)
+    window = planned_window(journal)
+    hooks = [(s, journal.fact(f"hook:{s.id}")) for s in (*journal.steps, *journal.path)]
+    reverts = [(s, fact) for s, fact in hooks if s.kind is Kind.REVERT_RESULTS and fact]
+    numbers = [fact for _, fact in reverts]
+    reads_again = window is not None and stop is not None and _before(window.start_from, stop.processed_until)
+    return Loss(
+        state_age_seconds=_age(view, stop),
+        unclean_stop=stop is not None and not stop.clean,
+        input_at_risk=bool(journal.fact("atRisk")),
+        reprocessed_from=(window.start_from or "beginning") if window and reads_again else None,
+        results_reverted=_total(numbers, "reverted"),
+        results_kept=_total(numbers, "kept"),
+        results_not_revertible=_total(numbers, "notRevertible"),
+        notifications_suppressed_until=window.notifications_from if window and reads_again else None,
+        open_outputs=stop.open_outputs if stop and stop.open_outputs else None,
+        revert_skipped=any(fact.get("skipped") for fact in numbers),
+        notes=_kept_results(view, journal),
+    )
+
+
+def _kept_results(view: View, journal: Journal) -> tuple[str, ...]:
+    kept = [i.number for i in view.stored.incarnations if i.results == KEPT and i.number != journal.upcoming]
+    reverts = any(s.kind is Kind.REVERT_RESULTS for s in journal.steps)
+    fresh = any(s.kind is Kind.DELETE_STATE and s.args.committed for s in journal.steps)
+    return (
+        (f"results of incarnation {kept[0]} kept: no Reversible outputs",)
+        if fresh and not reverts and kept
+        else ()
+    )
+
+
+def _total(facts: list[dict[str, object]], name: str) -> int | None:
+    values = [value for fact in facts if isinstance(value := fact.get(name), int)]
+    return sum(values) if values else None
+
+
+def _before(bound: str | None, position: str | None) -> bool:
+    return position is not None and (bound is None or epoch(bound) < epoch(position))
+
+
+def _age(view: View, stop: LastStop | None) -> int | None:
+    if stop is None or stop.finished_at is None:
+        return None
+    return max(0, int(view.now - epoch(stop.finished_at)))

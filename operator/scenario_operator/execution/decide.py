@@ -1,0 +1,261 @@
+"""The one decision: from a view of the world to a record, effects and a wake. Total and pure.
+
+Every view has an answer, every wait a reason. The record is written first, with the resourceVersion the view
+was read at; the effects are carried out only after that write succeeded (R1).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.close import close
+from scenario_operator.execution.direction import Stuck, stuck_at, superseded, turn_by_signals
+from scenario_operator.execution.effects import DeleteJob, Effect, ReleaseReport
+from scenario_operator.execution.journal import Heading, Journal, replacement, way_back
+from scenario_operator.execution.rest import Rest, at_rest
+from scenario_operator.execution.situation import (
+    Situation,
+    Standing,
+    abort_command,
+    retry_command,
+    unhold_command,
+)
+from scenario_operator.execution.steps import VOCABULARY, Done, Failed, Todo, job_name
+from scenario_operator.execution.view import View
+from scenario_operator.planning.plan import Kind, Step
+from scenario_operator.planning.stored import Stored
+
+WAKE = 30.0
+"""Seconds after which everything that waits is looked at again, whatever the watches say."""
+_SLOW = 20.0
+"""Seconds after which a step's message says what it waits for; before that the detail is not worth a write."""
+
+
+class Record(NamedTuple):
+    """The durable part of a run's status."""
+
+    stored: Stored
+    journal: Journal | None
+
+
+class Decision(NamedTuple):
+    """What to write, what to do after that, and when to look again (seconds; None: only when woken)."""
+
+    record: Record
+    situation: Situation
+    effects: tuple[Effect, ...]
+    wake: float | None
+
+
+def decide(view: View) -> Decision:
+    """Return a run's next move."""
+    if view.run.deleting:
+        return _deleted(view)
+    if view.journal is not None:
+        return _carry_on(view, view.journal)
+    rest = at_rest(view)
+    if rest.opened is None:
+        return _resting(view, rest)
+    return _carry_on(view._replace(stored=rest.stored), rest.opened)
+
+
+def _resting(view: View, rest: Rest) -> Decision:
+    wake = None if rest.situation.standing is Standing.SETTLED and not rest.effects else WAKE
+    return Decision(Record(rest.stored, None), rest.situation, rest.effects, wake)
+
+
+def _deleted(view: View) -> Decision:
+    """What a deleted run owns goes by its ownerReferences; only held reports would keep pods from going."""
+    effects = tuple(
+        ReleaseReport(p.handle, p.incarnation) for p in view.world.pods if p.held and not p.foreign
+    )
+    situation = Situation(Standing.WORKING, Reason.CANCELLED, "the run is being deleted")
+    return Decision(Record(view.stored, view.journal), situation, effects, WAKE)
+
+
+def _carry_on(view: View, journal: Journal) -> Decision:
+    if view.run.hold:
+        return _held(view, journal)
+    journal = _released(view, journal)
+    view, journal, closing = turn_by_signals(view, journal)
+    if closing:
+        return _closed(view, journal, closing)
+    # Bounded by the steps of the two routes a plan can take in one pass, forward and then its turn.
+    for _ in range(2 * len(journal.steps) + 8):
+        step = journal.current()
+        if step is None or step.kind is Kind.COMMIT:
+            return _finish(view, journal)
+        check = VOCABULARY[step.kind].check(view, journal, step)
+        if isinstance(check, Done):
+            journal = journal.finish(step, dict(check.facts))
+            continue
+        turned = _cope(view, journal, step, check)
+        if turned is None:
+            return _work(view, journal, step, check)
+        if isinstance(turned, Decision):
+            return turned
+        journal = turned
+    raise AssertionError(f"plan {journal.id} does not settle on a step")
+
+
+def _finish(view: View, journal: Journal) -> Decision:
+    """All steps are done: close, unless a newer word came before anything had begun."""
+    if journal.heading is Heading.FORWARD and superseded(view, journal) and not journal.begun:
+        return _closed(view, journal, "Superseded")
+    return _closed(view, journal, "")
+
+
+def _closed(view: View, journal: Journal, outcome: str) -> Decision:
+    """Close in one write; what the closed plan leaves behind is swept by the next pass."""
+    stored = close(view, journal, outcome)
+    rest = at_rest(view._replace(stored=stored, journal=None), opening=False)
+    return Decision(Record(rest.stored, None), rest.situation, (), 0.0)
+
+
+def _cope(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Journal | Decision | None:
+    """Decide what a step that is not done means for the direction; None: work on it."""
+    if isinstance(check, Failed) and check.uid:
+        journal = journal.fail(step, check.uid, view.now, check.message)
+    stuck = stuck_at(view, journal, step, check)
+    if journal.heading is not Heading.FORWARD:
+        return _cope_walking(view, journal, step, stuck)
+    if superseded(view, journal):
+        if not journal.begun:
+            return _closed(view, journal, "Superseded")
+        if stuck is not None:
+            by = stuck.failure(step, view.now)
+            return _turned(journal._replace(failure=by), "Superseded")
+    if stuck is None:
+        return None
+    if journal.skip_revert and step.kind is Kind.REVERT_RESULTS:
+        return journal.finish(step, {f"hook:{step.id}": {"skipped": True}})
+    if stuck.final and not journal.crossed and not stuck.human and journal.strategy.on_failure == "RollBack":
+        return _turned(journal._replace(failure=stuck.failure(step, view.now)), "Failed")
+    return _stand(view, journal, step, stuck)
+
+
+def _turned(journal: Journal, by: str) -> Journal:
+    if journal.crossed:
+        return journal.turn(Heading.REPLACE, replacement(journal), by)
+    return journal.turn(Heading.BACK, way_back(journal), by)
+
+
+def _cope_walking(view: View, journal: Journal, step: Step, stuck: Stuck | None) -> Journal | Decision | None:
+    """Back and Replace never turn: they retry; what cannot be reverted is counted and left."""
+    if stuck is None:
+        return None
+    if step.kind is Kind.REVERT_RESULTS and stuck.exhausted:
+        return journal.finish(step, {f"hook:{step.id}": {"skipped": True, "message": stuck.message[:512]}})
+    return _stand(view, journal, step, stuck)
+
+
+def _stand(view: View, journal: Journal, step: Step, stuck: Stuck) -> Decision:
+    """Stay at a step that fails: retry after its back-off, or wait for a person; say which."""
+    effects: tuple[Effect, ...] = ()
+    if stuck.retry_in is not None and stuck.retry_in <= 0 and not (journal.aborted and journal.crossed):
+        journal = journal.begin(step, view.now)
+        effects = VOCABULARY[step.kind].effects(view, journal, step)
+    effects = (*_loose_ends(view, journal, effects), *effects)
+    wake = min(WAKE, max(0.5, stuck.retry_in)) if stuck.retry_in else WAKE
+    return Decision(Record(view.stored, journal), _trouble(view, journal, step, stuck), effects, wake)
+
+
+def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Decision:
+    """Take the step's next effects; what it learnt is recorded with its beginning, before them."""
+    known = journal
+    if isinstance(check, Todo) and check.facts:
+        journal = journal.learn(dict(check.facts))
+    effects = VOCABULARY[step.kind].effects(view, journal, step)
+    if effects or (step.kind is not Kind.VERIFY and step.kind is not Kind.RESOLVE_WINDOW):
+        journal = journal.begin(step, view.now)
+    if known.begun == journal.begun and known.facts == journal.facts and view.journal is not None:
+        journal = _unless_news(view.journal, journal)
+    effects = (*_loose_ends(view, journal, effects), *effects)
+    waiting = check.waiting if isinstance(check, Todo) else check.message
+    return Decision(Record(view.stored, journal), _progress(view, journal, step, waiting), effects, WAKE)
+
+
+def _unless_news(old: Journal, new: Journal) -> Journal:
+    """Keep the recorded journal when only `done` marks were added: checks find them again, a write is saved."""
+    return old if new._replace(done=old.done) == old else new
+
+
+def _loose_ends(view: View, journal: Journal, taken: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """Sweep Jobs of no remaining step, and reports held for a Stop that is no longer to come (R5)."""
+    remaining = [s for s in journal.route if s.id not in journal.done]
+    names = {job_name(view, journal, s) for s in remaining}
+    stops = {s.args.incarnation for s in remaining if s.kind is Kind.STOP}
+    jobs: tuple[Effect, ...] = tuple(
+        DeleteJob(j.handle, j.name) for j in view.world.jobs if j.name not in names and not j.deleting
+    )
+    held: tuple[Effect, ...] = tuple(
+        ReleaseReport(p.handle, p.incarnation)
+        for p in view.world.pods
+        if p.held and not p.foreign and p.incarnation not in stops
+    )
+    return tuple(e for e in (*jobs, *held) if e not in taken)
+
+
+def _held(view: View, journal: Journal) -> Decision:
+    """Hold: nothing moves, and its time counts towards no deadline."""
+    if journal.held_since is None:
+        journal = journal._replace(held_since=view.now)
+    message = f"spec.hold: {view.run.hold}"
+    attention = f"{message}; to go on: {unhold_command(view)}"
+    situation = Situation(Standing.STALLED, Reason.HELD, message, attention)
+    return Decision(Record(view.stored, journal), situation, (), WAKE)
+
+
+def _released(view: View, journal: Journal) -> Journal:
+    if journal.held_since is None:
+        return journal
+    paused = journal.paused_seconds + int(view.now - journal.held_since)
+    return journal._replace(held_since=None, paused_seconds=paused)
+
+
+def _progress(view: View, journal: Journal, step: Step, waiting: str) -> Situation:
+    """Say which step is under way; the detail only when it takes long, since every change costs a write."""
+    begun = max(journal.begun, key=lambda b: b.at, default=None)
+    shown = step if journal.begun_at(step.id) is not None else _last_begun(journal) or step
+    slow = begun is not None and view.now - begun.at > _SLOW
+    way = {Heading.FORWARD: "to", Heading.BACK: "back from", Heading.REPLACE: "away from"}.get(
+        journal.heading, "of"
+    )
+    message = (
+        f"{journal.cause.value} {way} {journal.target.version}, plan {journal.plan_hash}: {shown.kind.value}"
+    )
+    return Situation(
+        Standing.WORKING, shown.kind.value, f"{message}: waiting for {waiting}" if slow else message
+    )
+
+
+def _last_begun(journal: Journal) -> Step | None:
+    begun = [s for s in journal.route if journal.begun_at(s.id) is not None]
+    return begun[-1] if begun else None
+
+
+def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation:
+    """Explain a step that fails, and what moves it on."""
+    where = (
+        f"{step.kind.value} of plan {journal.plan_hash} ({journal.cause.value} to {journal.target.version})"
+    )
+    message = f"{where}: {stuck.message}"
+    if journal.heading is Heading.BACK:
+        attention = (
+            f"{message}; it is retried, see: kubectl -n {view.run.namespace} describe srun {view.run.name}"
+        )
+        return Situation(Standing.STALLED, Reason.ROLLBACK_FAILED, message, attention, degraded=message)
+    if journal.crossed:
+        acute = stuck.exhausted or stuck.human or journal.aborted or stuck.reason is not Reason.HOOK_FAILED
+        attention = (
+            f"{message}; the old version cannot come back: publish a fixed version, or {retry_command(view)}"
+        )
+        return Situation(
+            Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN, message, attention if acute else "", message
+        )
+    if not stuck.final:
+        return Situation(Standing.WORKING, step.kind.value, f"{message}; it is tried again")
+    onward = f"retry: {retry_command(view)}; take it back: {abort_command(view, journal.attempt)}"
+    degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
+    return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)

@@ -1,0 +1,129 @@
+"""Which way a plan goes: the signals, in their order, and what counts as stuck.
+
+Precedence: deleted, hold, abort, superseded, retry, failed (design: the table of directions).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.journal import Failure, Heading, Journal, way_back
+from scenario_operator.execution.own import own_plan
+from scenario_operator.execution.steps import VOCABULARY, Failed, Todo
+from scenario_operator.execution.view import View
+from scenario_operator.planning.plan import Kind, Step
+
+_BACKOFF_CAP = 300.0
+_EXPIRED = {
+    Kind.STOP: Reason.STOP_TIMEOUT,
+    Kind.START: Reason.START_TIMEOUT,
+    Kind.VERIFY: Reason.VERIFY_FAILED,
+}
+
+
+class Stuck(NamedTuple):
+    """A step that does not get on.
+
+    `final`: automation has nothing left to try before the direction is decided. `exhausted`: the attempts of
+    its hook are used up. `human`: only a person can resolve it. `retry_in`: seconds to the next try, if any.
+    """
+
+    reason: Reason
+    message: str
+    final: bool
+    exhausted: bool = False
+    human: bool = False
+    retry_in: float | None = None
+
+    def failure(self, step: Step, now: float) -> Failure:
+        """Return the failure as the journal records it."""
+        return Failure(step.id, self.reason.value, self.message[:1024], now)
+
+
+def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, str]:
+    """Apply abort, skipRevert and retry, each once, when recorded; return an outcome to close with, or ""."""
+    grant = view.grant if view.grant and view.grant.id == journal.grant_id else None
+    if grant is not None and grant.skip_revert:
+        journal = journal._replace(skip_revert=True)
+    view, journal, closing = _abort(view, journal, asked=bool(grant and grant.abort))
+    if closing:
+        return view, journal, closing
+    nonce = view.run.retry_nonce
+    handled = view.stored.handled
+    if nonce and nonce != handled.retry:
+        view = view._replace(stored=view.stored._replace(handled=handled._replace(retry=nonce)))
+        journal = _try_again(view, journal)
+    return view, journal, ""
+
+
+def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal, str]:
+    nonce, handled = view.run.abort_nonce, view.stored.handled
+    if not journal.grant_id and nonce and nonce != handled.abort:
+        view = view._replace(stored=view.stored._replace(handled=handled._replace(abort=nonce)))
+        asked = True
+    if not asked or journal.aborted or journal.heading is not Heading.FORWARD:
+        return view, journal, ""
+    journal = journal._replace(aborted=True)
+    if not journal.begun:
+        return view, journal, "Aborted"
+    if journal.crossed:
+        return view, journal, ""
+    return view, journal.turn(Heading.BACK, way_back(journal), "Aborted"), ""
+
+
+def _try_again(view: View, journal: Journal) -> Journal:
+    """Reset the attempts and give the current step its time again."""
+    begun = tuple(b._replace(at=view.now) if b.id not in journal.done else b for b in journal.begun)
+    return journal._replace(attempts=(), begun=begun, paused_seconds=0, failure=None, aborted=False)
+
+
+def superseded(view: View, journal: Journal) -> bool:
+    """Say whether the plan's goal is no longer what is wanted.
+
+    A run's own plan is superseded when the user's wish has changed, an attempt's when there is a newer revision.
+    """
+    if journal.grant_id:
+        return view.wanted is not None and view.wanted.name != journal.target.revision
+    wish = own_plan(view._replace(journal=None))
+    return wish is not None and wish.desire != journal.desire
+
+
+def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Stuck | None:
+    """Say whether and how a step is stuck; None while it is on its way."""
+    attempt = journal.attempt_of(step.id)
+    if isinstance(check, Failed) and not check.uid:
+        retry = None if check.human else 0.0
+        return Stuck(check.reason, check.message, final=True, human=check.human, retry_in=retry)
+    if attempt is not None:
+        exhausted = attempt.failures >= journal.strategy.max_attempts
+        pause = min(_BACKOFF_CAP, journal.strategy.backoff_seconds * 2.0 ** (attempt.failures - 1))
+        # Past the point of no return, and on the way back, there is nothing but trying again.
+        final = exhausted and not journal.crossed and journal.heading is Heading.FORWARD
+        retry_in = None if final else pause - (view.now - attempt.at)
+        message = f"attempt {attempt.failures} failed: {attempt.message}"
+        return Stuck(Reason.HOOK_FAILED, message, final, exhausted=exhausted, retry_in=retry_in)
+    if not _expired(view, journal, step):
+        return None
+    reason = _EXPIRED.get(step.kind, Reason.HOOK_FAILED)
+    waiting = check.waiting if isinstance(check, Todo) else check.message
+    message = f"{_deadline(journal, step)} s passed waiting for {waiting}"
+    # A stop that takes too long is no failure: nothing is forced, only abort or a newer revision turns it.
+    human = step.kind is Kind.STOP
+    return Stuck(reason, message, final=True, human=human, retry_in=0.0)
+
+
+def _expired(view: View, journal: Journal, step: Step) -> bool:
+    since = journal.begun_at(step.id)
+    allowed = _deadline(journal, step)
+    if since is None and step.kind is Kind.VERIFY:
+        started = [journal.begun_at(s.id) for s in journal.steps if s.kind is Kind.START]
+        since = started[0] if started else None
+        allowed += journal.strategy.timeouts.start
+    if since is None or not allowed:
+        return False
+    return view.now - since - journal.paused_seconds > allowed
+
+
+def _deadline(journal: Journal, step: Step) -> int:
+    return VOCABULARY[step.kind].deadline(step, journal.strategy.timeouts)

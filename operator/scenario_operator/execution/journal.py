@@ -1,0 +1,195 @@
+"""The journal: the plan in progress, in the run's status. Progress lives here and nowhere else.
+
+`begun` is written before the first effect of a step, so the point of no return is on record before it is
+crossed. Facts are write-once. All collections are sorted tuples: a journal is hashable and has one form.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from scenario_operator.planning.plan import Args, Cause, End, Kind, Snapshot, Step, irreversible
+
+
+class Heading(StrEnum):
+    """Which way a plan is going; Back, Replace and Teardown never turn again."""
+
+    FORWARD = "Forward"
+    BACK = "Back"
+    REPLACE = "Replace"
+    TEARDOWN = "Teardown"
+
+
+class Begun(NamedTuple):
+    """A step that was about to have effects, since epoch seconds `at`."""
+
+    id: str
+    at: float
+
+
+class Attempt(NamedTuple):
+    """Failures of one step; `uid` names the last Job or pod counted, so that none counts twice."""
+
+    step: str
+    failures: int
+    uid: str
+    at: float
+    message: str = ""
+
+
+class Failure(NamedTuple):
+    """Why a plan turned or waits."""
+
+    step: str
+    reason: str
+    message: str
+    at: float
+
+
+class Journal(NamedTuple):
+    """One plan being carried out."""
+
+    id: str
+    plan_hash: str
+    cause: Cause
+    source: End
+    target: End
+    level: str
+    strategy: Snapshot
+    steps: tuple[Step, ...]
+    live: int
+    upcoming: int
+    opened_at: float
+    grant_id: str = ""
+    attempt: str = ""
+    desire: str = ""
+    heading: Heading = Heading.FORWARD
+    path: tuple[Step, ...] = ()
+    begun: tuple[Begun, ...] = ()
+    done: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    aborted: bool = False
+    skip_revert: bool = False
+    held_since: float | None = None
+    paused_seconds: int = 0
+    failure: Failure | None = None
+    turned_by: str = ""
+
+    @property
+    def crossed(self) -> bool:
+        """Say whether a begun step of the forward plan has no undo."""
+        begun = {b.id for b in self.begun}
+        return any(s.id in begun and irreversible(s.kind, s.args) for s in self.steps)
+
+    @property
+    def route(self) -> tuple[Step, ...]:
+        """Return the steps of the current heading."""
+        return self.steps if self.heading is Heading.FORWARD else self.path
+
+    def current(self) -> Step | None:
+        """Return the first step of the route that is not done, None when all are."""
+        return next((s for s in self.route if s.id not in self.done), None)
+
+    def begun_at(self, step_id: str) -> float | None:
+        """Return when a step began, in epoch seconds."""
+        return next((b.at for b in self.begun if b.id == step_id), None)
+
+    def begin(self, step: Step, now: float) -> Journal:
+        """Record that a step is about to have effects; the first record stands."""
+        if self.begun_at(step.id) is not None:
+            return self
+        return self._replace(begun=tuple(sorted((*self.begun, Begun(step.id, now)))))
+
+    def finish(self, step: Step, facts: dict[str, Any] | None = None) -> Journal:
+        """Record that a step is done, with the facts the world will forget."""
+        done = tuple(sorted({*self.done, step.id}))
+        return self.learn(facts or {})._replace(done=done)
+
+    def learn(self, facts: dict[str, Any]) -> Journal:
+        """Add facts; a fact that stands is never changed."""
+        known = dict(self.facts)
+        fresh = {k: json.dumps(v, sort_keys=True, separators=(",", ":")) for k, v in facts.items()}
+        return self._replace(facts=tuple(sorted({**fresh, **known}.items())))
+
+    def fact(self, name: str) -> Any:
+        """Return a recorded fact, None when there is none."""
+        text = dict(self.facts).get(name)
+        return None if text is None else json.loads(text)
+
+    def attempt_of(self, step_id: str) -> Attempt | None:
+        """Return the failures of a step, if there were any."""
+        return next((a for a in self.attempts if a.step == step_id), None)
+
+    def fail(self, step: Step, uid: str, now: float, message: str) -> Journal:
+        """Count a failure, once for each Job or pod."""
+        known = self.attempt_of(step.id)
+        if known is not None and known.uid == uid:
+            return self
+        counted = Attempt(step.id, (known.failures if known else 0) + 1, uid, now, message[:1024])
+        rest = tuple(a for a in self.attempts if a.step != step.id)
+        return self._replace(attempts=tuple(sorted((*rest, counted))))
+
+    def turn(self, heading: Heading, path: tuple[Step, ...], by: str) -> Journal:
+        """Change direction; the steps of the new heading are stored with it. Attempts start anew."""
+        return self._replace(heading=heading, path=path, turned_by=by, attempts=())
+
+
+def way_back(journal: Journal) -> tuple[Step, ...]:
+    """Return the reversed undo of everything begun, failed attempts included.
+
+    Undoing a start that this plan made means: stop it with its report, revert what it published, delete its
+    state. The last step resumes the old version; that it runs is enough, Verify judged the new one only.
+    """
+    begun = {b.id for b in journal.begun}
+    path: list[Step] = []
+    for step in reversed(journal.steps):
+        if step.id not in begun:
+            continue
+        for undone in _undo(journal, step):
+            path.append(undone._replace(needs=(path[-1].id,) if path else ()))
+    return tuple(path)
+
+
+def _undo(journal: Journal, step: Step) -> tuple[Step, ...]:
+    args = step.args
+    if step.kind is Kind.START and args.create:
+        return uncommitted(args.incarnation, "back")
+    if step.kind is Kind.START:
+        ambiguous = journal.source.state_version != journal.target.state_version
+        return (Step("back-stop", Kind.STOP, Args(args.incarnation, report=ambiguous)),)
+    if step.kind is Kind.STOP:
+        resumed = Args(args.incarnation, revision=journal.source.revision, resume=True)
+        return (Step("back-start", Kind.START, resumed),)
+    return ()
+
+
+def uncommitted(number: int, prefix: str) -> tuple[Step, ...]:
+    """Return the steps that remove an incarnation which never committed."""
+    return (
+        Step(f"{prefix}-stop", Kind.STOP, Args(number, report=True)),
+        Step(f"{prefix}-revert", Kind.REVERT_RESULTS, Args(number)),
+        Step(f"{prefix}-delete", Kind.DELETE_STATE, Args(number)),
+    )
+
+
+def replacement(journal: Journal) -> tuple[Step, ...]:
+    """Return the path past the point of no return when a newer revision takes over.
+
+    First every destructive step that remains (consent was given for them, and what they destroy must not
+    outlive them), then the removal of the incarnation that never committed. An only copy is never deleted.
+    """
+    begun = {b.id for b in journal.begun}
+    path = [
+        s
+        for s in journal.steps
+        if s.id not in journal.done and s.kind in (Kind.REVERT_RESULTS, Kind.DELETE_STATE)
+    ]
+    for step in journal.steps:
+        if step.kind is not Kind.START or step.id not in begun:
+            continue
+        removal = uncommitted(step.args.incarnation, "replace")
+        path += removal if step.args.create else removal[:1]
+    return tuple(s._replace(needs=(path[i - 1].id,) if i else ()) for i, s in enumerate(path))

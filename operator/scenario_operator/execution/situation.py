@@ -1,0 +1,67 @@
+"""What a decision says about the run: one reasoned word, from which all conditions follow."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.view import View
+
+CLI = "--field-manager=scenario-cli"
+
+
+class Standing(StrEnum):
+    """Which row of the readiness table applies (docs/conditions.md)."""
+
+    SETTLED = "Settled"
+    WAITING = "Waiting"
+    BLOCKED = "Blocked"
+    WORKING = "Working"
+    LEARNING = "Learning"
+    STARTING = "Starting"
+    ROLLED_BACK = "RolledBack"
+    STALLED = "Stalled"
+    PAST_RETURN = "PastReturn"
+    STOPPED = "Stopped"
+
+
+class Situation(NamedTuple):
+    """The standing, its reason and message; `attention` is what a person has to do, ending with a command."""
+
+    standing: Standing
+    reason: str
+    message: str
+    attention: str = ""
+    degraded: str = ""
+
+
+def patch_command(view: View, patch: str) -> str:
+    """Return the command that changes a field of this run, such that GitOps tools do not take it back."""
+    run = view.run
+    return f"kubectl -n {run.namespace} patch srun {run.name} --type=merge {CLI} -p '{patch}'"
+
+
+def unhold_command(view: View) -> str:
+    """Return the command that takes a hold off."""
+    return patch_command(view, '{"spec":{"hold":null}}')
+
+
+def retry_command(view: View) -> str:
+    """Return the command that asks for another try."""
+    return patch_command(view, f'{{"spec":{{"retryNonce":"{view.stored.plans}-{int(view.now)}"}}}}')
+
+
+def abort_command(view: View, attempt: str) -> str:
+    """Return the command that takes a plan back, of an attempt or of the run's own."""
+    run = view.run
+    if not attempt:
+        return patch_command(view, f'{{"spec":{{"abortNonce":"{view.stored.plans}"}}}}')
+    uid = f"$(kubectl -n {run.namespace} get supg {attempt} -o jsonpath={{.metadata.uid}})"
+    patch = f'{{\\"spec\\":{{\\"abort\\":\\"{uid}\\"}}}}'
+    return f'kubectl -n {run.namespace} patch supg {attempt} --type=merge {CLI} -p "{patch}"'
+
+
+def waiting(reason: Reason | str, message: str) -> Situation:
+    """Make the situation of a run that waits and needs nobody."""
+    return Situation(Standing.WAITING, str(reason), message)

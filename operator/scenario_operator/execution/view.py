@@ -1,0 +1,197 @@
+"""Everything `decide` may know: one frozen picture of a run and its world, built from one read.
+
+Versions of objects are opaque here: an effect hands them back as its precondition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from scenario_operator.execution.journal import Journal
+from scenario_operator.planning.parameters import Pairs
+from scenario_operator.planning.plan import Snapshot
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import Stored
+from scenario_operator.planning.windows import Bounds, Window
+
+RENDERER = 1
+"""Version of the pod template that we render; templates of another renderer are judged by their stamps (R12)."""
+
+
+class Handle(NamedTuple):
+    """Identity and version of a live object, as an effect's precondition."""
+
+    uid: str
+    version: str
+
+
+class Run(NamedTuple):
+    """What the user asks of the run."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int = 1
+    scenario: str = ""
+    desired_running: bool = True
+    pinned: str = ""
+    hold: str = ""
+    bounds: Bounds = Bounds()
+    parameters: Pairs = ()
+    recompute_nonce: str = ""
+    restart_nonce: str = ""
+    retry_nonce: str = ""
+    abort_nonce: str = ""
+    deleting: bool = False
+
+
+class Grant(NamedTuple):
+    """The live entry of an attempt for this run; `attempt` is its name."""
+
+    id: str
+    attempt: str
+    plan_hash: str
+    revision: str
+    cause: str = "Revision"
+    abort: bool = False
+    suspend: bool = False
+    skip_revert: bool = False
+
+
+class Gate(NamedTuple):
+    """Why a run that is behind has no grant yet: what the scenario's side says, with the next command."""
+
+    reason: str
+    message: str
+    attention: bool = False
+
+
+class Template(NamedTuple):
+    """What a pod template was rendered from; two workloads with equal templates run the same thing."""
+
+    revision: str
+    window: Window
+    parameters: Pairs
+
+
+class Workload(NamedTuple):
+    """The StatefulSet of one incarnation. `settled`: its status reflects the current spec."""
+
+    handle: Handle
+    replicas: int
+    status_replicas: int
+    settled: bool
+    template: Template
+    stop_stamp: str = ""
+    drifted: bool = False
+    owned: bool = True
+
+
+class Report(NamedTuple):
+    """How a pod's container ended; `text_ok` False: there was a message that is not a report."""
+
+    processed_until: str | None = None
+    state_version: str | None = None
+    open_outputs: int = 0
+    text_ok: bool = True
+
+
+class Pod(NamedTuple):
+    """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
+
+    `ended`: all containers have terminated for good. `exit_code` None: not known.
+    """
+
+    handle: Handle
+    incarnation: int
+    revision: str
+    terminating: bool = False
+    forced: bool = False
+    held: bool = False
+    foreign: bool = False
+    started: bool = False
+    ready: bool = False
+    started_at: float = 0.0
+    ended: bool = False
+    exit_code: int | None = None
+    finished_at: str | None = None
+    report: Report | None = None
+    trouble: str = ""
+
+
+class Claim(NamedTuple):
+    """The state volume of one incarnation; `formats` are the stamped possible formats (R11)."""
+
+    handle: Handle
+    incarnation: int
+    ours: bool
+    formats: tuple[str, ...]
+    deleting: bool = False
+
+
+class Job(NamedTuple):
+    """A hook Job. `state`: Suspended, Active, Succeeded or Failed."""
+
+    handle: Handle
+    name: str
+    state: str
+    message: str = ""
+    numbers: tuple[tuple[str, int], ...] = ()
+    deleting: bool = False
+    finished_at: str | None = None
+
+
+class World(NamedTuple):
+    """What exists of the run: by incarnation number, and Jobs by name. `results`: the results claim stands."""
+
+    workloads: tuple[tuple[int, Workload], ...] = ()
+    pods: tuple[Pod, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    results: str = ""
+
+    def workload(self, number: int) -> Workload | None:
+        """Return the workload of an incarnation, if it exists."""
+        return next((w for n, w in self.workloads if n == number), None)
+
+    def claim(self, number: int) -> Claim | None:
+        """Return the state claim of an incarnation, if it exists."""
+        return next((c for c in self.claims if c.incarnation == number), None)
+
+    def of(self, number: int) -> tuple[Pod, ...]:
+        """Return the pods that belong to an incarnation or mount its claim."""
+        return tuple(p for p in self.pods if p.incarnation == number)
+
+    def others(self, number: int) -> tuple[Pod, ...]:
+        """Return the pods of every other incarnation."""
+        return tuple(p for p in self.pods if p.incarnation != number)
+
+    def job(self, name: str) -> Job | None:
+        """Return a hook Job by name, if it exists."""
+        return next((j for j in self.jobs if j.name == name), None)
+
+
+class View(NamedTuple):
+    """The argument of `decide`.
+
+    `wanted` is the revision the run should be on, None while there is none; `entry` the one that a run with
+    nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `gate` says why
+    there is no grant. `now` is epoch seconds.
+    """
+
+    run: Run
+    stored: Stored
+    journal: Journal | None
+    grant: Grant | None
+    wanted: Revision | None
+    revisions: Mapping[str, Revision]
+    world: World
+    now: float
+    entry: Revision | None = None
+    strategy: Snapshot | None = None
+    gate: Gate | None = None
+
+    def revision(self, name: str) -> Revision | None:
+        """Return a revision that stored, journal or wanted name."""
+        return self.revisions.get(name)

@@ -1,0 +1,70 @@
+"""The author's word for the edge between two versions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from semantic_version import NpmSpec, Version
+
+from scenario_operator.api.scenario import ScenarioSpec
+
+
+class Word(StrEnum):
+    """What an edge can be declared as."""
+
+    COMPATIBLE = "Compatible"
+    INCOMPATIBLE = "Incompatible"
+
+
+class Edge(NamedTuple):
+    """The verdict on coming from one version, and the entry that gave it (-1: undeclared)."""
+
+    word: Word
+    reversible: bool
+    entry: int
+
+
+def edge(spec: ScenarioSpec, version: str, digest: str) -> Edge:
+    """Return the verdict of the first entry that matches the source version or digest; else `undeclared`."""
+    declared = spec.compatibility
+    entries = declared.from_ if declared else ()
+    for index, entry in enumerate(entries):
+        if entry.digest == digest if entry.digest else in_range(version, entry.versions or ""):
+            return Edge(Word(entry.verdict), bool(entry.reversible), index)
+    return Edge(Word(declared.undeclared if declared else Word.INCOMPATIBLE), False, -1)
+
+
+def in_range(version: str, expression: str) -> bool:
+    """Say whether a version lies in a range (npm's range syntax); a label that is no version lies in none."""
+    try:
+        return bool(NpmSpec(expression).match(Version(version)))
+    except ValueError:
+        return False
+
+
+def is_version(text: str) -> bool:
+    """Say whether a label is a semantic version."""
+    return _parses(text)
+
+
+def is_range(expression: str) -> bool:
+    """Say whether an expression is a range that `in_range` can read."""
+    try:
+        NpmSpec(expression)
+    except ValueError:
+        return False
+    return True
+
+
+def is_downgrade(source: str, target: str) -> bool:
+    """Say whether the target's label is the lower one; labels that are no versions have no order."""
+    return _parses(source) and _parses(target) and Version(target) < Version(source)
+
+
+def _parses(text: str) -> bool:
+    try:
+        Version(text)
+    except ValueError:
+        return False
+    return True

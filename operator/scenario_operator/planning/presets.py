@@ -1,0 +1,47 @@
+"""What each strategy type may do beyond keeping the state; the only place that names strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from scenario_operator.planning.windows import Bound, Bounds, Mode
+
+KEEP, FRESH, REVERT = "Keep", "Fresh", "Revert"
+
+
+class Axes(NamedTuple):
+    """The choices that make a plan when state cannot stay as it is."""
+
+    state: str
+    results: str
+    window: Bounds
+    outcome: str
+    learns: bool = False
+
+
+KEEPING = Axes(KEEP, KEEP, Bounds(Bound(Mode.SAME), Bound(Mode.SAME), Bound(Mode.SAME)), "Upgraded")
+
+PRESETS: Mapping[str, Axes] = MappingProxyType(
+    {
+        "Continuation": Axes(
+            FRESH,
+            KEEP,
+            Bounds(Bound(Mode.SAME), Bound(Mode.STOPPED_AT), Bound(Mode.STOPPED_AT)),
+            "Continued",
+            learns=True,
+        ),
+        "ForwardOnly": Axes(
+            FRESH,
+            REVERT,
+            Bounds(Bound(Mode.RUN), Bound(Mode.RUN), Bound(Mode.STOPPED_AT, if_missing="ObservedStop")),
+            "Recomputed",
+        ),
+    }
+)
+
+
+def bounds(stated: Bounds, preset: Axes) -> Bounds:
+    """Return the preset's bounds with what the strategy states in their place."""
+    return Bounds(*(own or default for own, default in zip(stated, preset.window, strict=True)))

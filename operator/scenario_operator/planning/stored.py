@@ -1,0 +1,131 @@
+"""What a run has: the durable facts of its status, apart from the plan in progress.
+
+These are the words in which planning and execution talk about a run. They know neither the wire format
+(`execution/status.py`) nor the objects that carry the state.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from scenario_operator.planning.parameters import NO_PARAMETERS, Parameters
+from scenario_operator.planning.windows import Window
+
+LIVE, RETAINED, DELETED = "Live", "Retained", "Deleted"
+KEPT, REVERTED = "Kept", "Reverted"
+
+
+class Applied(NamedTuple):
+    """The revision whose logic last committed on this run, and the formats its state can have (rule R11)."""
+
+    revision: str
+    version: str
+    logic_hash: str
+    config_hash: str
+    digest: str
+    state_version: str
+    formats: tuple[str, ...] = ()
+
+
+class Incarnation(NamedTuple):
+    """One workload with its own state volume; numbers are never used twice (rule R10)."""
+
+    number: int
+    version: str
+    revision: str
+    state: str = LIVE
+    results: str = KEPT
+    superseded_by: int = 0
+
+
+class LastStop(NamedTuple):
+    """What the last stop that we carried out left behind; `processed_until` None means no report."""
+
+    incarnation: int
+    processed_until: str | None
+    state_version: str | None
+    finished_at: str | None
+    clean: bool
+    reported: bool
+    open_outputs: int = 0
+
+
+class Loss(NamedTuple):
+    """What a plan cost; None where the question does not arise."""
+
+    state_age_seconds: int | None = None
+    unclean_stop: bool = False
+    input_at_risk: bool = False
+    reprocessed_from: str | None = None
+    results_reverted: int | None = None
+    results_kept: int | None = None
+    results_not_revertible: int | None = None
+    notifications_suppressed_until: str | None = None
+    open_outputs: int | None = None
+    revert_skipped: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Outcome(NamedTuple):
+    """One finished plan as it stands in `status.history`; a grant id found here is spent."""
+
+    grant_id: str
+    attempt: str
+    outcome: str
+    reason: str
+    message: str
+    from_version: str
+    to_version: str
+    strategy: str
+    plan_hash: str
+    start_time: str
+    completion_time: str
+    loss: Loss = Loss()
+
+
+class Handled(NamedTuple):
+    """The nonces acted upon; None: never looked, so the next value seen is the baseline."""
+
+    recompute: str | None = None
+    restart: str | None = None
+    retry: str | None = None
+    abort: str | None = None
+
+
+class Stored(NamedTuple):
+    """Everything durable about a run except its open journal."""
+
+    applied: Applied | None = None
+    live: int = 0
+    stopped: bool = False
+    incarnations: tuple[Incarnation, ...] = ()
+    window: Window | None = None
+    parameters: Parameters = NO_PARAMETERS
+    last_stop: LastStop | None = None
+    handled: Handled = Handled()
+    history: tuple[Outcome, ...] = ()
+    refused: str = ""
+    plans: int = 0
+
+    def next_incarnation(self) -> int:
+        """Return the number that a new incarnation gets: one more than any ever entered."""
+        return 1 + max((i.number for i in self.incarnations), default=0)
+
+    def incarnation(self, number: int) -> Incarnation | None:
+        """Return the record of one incarnation, if there is one."""
+        return next((i for i in self.incarnations if i.number == number), None)
+
+    def spent(self, grant_id: str) -> bool:
+        """Say whether an outcome for this grant is on record."""
+        return any(entry.grant_id == grant_id for entry in self.history)
+
+
+def timestamp(seconds: float) -> str:
+    """Render epoch seconds as RFC 3339 in UTC, with the precision that Kubernetes' own times have."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch(text: str) -> float:
+    """Read an RFC 3339 time as epoch seconds."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,179 @@
+"""Windows: from where a run reads, acts and notifies; resolved once per plan, the result is a fact.
+
+All bounds are inclusive RFC 3339 times in UTC; None is the beginning of the input. A stop's
+`processedUntil` is exclusive, so a hand-over at that time has no gap and no overlap.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Mode(StrEnum):
+    """Where a bound comes from."""
+
+    SAME = "Same"
+    RUN = "Run"
+    BEGINNING = "Beginning"
+    AT = "At"
+    LOOKBACK = "Lookback"
+    STOPPED_AT = "StoppedAt"
+    OBSERVED_STOP = "ObservedStop"
+    NOW = "Now"
+
+
+class Bound(NamedTuple):
+    """One bound as a strategy or a run states it; `if_missing` says what replaces a missing stop report."""
+
+    mode: Mode
+    time: str | None = None
+    seconds: int = 0
+    if_missing: str = "Hold"
+
+
+class Bounds(NamedTuple):
+    """The three bounds; None where nothing is stated (the bound rises to its predecessor)."""
+
+    start_from: Bound | None = None
+    output_actions_from: Bound | None = None
+    notifications_from: Bound | None = None
+
+
+class Window(NamedTuple):
+    """Resolved bounds of one incarnation."""
+
+    start_from: str | None = None
+    output_actions_from: str | None = None
+    notifications_from: str | None = None
+
+
+class StopFacts(NamedTuple):
+    """What is known of the stop that a hand-over refers to."""
+
+    processed_until: str | None
+    finished_at: str | None
+
+
+class ReportMissingError(Exception):
+    """A bound needs the report of the stop, there is none, and the strategy says Hold."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+class Resolved(NamedTuple):
+    """A window and whether a missing report was replaced by what was observed (input may be lost or repeated)."""
+
+    window: Window
+    at_risk: bool
+
+
+class Sources(NamedTuple):
+    """Everything that a bound can refer to."""
+
+    stored: Window | None
+    run: Bounds
+    stop: StopFacts | None
+    now: str
+
+
+def resolve(strategy: Bounds, sources: Sources, *, never_again: bool) -> Resolved:
+    """Resolve the window of a new incarnation.
+
+    `never_again` (every plan that reads the past again) makes notificationsFrom at least the stop's position
+    and the stored horizon, so that nobody is told the past twice. Raises ReportMissingError.
+    """
+    at_risk = False
+    values: list[str | None] = []
+    for field in Bounds._fields:
+        bound = getattr(strategy, field) or Bound(Mode.RUN)
+        value, guessed = _bound(field, bound, sources)
+        at_risk = at_risk or guessed
+        values.append(value)
+    start, output, notify = values
+    if never_again:
+        notify = later(notify, _horizon("notifications_from", sources, sources.stop))
+    output = later(start, output)
+    return Resolved(Window(start, output, later(output, notify)), at_risk)
+
+
+def first(run: Bounds, now: str) -> Window:
+    """Resolve a run's own bounds for its very first start."""
+    return resolve(Bounds(), Sources(None, run, None, now), never_again=False).window
+
+
+def later(one: str | None, other: str | None) -> str | None:
+    """Return the later of two bounds; None is the beginning, before everything."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=_instant)
+
+
+def needs_report(strategy: Bounds) -> bool:
+    """Say whether resolving these bounds would hold for want of a stop report."""
+    return any(b is not None and b.mode is Mode.STOPPED_AT and b.if_missing == "Hold" for b in strategy)
+
+
+def in_order(bounds: Bounds) -> bool:
+    """Say whether bounds that are fixed times stand in the order start <= act <= notify."""
+    times = [b.time for b in bounds if b is not None and b.mode is Mode.AT and b.time is not None]
+    return times == sorted(times, key=_instant)
+
+
+def _bound(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool]:
+    match bound.mode:
+        case Mode.SAME:
+            return (getattr(sources.stored, field) if sources.stored else None), False
+        case Mode.RUN:
+            own = getattr(sources.run, field)
+            return _bound(field, own, sources) if own is not None else (None, False)
+        case Mode.BEGINNING:
+            return None, False
+        case Mode.AT:
+            return bound.time, False
+        case Mode.NOW:
+            return sources.now, False
+        case Mode.LOOKBACK:
+            reference = sources.stop.processed_until if sources.stop else None
+            return _back(reference or sources.now, bound.seconds), False
+        case Mode.STOPPED_AT | Mode.OBSERVED_STOP:
+            return _stopped_at(field, bound, sources)
+
+
+def _stopped_at(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool]:
+    """Resolve the hand-over: the report, else what the strategy allows in its place.
+
+    Nothing was ever processed (no stop): there is no hand-over, the bound is the stored one.
+    """
+    stop = sources.stop
+    if stop is None:
+        return (getattr(sources.stored, field) if sources.stored else None), False
+    if stop.processed_until is not None:
+        return _horizon(field, sources, stop), False
+    if bound.mode is Mode.STOPPED_AT and bound.if_missing == "Hold":
+        raise ReportMissingError(field)
+    observed = stop.finished_at or sources.now
+    return _horizon(field, sources, StopFacts(observed, observed)), True
+
+
+def _horizon(field: str, sources: Sources, stop: StopFacts | None) -> str | None:
+    """Return the position of a stop, but never before the same bound of the version that stopped.
+
+    A version that was still learning or recomputing hands over its horizon, not its position.
+    """
+    position = stop.processed_until if stop else None
+    if field == "start_from":
+        return position
+    return later(position, getattr(sources.stored, field) if sources.stored else None)
+
+
+def _back(reference: str, seconds: int) -> str:
+    moved = _instant(reference).timestamp() - seconds
+    return datetime.fromtimestamp(moved, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

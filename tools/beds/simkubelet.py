@@ -1,0 +1,513 @@
+"""The simulated kubelet of bed `sim`: one ready node whose pods behave as a test asks.
+
+kwok was tried first: it deletes a terminating pod by name only, so that a StatefulSet's successor of the
+same name is deleted as well, without end. Here every write and delete carries the pod's uid, and the order
+is a real kubelet's: final status first, then the delete with grace period 0, which finalizers hold back.
+
+One task a pod, woken by watch events and by its containers' next deadline; it writes the status only when
+it changed, so a thousand resting pods cost nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from beds import behaviour  # noqa: E402
+from beds.rest import PATCH, Client  # noqa: E402
+
+Json = dict[str, Any]
+PROVISIONER = "scenario.test/sim"
+_NEVER = float("inf")
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+
+
+def stamp(fraction: bool = False) -> str:
+    """Now, as RFC 3339 in UTC; API times have whole seconds, reports and leases microseconds."""
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if fraction else "%Y-%m-%dT%H:%M:%SZ"
+    return datetime.datetime.now(datetime.UTC).strftime(form)
+
+
+class Container:
+    """One container's life: waiting → running → terminated, and again if the pod restarts it."""
+
+    def __init__(self, pod: Pod, spec: Json) -> None:
+        self.pod = pod
+        self.spec = spec
+        self.state: Json = {"waiting": {"reason": "ContainerCreating"}}
+        self.last: Json = {}
+        self.restarts = 0
+        self.began = 0.0
+        self.started = self.ready = False
+        self.due = 0.0  # when the next thing happens to it by itself
+
+    @property
+    def behaviour(self) -> behaviour.Behaviour:
+        return behaviour.of(self.pod.object, self.spec)
+
+    @property
+    def phase(self) -> str:
+        return next(iter(self.state))
+
+    @property
+    def code(self) -> int:
+        return int(self.state["terminated"]["exitCode"])
+
+    def resume(self, status: Json) -> None:
+        """Take over from an earlier life of the simulated kubelet."""
+        self.state, self.last = status["state"], status.get("lastState", {})
+        self.restarts = status["restartCount"]
+        self.started, self.ready = bool(status.get("started")), status["ready"]
+        self.began = time.monotonic()
+
+    def status(self) -> Json:
+        image = self.spec["image"]
+        pulled = self.began or self.phase == "terminated"
+        shown: Json = {
+            "name": self.spec["name"],
+            "image": image,
+            "imageID": self.pod.node.images.identity(image) if pulled else "",
+            "state": self.state,
+            "lastState": self.last,
+            "ready": self.ready,
+            "started": self.started,
+            "restartCount": self.restarts,
+        }
+        if pulled:
+            shown["containerID"] = f"sim://{self.pod.uid}/{self.spec['name']}/{self.restarts}"
+        return shown
+
+    def advance(self, now: float) -> None:
+        """Do everything that is due, and set when to look again."""
+        self.due = _NEVER
+        if self.phase == "waiting":
+            self._try_to_run(now)
+        if self.phase == "running":
+            self._live(now)
+
+    def _try_to_run(self, now: float) -> None:
+        image = self.spec["image"]
+        if not self.pod.node.images.pullable(image):
+            backing_off = self.state["waiting"]["reason"] in ("ErrImagePull", "ImagePullBackOff")
+            reason = "ImagePullBackOff" if backing_off else "ErrImagePull"
+            self.due = _NEVER if backing_off else now + 0.2
+            text = f'Back-off pulling image "{image}"' if backing_off else f"{image}: not found"
+            self.state = {"waiting": {"reason": reason, "message": text}}
+            return
+        if self.last and now < self.began + self.behaviour.backoff:
+            self.due = self.began + self.behaviour.backoff
+            return
+        if self.behaviour.startError:
+            self.began = now
+            self._end(128, "StartError", f"exec: {self.spec['command'][0]!r}: no such file or directory")
+            return
+        self.began = now
+        self.state = {"running": {"startedAt": stamp()}}
+
+    def _live(self, now: float) -> None:
+        does = self.behaviour
+        crashes = does.crashTimes is None or self.restarts < does.crashTimes
+        if does.crashAfter is not None and crashes and self._reached(now, does.crashAfter):
+            self._end(does.crashCode, "Error", does.message or "")
+        elif does.runFor is not None and self._reached(now, does.runFor):
+            self.finish(does.exit)
+        else:
+            self.started = not does.neverStart and self._reached(now, does.startAfter)
+            ready_after = max(does.startAfter, does.readyAfter)
+            self.ready = self.started and not does.neverReady and self._reached(now, ready_after)
+
+    def _reached(self, now: float, after: float) -> bool:
+        moment = self.began + after
+        if now < moment:
+            self.due = min(self.due, moment)
+        return now >= moment
+
+    def finish(self, code: int) -> None:
+        """End by itself or because it was asked to, with its report."""
+        environment = behaviour.environment(self.pod.object, self.spec)
+        text = self.behaviour.last_words(stamp(fraction=True), environment)
+        self._end(code, "Error" if code else "Completed", text)
+
+    def _end(self, code: int, reason: str, message: str) -> None:
+        started = self.state.get("running", {}).get("startedAt", "1970-01-01T00:00:00Z")
+        ended: Json = {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": stamp()}
+        if message:
+            ended["message"] = message
+        self.state = {"terminated": ended}
+        self.started = self.ready = False
+
+    def restart_if_due(self, now: float) -> None:
+        """restartPolicy: a container that ended goes back to waiting, with back-off."""
+        policy = self.pod.object["spec"].get("restartPolicy", "Always")
+        if self.phase != "terminated" or policy == "Never" or (policy == "OnFailure" and self.code == 0):
+            return
+        self.last, self.restarts, self.began = self.state, self.restarts + 1, now
+        self.state = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting container"}}
+        self.due = now + self.behaviour.backoff
+
+    def stop(self, now: float, asked: float, grace: float) -> None:
+        """SIGTERM came at `asked`; SIGKILL follows after the grace period."""
+        if self.phase == "waiting":
+            self._end(137, "ContainerStatusUnknown", "never started")
+        if self.phase != "running":
+            return
+        obeys = _NEVER if self.behaviour.ignoreTerm else asked + self.behaviour.stopAfter
+        if now >= obeys and obeys <= asked + grace:
+            self.finish(self.behaviour.exit)
+        elif now >= asked + grace:
+            self._end(137, "Error", "")
+        else:
+            self.due = min(self.due, obeys, asked + grace)
+
+
+class Pod:
+    """One pod's task: wake, advance the containers, write the status if it changed."""
+
+    def __init__(self, node: Node, pod: Json) -> None:
+        self.node = node
+        self.object = pod
+        self.uid = str(pod["metadata"]["uid"])
+        self.path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+        self.awake = asyncio.Event()
+        self.written = ""
+        self.asked_to_stop: float | None = None
+        self.removed = False
+        self.containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
+        known = {status["name"]: status for status in pod["status"].get("containerStatuses", [])}
+        for container in self.containers:
+            if container.spec["name"] in known:
+                container.resume(known[container.spec["name"]])
+
+    def update(self, pod: Json) -> None:
+        """Take a newer object; a watch event may be older than the answer to our own write."""
+        if _version(pod) > _version(self.object):
+            self.object = pod
+            self.awake.set()
+
+    async def live(self) -> None:
+        """Until the pod's object is gone (the node then cancels this task)."""
+        while True:
+            self.awake.clear()
+            try:
+                due = await self._step()
+            except ValueError as problem:
+                due = await self._complain(str(problem))
+            try:
+                async with asyncio.timeout(None if due == _NEVER else max(0.0, due - time.monotonic())):
+                    await self.awake.wait()
+            except TimeoutError:
+                continue
+
+    async def _step(self) -> float:
+        if self.object["metadata"].get("deletionTimestamp") and not self.object["spec"].get("nodeName"):
+            return _NEVER  # the API server removes a pod that was never bound by itself
+        if not await self._bound():
+            return _NEVER
+        now = time.monotonic()
+        if self.object["metadata"].get("deletionTimestamp"):
+            return await self._terminate(now)
+        if self._over() and self.object["status"].get("phase") in ("Succeeded", "Failed"):
+            return _NEVER
+        for container in self.containers:
+            container.advance(now)
+        await self._write_if_changed()
+        restarting = [c for c in self.containers if c.phase == "terminated"]
+        for container in restarting:
+            container.restart_if_due(now)
+        if any(container.phase == "waiting" for container in restarting):
+            await self._write_if_changed()
+        return min(container.due for container in self.containers)
+
+    async def _bound(self) -> bool:
+        """Bind the pod as a scheduler would: not before its claims are bound."""
+        spec = self.object["spec"]
+        if spec.get("nodeName"):
+            return True
+        if spec.get("schedulingGates") or not self.node.provide_claims(self):
+            return False
+        if any(container.behaviour.unschedulable for container in self.containers):
+            await self._complain("0/1 nodes are available: asked to be unschedulable", "Unschedulable")
+            return False
+        metadata = {"name": self.object["metadata"]["name"], "uid": self.uid}
+        target = {"apiVersion": "v1", "kind": "Node", "name": self.node.name}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
+        status, answer = await self.node.client.request("POST", f"{self.path}/binding", body)
+        if status >= 300 and status not in (404, 409):
+            print(f"binding {self.path}: {status} {answer}", flush=True)
+        return status < 300
+
+    async def _complain(self, text: str, reason: str = "SchedulerError") -> float:
+        condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": text}
+        if self.written != text:
+            self.written = text
+            body = {"metadata": {"uid": self.uid}, "status": {"conditions": [condition]}}
+            await self.node.client.request("PATCH", f"{self.path}/status", body, PATCH)
+        return _NEVER
+
+    async def _terminate(self, now: float) -> float:
+        """Containers end, their end is written, and only then the object is asked to go."""
+        if self.asked_to_stop is None:
+            self.asked_to_stop = now
+        grace = float(self.object["metadata"].get("deletionGracePeriodSeconds", 30))
+        for container in self.containers:
+            container.due = _NEVER
+            container.stop(now, self.asked_to_stop, grace)
+        if any(container.phase == "running" for container in self.containers):
+            return min(container.due for container in self.containers)
+        await self._write_if_changed()
+        if not self.removed:
+            self.removed = True
+            options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}}
+            await self.node.client.request("DELETE", self.path, options)
+        return _NEVER
+
+    def _over(self) -> bool:
+        return all(container.phase == "terminated" for container in self.containers)
+
+    def _phase(self) -> str:
+        spec, deleting = self.object["spec"], self.object["metadata"].get("deletionTimestamp")
+        policy = spec.get("restartPolicy", "Always")
+        if self._over() and (deleting or policy != "Always"):
+            failed = any(container.code for container in self.containers)
+            if not failed or policy == "Never" or deleting:
+                return "Failed" if failed else "Succeeded"
+        return "Running" if any(container.began for container in self.containers) else "Pending"
+
+    async def _write_if_changed(self) -> None:
+        """Patch the status, with the uid in it: a successor of the same name is refused with 409."""
+        ready = all(container.ready for container in self.containers)
+        phase = self._phase()
+        status: Json = {
+            "phase": phase,
+            "hostIP": self.node.address,
+            "containerStatuses": [container.status() for container in self.containers],
+            "conditions": list(self._conditions(ready, phase)),
+        }
+        if phase != "Pending":
+            address = self.node.address_of(self.uid)
+            status |= {"podIP": address, "podIPs": [{"ip": address}]}
+        if init := self.object["spec"].get("initContainers"):
+            status["initContainerStatuses"] = [self._initialised(spec) for spec in init]
+        text = json.dumps(status)
+        if text == self.written:
+            return
+        start = self.object["status"].get("startTime") or stamp()
+        body = {"metadata": {"uid": self.uid}, "status": {**status, "startTime": start}}
+        code, answer = await self.node.client.request("PATCH", f"{self.path}/status", body, PATCH)
+        if code < 300:
+            self.written = text
+            if _version(answer) > _version(self.object):
+                self.object = answer
+        elif code not in (404, 409):
+            print(f"status of {self.path}: {code} {answer}", flush=True)
+
+    def _conditions(self, ready: bool, phase: str) -> Iterator[Json]:
+        known = {c["type"]: c for c in self.object["status"].get("conditions", [])}
+        over = phase in ("Succeeded", "Failed")
+        reason = {"reason": "PodCompleted"} if phase == "Succeeded" else {"reason": "ContainersNotReady"}
+        for kind, value in {
+            "PodReadyToStartContainers": not over,
+            "Initialized": True,
+            "ContainersReady": ready,
+            "Ready": ready,
+        }.items():
+            word = "True" if value else "False"
+            before = known.get(kind, {})
+            moment = before.get("lastTransitionTime") if before.get("status") == word else None
+            extra = {} if value else reason
+            yield {"type": kind, "status": word, "lastTransitionTime": moment or stamp(), **extra}
+
+    def _initialised(self, spec: Json) -> Json:
+        done = {"exitCode": 0, "reason": "Completed", "startedAt": stamp(), "finishedAt": stamp()}
+        known = {s["name"]: s for s in self.object["status"].get("initContainerStatuses", [])}
+        identity = self.node.images.identity(spec["image"])
+        fresh: Json = {"name": spec["name"], "image": spec["image"], "imageID": identity, "ready": True}
+        fresh |= {"restartCount": 0, "started": False, "state": {"terminated": done}}
+        return known.get(spec["name"], fresh)
+
+
+class Node:
+    """The fake node: its registration, its heartbeat, its pods and its volumes."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self.client = client
+        self.name = name
+        self.address = "10.255.0.1"
+        self.images = behaviour.Images()
+        self.pods: dict[str, Pod] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.claims: dict[tuple[str, str], Json] = {}
+        self.waiting: dict[tuple[str, str], set[Pod]] = {}  # pods by a claim that is not bound yet
+        self.provided: set[str] = set()
+        self.classes: dict[str, Json] = {}
+        self.background: set[asyncio.Task[Any]] = set()
+
+    def address_of(self, uid: str) -> str:
+        number = int(uid[:8], 16) % (1 << 20)
+        return f"10.{224 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+    def _do(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    # -- watch events -------------------------------------------------------------------------------
+
+    def on_pod(self, event: str, pod: Json) -> None:
+        uid = pod["metadata"]["uid"]
+        if event == "DELETED":
+            self.pods.pop(uid, None)
+            if task := self.tasks.pop(uid, None):
+                task.cancel()
+        elif uid in self.pods:
+            self.pods[uid].update(pod)
+        elif pod["spec"].get("nodeName", self.name) == self.name:
+            self.pods[uid] = Pod(self, pod)
+            self.tasks[uid] = asyncio.create_task(self.pods[uid].live())
+            self.tasks[uid].add_done_callback(_report)
+
+    def on_images(self, event: str, config: Json) -> None:
+        try:
+            self.images = behaviour.Images.of({} if event == "DELETED" else config.get("data", {}))
+        except ValueError as problem:
+            print(f"ConfigMap sim-images: {problem}", flush=True)
+        for pod in self.pods.values():
+            pod.awake.set()
+
+    def on_class(self, event: str, made: Json) -> None:
+        self.classes.pop(made["metadata"]["name"], None)
+        if event != "DELETED":
+            self.classes[made["metadata"]["name"]] = made
+
+    # -- volumes ------------------------------------------------------------------------------------
+
+    def on_claim(self, event: str, claim: Json) -> None:
+        key = (claim["metadata"]["namespace"], claim["metadata"]["name"])
+        if event == "DELETED":
+            self.claims.pop(key, None)
+            return
+        self.claims[key] = claim
+        for pod in self.waiting.pop(key, ()):
+            pod.awake.set()
+
+    def on_volume(self, event: str, volume: Json) -> None:
+        """Delete what was released, as a dynamic provisioner does."""
+        by = volume["metadata"].get("annotations", {}).get("pv.kubernetes.io/provisioned-by")
+        gone = event == "DELETED" or "deletionTimestamp" in volume["metadata"]
+        if by == PROVISIONER and volume["status"].get("phase") == "Released" and not gone:
+            if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
+                path = f"/api/v1/persistentvolumes/{volume['metadata']['name']}"
+                self._do(self.client.request("DELETE", path))
+
+    def provide_claims(self, pod: Pod) -> bool:
+        """Whether all claims of a pod are bound; makes the volumes of those of our class on first use."""
+        bound = True
+        for volume in pod.object["spec"].get("volumes", []):
+            if name := volume.get("persistentVolumeClaim", {}).get("claimName"):
+                key = (pod.object["metadata"]["namespace"], name)
+                claim = self.claims.get(key, {"status": {"phase": "absent"}})
+                if claim["status"].get("phase") != "Bound":
+                    bound = False
+                    self.waiting.setdefault(key, set()).add(pod)
+                    self._do(self._provide(claim))
+        return bound
+
+    async def _provide(self, claim: Json) -> None:
+        if claim["status"].get("phase") != "Pending" or claim["metadata"]["uid"] in self.provided:
+            return
+        made = self.classes.get(claim["spec"].get("storageClassName", ""), {})
+        if made.get("provisioner") != PROVISIONER:
+            return
+        metadata, spec = claim["metadata"], claim["spec"]
+        self.provided.add(metadata["uid"])
+        name = f"pvc-{metadata['uid']}"
+        reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1"}
+        reference |= {key: metadata[key] for key in ("namespace", "name", "uid")}
+        body = {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER}},
+            "spec": {
+                "capacity": {"storage": spec["resources"]["requests"]["storage"]},
+                "accessModes": spec["accessModes"],
+                "claimRef": reference,
+                "storageClassName": spec["storageClassName"],
+                "volumeMode": spec.get("volumeMode", "Filesystem"),
+                "persistentVolumeReclaimPolicy": made.get("reclaimPolicy", "Delete"),
+                "hostPath": {"path": f"/sim/{name}"},
+            },
+        }
+        await self.client.request("POST", "/api/v1/persistentvolumes", body)
+
+    # -- registration -------------------------------------------------------------------------------
+
+    async def register(self) -> None:
+        labels = {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", "sim/node": "true"}
+        labels["kubernetes.io/arch"] = "amd64"
+        metadata: Json = {"name": self.name, "labels": labels}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
+        await self.client.request("POST", "/api/v1/nodes", node)
+        parameters = {"reclaimPolicy": "Delete", "volumeBindingMode": "WaitForFirstConsumer"}
+        default = {"storageclass.kubernetes.io/is-default-class": "true"}
+        storage: Json = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": PROVISIONER}
+        storage |= {"metadata": {"name": "sim", "annotations": default}, "allowVolumeExpansion": True}
+        await self.client.request("POST", "/apis/storage.k8s.io/v1/storageclasses", storage | parameters)
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.name}}
+        await self.client.request("POST", _LEASES, lease)
+
+    async def heartbeat(self) -> None:
+        """The lease, and a full node status, often enough that no node is ever thought lost."""
+        amounts = {"cpu": "100k", "memory": "1000Ti", "pods": "1M", "ephemeral-storage": "1000Ti"}
+        while True:
+            renewed = {"holderIdentity": self.name, "renewTime": stamp(fraction=True)}
+            lease = {"spec": {**renewed, "leaseDurationSeconds": 40}}
+            await self.client.request("PATCH", f"{_LEASES}/{self.name}", lease, PATCH)
+            ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+            status: Json = {
+                "capacity": amounts,
+                "allocatable": amounts,
+                "addresses": [{"type": "InternalIP", "address": self.address}],
+                "conditions": [{**ready, "lastHeartbeatTime": stamp()}],
+            }
+            await self.client.request("PATCH", f"/api/v1/nodes/{self.name}/status", {"status": status}, PATCH)
+            await asyncio.sleep(10)
+
+    async def run(self) -> None:
+        await self.register()
+        core = "/api/v1"
+        only = "fieldSelector=metadata.name%3Dsim-images"
+        follow = self.client.follow
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.heartbeat())
+            group.create_task(follow("/apis/storage.k8s.io/v1/storageclasses", self.on_class))
+            group.create_task(follow(f"{core}/persistentvolumeclaims", self.on_claim))
+            group.create_task(follow(f"{core}/persistentvolumes", self.on_volume))
+            group.create_task(follow(f"{core}/namespaces/kube-system/configmaps", self.on_images, only))
+            group.create_task(follow(f"{core}/pods", self.on_pod))
+
+
+def _version(thing: Json) -> int:
+    return int(thing["metadata"]["resourceVersion"])
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (problem := task.exception()):
+        print(f"pod task ended: {type(problem).__name__}: {problem}", flush=True)
+        raise problem
+
+
+async def _main() -> None:
+    client = Client(Path(sys.argv[1]), "simkubelet")
+    await Node(client, sys.argv[2]).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
