@@ -60,8 +60,9 @@ class Notice(NamedTuple):
 class Stage:
     """`processed_until` is the position at its end (exclusive; None: the end of the input).
 
-    `continues` names the run ID whose state it began with: itself after a restart, another one for a copied state, None for a fresh state
-    (default: itself if it had a stage before, else None). `reverted`: its Reversible results were taken back.
+    `continues` names the run ID whose state it began with: itself after a restart, another one for a copied state,
+    None for a fresh state (default: itself if it had a stage before, else None). `reverted`: its incidents were
+    taken back.
     """
 
     run_id: str

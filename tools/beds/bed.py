@@ -13,9 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from beds import network, node, parts, pki, toolchain
@@ -100,18 +100,19 @@ class Bed:
             raise BedError(f"bed {self.name}: {reply['error']}")
         return reply
 
-    def launch_supervisor(self) -> None:
+    def launch_supervisor(self) -> int:
         """Start PID 1 of the bed; its environment marks it and every descendant as this bed's."""
         environment = {**os.environ, MARK: str(self.folder)}
         script = TOOLS / "beds" / "supervisor.py"
-        keep = [self.folder, cache(), TOOLS.parent, Path.home()]
-        command = [sys.executable, "-B", script, *keep]
+        keep = [cache(), TOOLS.parent, Path.home()]
+        command = [sys.executable, "-B", *map(str, [script, self.folder, *keep])]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BedError(f"cannot start the bed's supervisor: {done.stderr.strip()[-500:]}")
         pid = int(done.stdout)
         write(self.folder / "init.json", {"pid": pid, "started": _started(pid)})
         wait_for("the bed's supervisor", self._supervised, 10)
+        return pid
 
     def _supervised(self) -> bool:
         if self.init() is None:
@@ -158,15 +159,14 @@ class Bed:
             commands |= node.components(self)
         return commands
 
-    def wait(self, what: str, ready: object, timeout: float = 60) -> None:
+    def wait(self, what: str, ready: Callable[[], bool], timeout: float = 60) -> None:
         """Wait for something that components bring about; a component that ends is the answer at once."""
-        assert callable(ready)
 
         def check() -> bool:
             for name, component in self.ask(op="status").items():
                 if component["exit"] is not None:
                     raise BedError(f"{name} ended with {component['exit']}:\n{self.log_tail(name)}")
-            return bool(ready())
+            return ready()
 
         wait_for(what, check, timeout)
 
@@ -194,10 +194,7 @@ class Bed:
     def _create(self, kind: str) -> None:
         self._begin(kind)
         pki.create(self.pki, self.network.address, parts.NODE[kind])
-        self.launch_supervisor()
-        init = self.init()
-        assert init is not None
-        self.network.connect(init)
+        self.network.connect(self.launch_supervisor())
         if kind == "node":
             node.prepare(self)
         commands = self.components()
@@ -222,7 +219,7 @@ class Bed:
     def up(self, kind: str) -> None:
         """Bring the bed up, or find that it is; whatever fails on the way is taken down again."""
         if not _NAME.fullmatch(self.name):
-            raise BedError(f"not a bed name: {self.name!r} (lower-case letters, digits and dashes, at most 32)")
+            raise BedError(f"not a bed name: {self.name!r} (at most 32 of a-z, 0-9 and -)")
         if os.geteuid():
             raise BedError("beds need root, for namespaces and mounts")
         with self.locked():
@@ -293,7 +290,7 @@ class Bed:
             base = Path(str(top) + self.cgroup)
             if base.exists():
                 for path, _, _ in os.walk(base, topdown=False):
-                    wait_for(f"{path} to empty", lambda path=path: _removed(Path(path)), 20)
+                    wait_for(f"{path} to empty", partial(_removed, Path(path)), 20)
             with contextlib.suppress(OSError):
                 base.parent.rmdir()
 

@@ -72,12 +72,12 @@ def _status(args: argparse.Namespace) -> None:
 def _kubectl(args: argparse.Namespace) -> None:
     bed = _existing(args.name)
     words = ["kubectl", f"--kubeconfig={bed.kubeconfig}", *_after_dashes(args.words)]
-    os.execv(toolchain.binary("kubectl"), words)
+    os.execv(toolchain.binary("kubectl"), words)  # noqa: S606 - become it
 
 
 def _exec(args: argparse.Namespace) -> None:
     command = _existing(args.name).enter(_after_dashes(args.words) or ["sh"])
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 - become it
 
 
 def _after_dashes(words: list[str]) -> list[str]:
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
 
     build = command("build", _build, "build and install the toolchain into the cache")
     choices = [*toolchain.KINDS, "helm", "all"]
-    build.add_argument("--for", dest="kind", choices=choices, default="all", help="what it must be enough for")
+    build.add_argument("--for", dest="kind", choices=choices, default="all", help="for what")
     up = command("up", _up, "bring a bed up (or find it up) and print its kubeconfig")
     up.add_argument("kind", choices=toolchain.KINDS)
     up.add_argument("--name", help="default: the kind")
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _status, "what beds there are and how they do")
     status.add_argument("names", nargs="*", metavar="NAME")
     status.add_argument("-o", "--output", choices=["json"])
-    kubeconfig = command("kubeconfig", lambda a: print(_existing(a.name).kubeconfig), "path of the kubeconfig")
+    kubeconfig = command("kubeconfig", lambda a: print(_existing(a.name).kubeconfig), "path of kubeconfig")
     kubeconfig.add_argument("name")
     audit = command("audit", lambda a: print(_existing(a.name).audit), "path of the API server's audit log")
     audit.add_argument("name")
@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     restart.add_argument("--kill", action="store_true", help="end it by SIGKILL, as a crash would")
     push = command("push", _push, "push images to a node bed's registry; prints name@digest")
     push.add_argument("name")
-    push.add_argument("images", nargs="+", metavar="IMAGE", help="NAME:TAG of a built image, or an OCI archive")
+    push.add_argument("images", nargs="+", metavar="IMAGE", help="NAME:TAG of a built image, or an archive")
     images = commands.add_parser("images", help="images without a container engine")
     inner = images.add_subparsers(required=True, metavar="COMMAND")
     built = inner.add_parser("build", help="build images from their Dockerfiles; prints their names")

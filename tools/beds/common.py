@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ def write(path: Path, content: str | Json, mode: int = 0o644) -> Path:
     return path
 
 
-def wait_for(what: str, ready: Any, timeout: float, every: float = 0.05) -> None:
+def wait_for(what: str, ready: Callable[[], bool], timeout: float, every: float = 0.05) -> None:
     """Poll until `ready()` is true; a BedError raised by it ends the wait at once."""
     until = time.monotonic() + timeout
     while not ready():

@@ -2,7 +2,7 @@
 
 The Dockerfiles are the only description of what is in our images: here they are built by buildah (chroot
 isolation, no daemon) over a base of Debian packages, elsewhere by any ordinary builder over python:3.11.
-Results are OCI layouts in the cache, named by a hash of their inputs.
+Results are in one OCI layout in the cache, each with a hash of its inputs.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from beds.common import REPOSITORY, BedError, Json, cache, lock, run, step, writ
 from beds.toolchain import debian_source
 
 _EPOCH = "1970-01-01T00:00:00Z"
+_MANY_LAYERS = 150
 _TYPE = "application/vnd.oci.image."
 
 
@@ -33,12 +34,42 @@ def store() -> Path:
     return cache() / "images"
 
 
-def find(reference: str) -> Path:
-    """An OCI layout or archive: a path, or NAME:TAG of a built image."""
-    for candidate in (Path(reference), store() / "built" / reference.replace("/", "_")):
-        if (candidate / "index.json").exists() or candidate.is_file():
-            return candidate
-    raise BedError(f"no image {reference!r}: neither a path nor built (`bed images build`)")
+def layout() -> Path:
+    """The OCI layout that holds all built images; layers that they share are in it once."""
+    return store() / "built"
+
+
+def find(layout: Path, reference: str = "") -> Json:
+    """The manifest's descriptor of an image in an OCI layout; without a reference, of its only one."""
+    index = json.loads((layout / "index.json").read_text()) if (layout / "index.json").exists() else {}
+    found: list[Json] = [
+        described
+        for described in index.get("manifests", [])
+        if not reference or name_of(described) == reference
+    ]
+    if len(found) != 1:
+        wanted = reference or "a single image"
+        raise BedError(f"{layout} does not hold {wanted} (see `bed images build`)")
+    return found[0]
+
+
+def name_of(described: Json) -> str:
+    """The reference that an image carries in its layout."""
+    return str(described.get("annotations", {}).get("org.opencontainers.image.ref.name", ""))
+
+
+def prune() -> None:
+    """Remove what is left of images that were built anew: they have lost their names."""
+    index = json.loads((layout() / "index.json").read_text())
+    index["manifests"] = [described for described in index["manifests"] if name_of(described)]
+    write(layout() / "index.json", index)
+    needed = set()
+    for described in index["manifests"]:
+        manifest = json.loads((layout() / "blobs" / described["digest"].replace(":", "/")).read_bytes())
+        needed |= {part["digest"] for part in [described, manifest["config"], *manifest["layers"]]}
+    for blob in (layout() / "blobs" / "sha256").iterdir():
+        if f"sha256:{blob.name}" not in needed:
+            blob.unlink()
 
 
 def write_layout(target: Path, reference: str, layer: bytes, config: Json) -> None:
@@ -142,6 +173,7 @@ printf 'root:x:0:0:root:/root:/bin/sh\\napp:x:10001:10001::/tmp:/bin/sh\\n' > et
 printf 'root:x:0:\\napp:x:10001:\\n' > etc/group
 chroot . python3.11 -m compileall -q --invalidation-mode=unchecked-hash usr/lib/python3.11 usr/lib/python3
 rm -rf var/lib/dpkg var/lib/apt var/cache usr/share/doc usr/share/man usr/share/locale dev
+rm -f etc/resolv.conf etc/hostname etc/hosts
 mkdir dev
 """
 _BASE_DOCKERFILE = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n"
@@ -162,12 +194,19 @@ def _base_reference() -> str:
 def _buildah(*words: str | Path) -> str:
     """Run buildah on our own storage; in its own mount namespace, since it leaves mounts behind."""
     place = cache() / "buildah"
-    options = ["--root", place / "storage", "--runroot", place / "run", "--storage-driver", "overlay"]
+    options: list[str | Path] = [
+        "--root",
+        place / "storage",
+        "--runroot",
+        place / "run",
+        "--storage-driver",
+        "overlay",
+    ]
     return run(["unshare", "--mount", "--propagation=private", "buildah", *options, *words])
 
 
 def _build(reference: str, context: Path, *words: str | Path) -> None:
-    fixed = ["--isolation=chroot", "--format=oci", "--layers", "--timestamp=0", "--pull=never"]
+    fixed = ["--isolation=chroot", "--format=oci", "--timestamp=0", "--pull=never", "--no-hosts"]
     _buildah("build", *fixed, "--tag", reference, *words, context)
 
 
@@ -208,23 +247,26 @@ def _secrets(folder: Path) -> list[str]:
 
 
 def _build_one(reference: str, recipe: Recipe) -> None:
-    target = store() / "built" / reference
-    stamp, wanted = target / "inputs", recipe.inputs()
+    stamp, wanted = store() / "inputs" / reference, recipe.inputs()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     _build_base()
     with step(f"building {reference}"), tempfile.TemporaryDirectory() as folder:
-        arguments = [f"--build-arg={key}={value}" for key, value in recipe.arguments]
-        arguments.append(f"--build-arg=BASE={_base_reference()}")
-        file = f"--file={REPOSITORY / recipe.dockerfile}"
-        _build(f"localhost/{reference}", REPOSITORY, file, *arguments, *_secrets(Path(folder)))
-        scratch = target.with_name(f".{reference}")
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.parent.mkdir(parents=True, exist_ok=True)
-        _buildah("push", "--quiet", f"localhost/{reference}", f"oci:{scratch}:{reference}")
-        (scratch / "inputs").write_text(wanted)
-        shutil.rmtree(target, ignore_errors=True)
-        scratch.rename(target)
+        words = [f"--build-arg={key}={value}" for key, value in recipe.arguments]
+        words += [f"--build-arg=BASE={_base_reference()}", f"--file={REPOSITORY / recipe.dockerfile}"]
+        # buildah's layer cache takes an ENV for the same whatever the ARG in it
+        words.append("--layers=false" if recipe.arguments else "--layers")
+        _build(f"localhost/{reference}", REPOSITORY, *words, *_secrets(Path(folder)))
+        layout().mkdir(parents=True, exist_ok=True)
+        _buildah("push", "--quiet", f"localhost/{reference}", f"oci:{layout()}:{reference}")
+    prune()
+    write(stamp, wanted)
+
+
+def _forget_old_layers() -> None:
+    """Every change of our code leaves some layers in buildah's storage; start anew before they add up."""
+    if len(_buildah("images", "--all", "--quiet").split()) > _MANY_LAYERS:
+        shutil.rmtree(cache() / "buildah", ignore_errors=True)
 
 
 def build(names: list[str]) -> list[str]:
@@ -235,4 +277,5 @@ def build(names: list[str]) -> list[str]:
     with lock(cache() / "locks" / "images-build"):
         for name in names or RECIPES:
             _build_one(name, RECIPES[name])
+        _forget_old_layers()
     return names or list(RECIPES)

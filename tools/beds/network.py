@@ -40,18 +40,27 @@ class Network:
         run(["ip", "link", "add", self.link, "type", "veth", *peer])
         run(["ip", "addr", "add", f"{self.gateway}/30", "dev", self.link])
         run(["ip", "link", "set", self.link, "up"])
+        enter = ["nsenter", f"--net=/proc/{init}/ns/net"]
         commands = [
             f"addr add {self.address}/30 dev eth0",
             "link set eth0 up",
             f"route add default via {self.gateway}",
         ]
-        run(["nsenter", f"--net=/proc/{init}/ns/net", "ip", "-batch", "-"], stdin="\n".join(commands).encode())
-        run(["nsenter", "-t", str(init), "-n", "-m", "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
+        run([*enter, "ip", "-batch", "-"], stdin="\n".join(commands).encode())
+        run([*enter, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
 
     def disconnect(self) -> None:
         """Remove the host's end, which would otherwise vanish a moment after the namespace."""
         if self.link in _links():
-            run(["sh", "-c", 'ip link del "$1" 2>/dev/null || ! ip link show "$1" 2>/dev/null', "-", self.link])
+            run(
+                [
+                    "sh",
+                    "-c",
+                    'ip link del "$1" 2>/dev/null || ! ip link show "$1" 2>/dev/null',
+                    "-",
+                    self.link,
+                ]
+            )
 
 
 def _links() -> set[str]:

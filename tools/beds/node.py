@@ -65,7 +65,7 @@ def prepare(bed: Bed) -> None:
     write(bed.folder / "local-path.json", _paths(bed))
     for folder in ("containerd", "kubelet", "volumes"):
         (bed.folder / folder).mkdir()
-    inside = "mkdir -p /var/lib/kubelet && mount --bind --make-rshared \"$1\" /var/lib/kubelet"
+    inside = 'mkdir -p /var/lib/kubelet && mount --bind --make-rshared "$1" /var/lib/kubelet'
     run(bed.enter(["sh", "-c", inside, "-", f"{bed.folder}/kubelet"]))
     _make_cgroups(bed)
 
@@ -95,7 +95,8 @@ def furnish(bed: Bed, api: parts.Api) -> None:
     bed.wait("containerd", lambda: Path(f"/proc/{init}/root{_SOCKET}").exists(), 20)
     bed.wait("the registry", lambda: registry.answers(bed), 20)
     for reference in (PAUSE, BUSYBOX):
-        registry.push(bed, images.basic(reference.removeprefix("localhost:5000/")))
+        name = reference.removeprefix("localhost:5000/")
+        registry.push_from(bed, images.basic(name), name)
     _furnish_volumes(bed, api)
 
 
@@ -107,7 +108,10 @@ def _furnish_volumes(bed: Bed, api: parts.Api) -> None:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "helper-pod"},
-        "spec": {"terminationGracePeriodSeconds": 0, "containers": [{"name": "helper-pod", "image": BUSYBOX}]},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "helper-pod", "image": BUSYBOX}],
+        },
     }
     config = {
         "config.json": json.dumps(_paths(bed)),
@@ -133,11 +137,20 @@ def _paths(bed: Bed) -> Json:
 def _registry(bed: Bed) -> Json:
     """JSON is YAML. Digest deletion is on, so that a test can make an image vanish."""
     storage = {"filesystem": {"rootdirectory": f"{bed.folder}/registry"}, "delete": {"enabled": True}}
-    return {"version": "0.1", "storage": storage, "http": {"addr": "127.0.0.1:5000"}, "log": {"level": "warn"}}
+    return {
+        "version": "0.1",
+        "storage": storage,
+        "http": {"addr": "127.0.0.1:5000"},
+        "log": {"level": "warn"},
+    }
 
 
 def _cni(bed: Bed) -> Json:
-    ranges = {"type": "host-local", "ranges": [[{"subnet": bed.network.pods}]], "routes": [{"dst": "0.0.0.0/0"}]}
+    ranges = {
+        "type": "host-local",
+        "ranges": [[{"subnet": bed.network.pods}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
     ranges["dataDir"] = "/run/ipam"
     bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "hairpinMode": True}
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}

@@ -7,7 +7,6 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from beds.common import TOOLS, Json, write
@@ -33,9 +32,9 @@ class Api:
         """Answer (status, text); status 0 means that nobody answered."""
         data = json.dumps(body).encode() if body is not None else None
         headers = {"Content-Type": "application/json", "User-Agent": "bed"}
-        request = urllib.request.Request(self._base + path, data, headers, method=method)  # noqa: S310
+        request = urllib.request.Request(self._base + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5, context=self._context) as reply:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=5, context=self._context) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode(errors="replace")
@@ -134,5 +133,5 @@ def _client(bed: Bed, user: str) -> list[str]:
 
 
 def simkubelet(bed: Bed) -> list[str]:
-    interpreter = [sys.executable, "-B", str(Path(TOOLS) / "beds" / "simkubelet.py")]
-    return [*interpreter, f"{bed.pki}/simkubelet.kubeconfig", NODE["sim"]]
+    module = ["env", f"PYTHONPATH={TOOLS}", sys.executable, "-B", "-m", "beds.simkubelet"]
+    return [*module, f"{bed.pki}/simkubelet.kubeconfig", NODE["sim"]]

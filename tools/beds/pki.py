@@ -22,12 +22,12 @@ _USERS = {
 
 
 def _issue(folder: Path, name: str, subject: str, usage: str, names: str = "") -> None:
-    extensions = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", f"extendedKeyUsage={usage}"]
-    if names:
-        extensions += ["-addext", f"subjectAltName={names}"]
-    authority = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
-    files = ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt"]
-    run(["openssl", "req", "-x509", *_KEY, "-subj", subject, *extensions, *authority, *files])
+    extensions = ["basicConstraints=critical,CA:FALSE", f"extendedKeyUsage={usage}"]
+    extensions += [f"subjectAltName={names}"] if names else []
+    words = [word for extension in extensions for word in ("-addext", extension)]
+    words += ["-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key"]
+    words += ["-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.crt"]
+    run(["openssl", "req", "-x509", *_KEY, "-subj", subject, *words])
 
 
 def _kubeconfig(folder: Path, user: str, server: str) -> None:
@@ -58,10 +58,9 @@ def _kubeconfig(folder: Path, user: str, server: str) -> None:
 def create(folder: Path, address: str, node: str) -> None:
     """Make every key, certificate and kubeconfig of a bed whose API server listens on `address`."""
     folder.mkdir(parents=True)
-    run(
-        ["openssl", "req", "-x509", *_KEY, "-subj", "/CN=bed-ca", "-addext", "keyUsage=critical,keyCertSign"]
-        + ["-keyout", folder / "ca.key", "-out", folder / "ca.crt"]
-    )
+    authority = ["-subj", "/CN=bed-ca", "-addext", "keyUsage=critical,keyCertSign"]
+    files = ["-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt"]
+    run(["openssl", "req", "-x509", *_KEY, *authority, *files])
     run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", folder / "sa.key"])
     run(["openssl", "ec", "-in", folder / "sa.key", "-pubout", "-out", folder / "sa.pub"])
     service = "kubernetes.default.svc"

@@ -17,7 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from beds.common import BedError, Json
+from beds import images
+from beds.common import BedError, cache, lock
 
 if TYPE_CHECKING:
     from beds.bed import Bed
@@ -41,25 +42,36 @@ def answers(bed: Bed) -> bool:
     return _inside(bed).returncode == 0
 
 
-def push(bed: Bed, image: str | Path) -> str:
-    """Push a built image (by NAME:TAG) or an OCI layout or archive; answers localhost:5000/name@digest."""
-    from beds import images
+def push(bed: Bed, image: str) -> str:
+    """Push an image under its own name or, given as IMAGE=NAME:TAG, another; answers its name@digest.
 
+    IMAGE is the NAME:TAG of a built image, an OCI archive or an OCI layout folder.
+    """
     if bed.kind != "node":
         raise BedError(f"bed {bed.name} is of kind {bed.kind}: only `node` beds have a registry")
-    layout = images.find(str(image))
-    if layout.is_file():
-        with tempfile.TemporaryDirectory() as folder, tarfile.open(layout) as archive:
+    source, _, target = image.partition("=")
+    place = Path(source)
+    if place.is_file():
+        with tempfile.TemporaryDirectory() as folder, tarfile.open(place) as archive:
             archive.extractall(folder, filter="data")
-            return _push_layout(bed, Path(folder))
-    return _push_layout(bed, layout)
+            return push_from(bed, Path(folder), "", target)
+    if (place / "index.json").exists():
+        return push_from(bed, place, "", target)
+    with lock(cache() / "locks" / "images-build"):
+        return push_from(bed, images.layout(), source, target)
 
 
-def _push_layout(bed: Bed, layout: Path) -> str:
-    done = _inside(bed, str(layout))
+def push_from(bed: Bed, layout: Path, reference: str, target: str = "") -> str:
+    """Push one image of an OCI layout."""
+    digest = images.find(layout, reference)["digest"]
+    target = target or reference or images.name_of(images.find(layout))
+    name, _, tag = target.removeprefix("localhost/").removeprefix(f"localhost:{PORT}/").rpartition(":")
+    if not name or "/" in tag:
+        raise BedError(f"{target!r} is not NAME:TAG")
+    done = _inside(bed, str(layout), digest, name, tag)
     if done.returncode:
-        raise BedError(f"push of {layout} failed: {done.stderr.strip()[-500:]}")
-    return done.stdout.strip()
+        raise BedError(f"push of {target} failed: {done.stderr.strip()[-500:]}")
+    return f"localhost:{PORT}/{name}@{digest}"
 
 
 class _Registry:
@@ -83,17 +95,19 @@ class _Registry:
         answer.read()
         return answer.status == 200
 
-    def push(self, layout: Path, name: str, tag: str, described: Json) -> None:
-        manifest = json.loads(_blob(layout, described["digest"]))
+    def push(self, layout: Path, digest: str, name: str, tag: str) -> None:
+        manifest = json.loads(_blob(layout, digest))
         for part in [manifest["config"], *manifest["layers"]]:
-            digest = part["digest"]
-            if not self.has(f"/v2/{name}/blobs/{digest}"):
-                location = self._ask("POST", f"/v2/{name}/blobs/uploads/", 202)
-                target = location.removeprefix(f"http://{HOST}:{PORT}")
-                joint = "&" if "?" in target else "?"
-                self._ask("PUT", f"{target}{joint}digest={digest}", 201, _blob(layout, digest))
-        body = _blob(layout, described["digest"])
-        self._ask("PUT", f"/v2/{name}/manifests/{tag}", 201, body, manifest.get("mediaType", MANIFEST))
+            if not self.has(f"/v2/{name}/blobs/{part['digest']}"):
+                self._upload(name, part["digest"], _blob(layout, part["digest"]))
+        kind = manifest.get("mediaType", MANIFEST)
+        self._ask("PUT", f"/v2/{name}/manifests/{tag}", 201, _blob(layout, digest), kind)
+
+    def _upload(self, name: str, digest: str, content: bytes) -> None:
+        location = self._ask("POST", f"/v2/{name}/blobs/uploads/", 202)
+        target = location.removeprefix(f"http://{HOST}:{PORT}")
+        joint = "&" if "?" in target else "?"
+        self._ask("PUT", f"{target}{joint}digest={digest}", 201, content)
 
 
 def _blob(layout: Path, digest: str) -> bytes:
@@ -101,18 +115,12 @@ def _blob(layout: Path, digest: str) -> bytes:
 
 
 def main() -> int:
-    """Without arguments: is the registry there. With a layout: push it under the name that it carries."""
-    if len(sys.argv) < 2:
+    """Without arguments: is the registry there. Else push: LAYOUT DIGEST NAME TAG."""
+    if len(sys.argv) == 1:
         with socket.socket() as probe:
             return min(probe.connect_ex((HOST, PORT)), 1)
-    layout = Path(sys.argv[1])
-    described = json.loads((layout / "index.json").read_text())["manifests"][0]
-    reference = described["annotations"]["org.opencontainers.image.ref.name"]
-    name, _, tag = reference.removeprefix("localhost/").removeprefix(f"localhost:{PORT}/").rpartition(":")
-    if not name:
-        raise BedError(f"{layout}: its reference {reference!r} is not NAME:TAG")
-    _Registry().push(layout, name, tag, described)
-    print(f"localhost:{PORT}/{name}@{described['digest']}")
+    layout, digest, name, tag = sys.argv[1:]
+    _Registry().push(Path(layout), digest, name, tag)
     return 0
 
 

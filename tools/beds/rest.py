@@ -49,7 +49,9 @@ class Client:
         self._room = asyncio.Semaphore(connections)
         self._idle: list[Stream] = []
 
-    async def request(self, method: str, path: str, body: Json | None = None, kind: str = "") -> tuple[int, Json]:
+    async def request(
+        self, method: str, path: str, body: Json | None = None, kind: str = ""
+    ) -> tuple[int, Json]:
         """Answer (status, object); retries what never reached the server or was throttled."""
         for attempt in range(8):
             try:

@@ -19,10 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from beds import behaviour  # noqa: E402
-from beds.rest import PATCH, Client  # noqa: E402
+from beds import behaviour
+from beds.rest import PATCH, Client
 
 Json = dict[str, Any]
 PROVISIONER = "scenario.test/sim"
@@ -331,7 +329,8 @@ class Pod:
         identity = self.node.images.identity(spec["image"])
         fresh: Json = {"name": spec["name"], "image": spec["image"], "imageID": identity, "ready": True}
         fresh |= {"restartCount": 0, "started": False, "state": {"terminated": done}}
-        return known.get(spec["name"], fresh)
+        earlier: Json | None = known.get(spec["name"])
+        return earlier or fresh
 
 
 class Node:
@@ -402,10 +401,11 @@ class Node:
         """Delete what was released, as a dynamic provisioner does."""
         by = volume["metadata"].get("annotations", {}).get("pv.kubernetes.io/provisioned-by")
         gone = event == "DELETED" or "deletionTimestamp" in volume["metadata"]
-        if by == PROVISIONER and volume["status"].get("phase") == "Released" and not gone:
-            if volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
-                path = f"/api/v1/persistentvolumes/{volume['metadata']['name']}"
-                self._do(self.client.request("DELETE", path))
+        released = volume["status"].get("phase") == "Released" and not gone
+        delete = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
+        if by == PROVISIONER and released and delete:
+            path = f"/api/v1/persistentvolumes/{volume['metadata']['name']}"
+            self._do(self.client.request("DELETE", path))
 
     def provide_claims(self, pod: Pod) -> bool:
         """Whether all claims of a pod are bound; makes the volumes of those of our class on first use."""
@@ -457,7 +457,11 @@ class Node:
         await self.client.request("POST", "/api/v1/nodes", node)
         parameters = {"reclaimPolicy": "Delete", "volumeBindingMode": "WaitForFirstConsumer"}
         default = {"storageclass.kubernetes.io/is-default-class": "true"}
-        storage: Json = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": PROVISIONER}
+        storage: Json = {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "provisioner": PROVISIONER,
+        }
         storage |= {"metadata": {"name": "sim", "annotations": default}, "allowVolumeExpansion": True}
         await self.client.request("POST", "/apis/storage.k8s.io/v1/storageclasses", storage | parameters)
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.name}}

@@ -42,17 +42,18 @@ def _mount(source: str, target: str, kind: str, flags: int) -> None:
 
 def _private_mounts(keep: list[str]) -> None:
     """Empty /run and /var, except for the folders in `keep`, which may lie below them."""
-    handles = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in keep]
+    outer_first = sorted(keep, key=len)
+    handles = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in outer_first]
     _mount("none", "/", "", _REC | _PRIVATE)
     _mount("proc", "/proc", "proc", _NOSUID_NODEV_NOEXEC)
     for folder in ("/run", "/var"):
         _mount("tmpfs", folder, "tmpfs", 0)
     for folder in ("/run/netns", "/var/lib", "/var/log", "/var/tmp"):
-        os.makedirs(folder)
-    os.symlink("/run", "/var/run")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    Path("/var/run").symlink_to("/run")
     for path, handle in handles:
         if path.startswith(("/run/", "/var/")):
-            os.makedirs(path)
+            Path(path).mkdir(parents=True, exist_ok=True)
             _mount(f"/proc/self/fd/{handle}", path, "", _BIND | _REC)
         os.close(handle)
     _mount("none", "/", "", _REC | _SHARED)  # kubelet propagates its mounts into containers
@@ -129,7 +130,7 @@ class Supervisor:
                 self.reap()
                 try:
                     reply = self.answer(json.loads(stream.readline()))
-                except Exception as problem:  # the namespace must outlive any one request
+                except Exception as problem:  # noqa: BLE001 - the bed must outlive any one request
                     reply = {"error": f"{type(problem).__name__}: {problem}"}
                 stream.write(json.dumps(reply).encode() + b"\n")
 

@@ -48,7 +48,8 @@ class GoTool:
 
     def _compile(self, names: list[str]) -> None:
         flags = " ".join(["-s -w", *(f"-X {key}={value}" for key, value in self.stamp.items())])
-        environment = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false"}
+        environment = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+        environment["GOFLAGS"] = "-mod=readonly -trimpath -buildvcs=false"
         self.directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.directory) as scratch:
             packages = [self.binaries[name] for name in names]
@@ -67,7 +68,14 @@ def _kubernetes_stamp() -> dict[str, str]:
     return {f"{place}.{key}": value for place in places for key, value in facts.items()}
 
 
-_COMMANDS = ["kube-apiserver", "kube-controller-manager", "kubectl", "kube-scheduler", "kubelet", "kube-proxy"]
+_COMMANDS = [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kubectl",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+]
 KUBERNETES_TOOL = GoTool(
     "kubernetes", {name: f"k8s.io/kubernetes/cmd/{name}" for name in _COMMANDS}, _kubernetes_stamp()
 )
@@ -149,7 +157,9 @@ def _build_etcd() -> None:
             digest = hashlib.sha256(package.read_bytes()).hexdigest()
             offered = run(["dpkg-deb", "-f", package, "Version"]).strip()
             if offered != _ETCD[0]:
-                say(f"note: the archive has etcd {offered} (signed by Debian) instead of the pinned {_ETCD[0]}")
+                say(
+                    f"note: the archive has etcd {offered} (signed by Debian) instead of the pinned {_ETCD[0]}"
+                )
             elif digest != _ETCD[1]:
                 raise BedError(f"etcd {offered} has SHA-256 {digest}, not the pinned one")
             run(["dpkg", "-x", package, f"{scratch}/root"])

@@ -18,13 +18,14 @@ from .show import snapshot, table
 def main() -> int:
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if arguments.command == "show":
+    command = arguments.command or "serve"
+    if command == "show":
         places = Places.of(os.environ)
         view = snapshot(places, RunContext.load(places, os.environ), arguments.events)
         print(json.dumps(view, ensure_ascii=False) if arguments.output == "json" else table(view))
         return 0
     logic = logic_named(os.environ.get("QUAKE_WATCH_LOGIC", "v1"))
-    if arguments.command == "hook":
+    if command == "hook":
         return run_hook(lambda context: HOOKS[arguments.name](context, logic))
 
     def work(incarnation: Incarnation) -> None:
@@ -35,8 +36,8 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m quake_watch")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="replay the input until told to stop")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="replay the input until told to stop (the default)")
     hook = commands.add_parser("hook", help="answer one hook of the contract")
     hook.add_argument("name", choices=sorted(HOOKS))
     show = commands.add_parser("show", help="print the committed results of all incarnations")

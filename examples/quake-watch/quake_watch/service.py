@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from scenario_runtime import Incarnation, Outputs, ResultsRefusedError, format_time
+from scenario_runtime import Incarnation, Outputs, ResultsRefusedError, Window, format_time
 
 from .detector import Change, Detector, Transition
 from .events import TICK, Event, by_time, read_events
@@ -72,8 +72,9 @@ class Replay:
         self._logic = logic
         self._settings = settings
         self._watch = Watch.load(work.state, logic, settings)
-        self._events = self._remaining(read_events(settings.input))
-        self._position = work.processed_until or self._beginning()
+        taken = [event for event in read_events(settings.input) if work.window.takes(event.at)]
+        self._position = work.processed_until or _beginning(taken, work.window)
+        self._events = self._remaining(taken)
         self._committed_at = 0.0
 
     def run(self) -> None:
@@ -96,19 +97,13 @@ class Replay:
         self._work.stop.wait(None)
         self._work.outputs = Outputs(self._watch.detector.open_incidents, self._watch.emitted)
 
-    def _remaining(self, events: Sequence[Event]) -> list[Event]:
-        until, position, window = self._settings.pause_at, self._work.processed_until, self._work.window
+    def _remaining(self, taken: Sequence[Event]) -> list[Event]:
+        position, end = self._position, self._settings.pause_at
         return [
             event
-            for event in events
-            if window.takes(event.at)
-            and (position is None or event.at >= position)
-            and (until is None or event.at < until)
+            for event in taken
+            if (position is None or event.at >= position) and (end is None or event.at < end)
         ]
-
-    def _beginning(self) -> datetime | None:
-        """Where a fresh state stands: everything before the first event is done, because there is nothing."""
-        return self._events[0].at if self._events else self._work.window.start_from
 
     def _pace(self, at: datetime) -> Pace:
         return self._settings.speed if self._work.window.acts(at) else self._settings.learning_speed
@@ -166,3 +161,8 @@ class Replay:
     def _commit(self) -> None:
         self._work.commit(self._watch.dump(self._logic), self._position)
         self._committed_at = time.monotonic()
+
+
+def _beginning(taken: Sequence[Event], window: Window) -> datetime | None:
+    """Where a fresh state stands: everything before its first event is done, because there is nothing."""
+    return taken[0].at if taken else window.start_from

@@ -47,7 +47,7 @@ class Settings:
     window: timedelta = timedelta(hours=6)
     quiet: timedelta = timedelta(hours=3)  # without an event, that close it
     speed: Pace = Pace(times_real=6000)
-    learning_speed: Pace = Pace(times_real=60000)
+    learning_speed: Pace = Pace(times_real=30000)
     pause_at: datetime | None = None  # the input ends here (exclusive), for this run
     checkpoint_seconds: float = 1.0  # wall clock between two commits
     input: Path = PACKAGED
@@ -63,7 +63,7 @@ class Settings:
             window=timedelta(hours=_number(context, "windowHours", "6", lambda value: 0 < value <= 168)),
             quiet=timedelta(hours=_number(context, "quietHours", "3", lambda value: 0 < value <= 168)),
             speed=Pace.parse(context.parameter("speed", "x6000")),
-            learning_speed=Pace.parse(context.parameter("learningSpeed", "x60000")),
+            learning_speed=Pace.parse(context.parameter("learningSpeed", "x30000")),
             pause_at=parse_time(pause_at) if pause_at else None,
             checkpoint_seconds=_number(context, "checkpointSeconds", "1", lambda value: value >= 0),
             input=Path(context.parameter("input", "") or PACKAGED),

@@ -164,6 +164,7 @@ RecordedDigest = Annotated[str, Field(max_length=256)]
 Image = Annotated[str, Field(min_length=1, max_length=512)]
 Hash = Annotated[str, Field(min_length=1, max_length=80)]
 Uid = Annotated[str, Field(min_length=1, max_length=64)]
+Identity = Annotated[str, Field(min_length=1, max_length=128)]
 StepId = Annotated[str, Field(min_length=1, max_length=64)]
 Nonce = Annotated[str, Field(max_length=64)]
 

@@ -178,8 +178,8 @@ def _node(schema: JsonObject, definitions: JsonObject, above: tuple[str, ...]) -
     if "description" in node:
         node["description"] = " ".join(node["description"].split())
     # An object or list that is absent and one that is empty mean the same: only scalars show their default.
-    if isinstance(node.get("default"), dict | list) or node.get("default", "") is None:
-        del node["default"]
+    if not isinstance(node.get("default"), str | int):
+        node.pop("default", None)
     match schema:
         case {"properties": properties}:
             node["properties"] = {

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from scenario_operator.api.common import (
     UNIQUE,
@@ -109,6 +109,13 @@ class StateSpec(
     """Formats it can read; absent means only the own version."""
     volume: ClaimSpec | None = None
     """Volume of each incarnation; absent means nothing survives a restart of the pod."""
+
+    @field_validator("accepts")
+    @classmethod
+    def _one_spelling(cls, formats: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """Order does not matter, and the own version alone is what absence means: neither may change a hash."""
+        distinct = tuple(sorted(set(formats)))
+        return () if distinct == (info.data.get("version"),) else distinct
 
     @property
     def accepted(self) -> frozenset[str]:
@@ -284,6 +291,18 @@ class ScenarioSpec(
     """How runs follow this Scenario."""
     deletion_protection: bool = True
     """While runs exist, deletion is refused unless this is false."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_in_order(cls, found: tuple[ParameterDefinition, ...]) -> tuple[ParameterDefinition, ...]:
+        """Sort: server-side apply may reorder a list with keys, which must not change a hash."""
+        return tuple(sorted(found, key=lambda parameter: parameter.name))
+
+    @field_validator("outputs")
+    @classmethod
+    def _outputs_in_order(cls, found: tuple[Output, ...]) -> tuple[Output, ...]:
+        """Sort, for the same reason."""
+        return tuple(sorted(found, key=lambda output: output.kind))
 
 
 # --- Status ---------------------------------------------------------------------------------------

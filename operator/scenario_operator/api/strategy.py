@@ -11,6 +11,7 @@ from pydantic import Field
 
 from scenario_operator.api.common import (
     ApiModel,
+    JsonObject,
     Level,
     LookbackSeconds,
     Resource,
@@ -115,20 +116,24 @@ class StrategyBound(
     finished, and input in flight may be lost or repeated."""
 
 
-def window_order(earlier: str, later: str) -> list[dict[str, object]]:
-    """Return the CEL rules that order two optional bounds where both are known from the manifest alone."""
-    both = f"has(self.{earlier}) && has(self.{later}) && self.{earlier}.mode == self.{later}.mode"
+def window_order(earlier: str, later: str) -> list[JsonObject]:
+    """Return the CEL rules that order two optional bounds as far as the manifest alone tells."""
+    both = f"has(self.{earlier}) && has(self.{later})"
     return [
         cel(
-            f"!({both} && self.{earlier}.mode == 'At') || !has(self.{earlier}.time) ||"
-            f" !has(self.{later}.time)"
+            f"!({both} && has(self.{earlier}.time) && has(self.{later}.time))"
             f" || self.{earlier}.time <= self.{later}.time",
             f"{later}.time must not be before {earlier}.time: move {later} to a later time",
         ),
         cel(
-            f"!({both} && self.{earlier}.mode == 'Lookback') || !has(self.{earlier}.seconds)"
-            f" || !has(self.{later}.seconds) || self.{earlier}.seconds >= self.{later}.seconds",
-            f"{later}.seconds must not exceed {earlier}.seconds: {later} would lie before {earlier}",
+            f"!({both} && has(self.{earlier}.seconds) && has(self.{later}.seconds))"
+            f" || self.{earlier}.seconds >= self.{later}.seconds",
+            f"{later}.seconds must not exceed {earlier}.seconds: lower it, so that {later} is not before {earlier}",
+        ),
+        cel(
+            f"!({both} && self.{later}.mode == 'Beginning')"
+            f" || self.{earlier}.mode in ['Beginning', 'Same', 'Run']",
+            f"{later}.mode must not be Beginning when {earlier} is later: choose a later mode or leave {later} out",
         ),
     ]
 
@@ -167,9 +172,9 @@ class Timeouts(ApiModel):
 
     preflight_seconds: TimeoutSeconds = 300
     """For the preflight hook."""
-    stop_seconds: TimeoutSeconds = 120
+    stop_seconds: TimeoutSeconds = 300
     """For stopping; must exceed the workload's terminationGracePeriodSeconds."""
-    revert_seconds: TimeoutSeconds = 1800
+    revert_seconds: TimeoutSeconds = 600
     """For the revert hook."""
     start_seconds: TimeoutSeconds = 600
     """For starting: image pull, volumes and the startup probe."""
@@ -193,58 +198,51 @@ class Retry(ApiModel):
     """Pause after the first failed attempt; it doubles with every further one."""
 
 
-_START = "(has(self.window.startFrom) ? self.window.startFrom.mode : 'Same')"
+_START = "self.window.startFrom"
 _ACT = "self.window.outputActionsFrom"
-_CONTINUES = f"self.type != 'Continuation' || !has(self.window) || !has({_ACT})"
-_HINT = "a continued run would repeat the outputs of the past"
+_START_MODE = f"(has({_START}) ? {_START}.mode : 'Same')"
+_CONTINUES = f"self.type == 'Continuation' && has(self.window) && has({_ACT})"
+_AFTER = "must lie after window.startFrom with type Continuation, or outputs of the past are repeated"
 
 
-class StrategySpec(
-    ApiModel,
-    json_schema_extra=rules(
-        cel(
-            "self.type != 'InPlace' || !has(self.window)",
-            "window must not be set with type InPlace, which never starts from fresh state: remove"
-            " window or choose"
-            " Continuation or ForwardOnly",
-        ),
-        cel(
-            f"{_CONTINUES} || !({_ACT}.mode in ['Same', 'Beginning'])",
-            f"window.outputActionsFrom must lie after startFrom with type Continuation ({_HINT}): use"
-            " StoppedAt or leave"
-            " it out",
-        ),
-        cel(
-            f"{_CONTINUES} || !("
-            f"{_START} == 'Now' && {_ACT}.mode in ['StoppedAt', 'ObservedStop', 'Now']"
-            f" || {_START} == 'ObservedStop' && {_ACT}.mode in ['StoppedAt', 'ObservedStop']"
-            f" || {_START} == 'StoppedAt' && {_ACT}.mode == 'StoppedAt')",
-            "window.outputActionsFrom must lie after window.startFrom with type Continuation"
-            f" ({_HINT}): choose an"
-            " earlier startFrom",
-        ),
-        cel(
-            f"{_CONTINUES} || !has(self.window.startFrom) || self.window.startFrom.mode != {_ACT}.mode"
-            f" || !(has({_ACT}.time) && has(self.window.startFrom.time))"
-            f" || self.window.startFrom.time < {_ACT}.time",
-            "window.outputActionsFrom.time must be after window.startFrom.time with type Continuation"
-            f" ({_HINT})",
-        ),
-        cel(
-            f"{_CONTINUES} || !has(self.window.startFrom) || self.window.startFrom.mode != {_ACT}.mode"
-            f" || !(has({_ACT}.seconds) && has(self.window.startFrom.seconds))"
-            f" || self.window.startFrom.seconds > {_ACT}.seconds",
-            "window.outputActionsFrom.seconds must be less than window.startFrom.seconds with type"
-            " Continuation"
-            f" ({_HINT})",
-        ),
-        cel(
-            "(has(self.verify) ? self.verify.stableSeconds : 10)"
-            " < (has(self.timeouts) ? self.timeouts.verifySeconds : 300)",
-            "timeouts.verifySeconds must exceed verify.stableSeconds: raise the one or lower the other",
-        ),
+def _both(field: str) -> str:
+    return f"{_CONTINUES} && has({_START}) && has({_START}.{field}) && has({_ACT}.{field})"
+
+
+STRATEGY_RULES = rules(
+    cel(
+        "self.type != 'InPlace' || !has(self.window)",
+        "window must not be set with type InPlace, which never starts from fresh state:"
+        " remove window, or choose Continuation or ForwardOnly",
     ),
-):
+    cel(
+        f"!({_CONTINUES}) || !({_ACT}.mode in ['Same', 'Beginning'])",
+        f"window.outputActionsFrom {_AFTER}: use StoppedAt or leave it out",
+    ),
+    cel(
+        f"!({_CONTINUES}) || !({_ACT}.mode in ['StoppedAt', 'ObservedStop', 'Now']) || !("
+        f"{_START_MODE} == 'Now'"
+        f" || {_START_MODE} == 'ObservedStop' && {_ACT}.mode != 'Now'"
+        f" || {_START_MODE} == 'StoppedAt' && {_ACT}.mode == 'StoppedAt')",
+        f"window.outputActionsFrom {_AFTER}: choose an earlier startFrom",
+    ),
+    cel(
+        f"!({_both('time')}) || {_START}.time < {_ACT}.time",
+        f"window.outputActionsFrom.time {_AFTER}: choose a later time",
+    ),
+    cel(
+        f"!({_both('seconds')}) || {_START}.seconds > {_ACT}.seconds",
+        f"window.outputActionsFrom.seconds {_AFTER}: choose fewer seconds",
+    ),
+    cel(
+        "(has(self.verify) ? self.verify.stableSeconds : 10)"
+        " < (has(self.timeouts) ? self.timeouts.verifySeconds : 300)",
+        "timeouts.verifySeconds must exceed verify.stableSeconds: raise the one or lower the other",
+    ),
+)
+
+
+class StrategySpec(ApiModel, json_schema_extra=STRATEGY_RULES):
     """What may be done beyond keeping the state, and how carefully.
 
     State that can be kept is kept, whatever the type.

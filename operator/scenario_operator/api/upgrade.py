@@ -10,6 +10,7 @@ from scenario_operator.api.common import (
     ApiModel,
     CamelWord,
     Hash,
+    Identity,
     LabelName,
     Level,
     Message,
@@ -152,7 +153,7 @@ class UpgradeCounts(ApiModel):
 class Grant(ApiModel):
     """The right of one run to carry out one plan now."""
 
-    id: Uid
+    id: Identity
     """Identity of the grant, never used again."""
     run_uid: Uid
     """UID of the run."""

@@ -46,7 +46,7 @@ class Resync:
         self._succeeded = succeeded
 
     async def round(self) -> None:
-        """List every kind into the store, wake what changed at once and everything else when there is time."""
+        """List every kind into the store, wake what changed at once and all else when there is time."""
         for kind in self._kinds:
             for namespace in self._namespaces:
                 for change in await self._list(kind, namespace):

@@ -6,6 +6,7 @@ watch fails for good (403, an unknown error), which suits us: a restart is cheap
 The handler must be total: kopf logs an exception in it and never calls it again for that event.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -83,3 +84,37 @@ def _connection(login: Login) -> kopf.ConnectionInfo:
         token=login.token,
         trust_env=False,
     )
+
+
+async def watch(
+    handlers: kopf.OperatorRegistry,
+    kinds: Iterable[Kind],
+    *,
+    namespaces: tuple[str, ...],
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Run kopf until `stop`, or until it gives up on a watch and raises.
+
+    `ready` is called when kopf has taken over the process's signals, not when its first list is complete: there
+    is no sign of that.
+    """
+    ready_flag = asyncio.Event()
+
+    async def tell() -> None:
+        await ready_flag.wait()
+        ready()
+
+    telling = asyncio.create_task(tell(), name="kopf is ready")
+    try:
+        await kopf.operator(
+            registry=handlers,
+            settings=settings(kinds),
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            standalone=True,
+            stop_flag=stop,
+            ready_flag=ready_flag,
+        )
+    finally:
+        telling.cancel()

@@ -32,7 +32,7 @@ from scenario_operator.execution.view import Pod, Report, Template, View, Worklo
 from scenario_operator.planning import windows
 from scenario_operator.planning.plan import Cause, Kind, Step, Timeouts
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import LastStop, timestamp
+from scenario_operator.planning.stored import RETAINED, LastStop, timestamp
 from scenario_operator.planning.windows import Sources, StopFacts, Window
 
 
@@ -239,7 +239,7 @@ class RevertResults:
         revision = _revision_of(view, journal, step)
         pods = view.world.of(step.args.incarnation)
         workload = view.world.workload(step.args.incarnation)
-        if workload is not None and workload.replicas:
+        if workload is not None and not _silenced(journal, step.args.incarnation, workload):
             return (PutToSleep(workload.handle, step.args.incarnation, stop_stamp(journal, step)),)
         if revision is None or any(not p.foreign for p in pods):
             return ()
@@ -311,7 +311,7 @@ def start_effects(view: View, journal: Journal | None, step: Step, stamp: str) -
     number = step.args.incarnation
     if revision is None or isinstance(state_trouble(view, journal, step, revision), Failed | Todo):
         return ()
-    awake = [(n, w) for n, w in view.world.workloads if n != number and w.replicas]
+    awake = [(n, w) for n, w in view.world.workloads if n != number and not _quiet(view, journal, n, w)]
     if awake:
         return tuple(PutToSleep(w.handle, n, stamp) for n, w in awake)
     if view.world.others(number):
@@ -479,6 +479,24 @@ def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
 
 def _asleep(workload: Workload, stamp: str) -> bool:
     return workload.replicas == 0 and workload.stop_stamp == stamp
+
+
+def _silenced(journal: Journal, number: int, workload: Workload) -> bool:
+    """Say whether a workload sleeps by a write of this heading, so that no wake decided before it can land."""
+    ours = {stop_stamp(journal, s) for s in journal.route if s.args.incarnation == number}
+    return workload.replicas == 0 and workload.stop_stamp in ours
+
+
+def _quiet(view: View, journal: Journal | None, number: int, workload: Workload) -> bool:
+    """Say whether another incarnation can be relied on not to wake up under a start.
+
+    A workload that a late process created after its incarnation was removed sleeps without our stamp: a wake of
+    it may be under way, so it gets a write first.
+    """
+    if journal is not None:
+        return workload.replicas == 0 and workload.stop_stamp.startswith(f"{journal.id}/")
+    record = view.stored.incarnation(number)
+    return workload.replicas == 0 and record is not None and record.state == RETAINED
 
 
 def _waited_for_pod(view: View, journal: Journal, step: Step) -> bool:

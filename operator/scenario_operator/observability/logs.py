@@ -1,8 +1,8 @@
 """Log lines for people (console) or for machines (JSON), with the standard library only.
 
 The convention for callers: one sentence, then `key=%(key)s` from a single mapping,
-`logger.info("released lease=%(lease)s", {"lease": ref})`. The console shows the sentence, JSON has the mapping's
-keys as fields of their own. Never log the content of Secrets, environments or parameters.
+`logger.info("released lease=%(lease)s", {"lease": ref})`. The console shows the sentence, JSON has the keys of
+the mapping as fields of their own. Never log the content of Secrets, environments or parameters.
 """
 
 import json

@@ -1,5 +1,6 @@
 """Disks that die: the process at any write (SIGKILL), or the node with everything that was not synced."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from scenario_runtime import Disk
@@ -27,7 +28,6 @@ class KillingDisk(QuickDisk):
         self._at = at
         self._torn = torn
 
-    @property
     def dead(self) -> bool:
         return self._at is not None and self.changes > self._at
 
@@ -59,18 +59,18 @@ class KillingDisk(QuickDisk):
         self._step()
         super().replace(source, target)
 
-    def _step(self, tear=None, length: int = 0) -> None:  # type: ignore[no-untyped-def]
-        if self.dead:
+    def _step(self, tear: Callable[[int], None] | None = None, length: int = 0) -> None:
+        if self.dead():
             raise Killed
         self.changes += 1
-        if self.dead:
+        if self.dead():
             if self._torn and tear is not None:
                 tear(length // 2)
             raise Killed
 
 
 class LosingDisk(KillingDisk):
-    """Remembers what was synced; `lose_node` puts the files back to exactly that, the worst the contract of fsync allows."""
+    """Remembers what was synced; `lose_node` puts the files back to exactly that: the worst that fsync allows."""
 
     def __init__(self, at: int | None = None) -> None:
         super().__init__(at)
@@ -94,7 +94,8 @@ class LosingDisk(KillingDisk):
         super().truncate(path, size)
 
     def replace(self, source: Path, target: Path) -> None:
-        self._names.setdefault(target, self._content.get(target))
+        former = target.read_bytes() if target.exists() else None
+        self._names.setdefault(target, self._content.get(target, former))
         self._names.setdefault(source, None)
         super().replace(source, target)
         self._content[target] = self._content.pop(source)

@@ -1,0 +1,195 @@
+"""The journal in a run's status: the plan in progress, verbatim, so that any process can carry on with it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from scenario_operator.api.common import (
+    ApiModel,
+    CamelWord,
+    Count,
+    FactValue,
+    Hash,
+    Identity,
+    LabelName,
+    Level,
+    Message,
+    Number,
+    ReasonText,
+    RevisionName,
+    StateVersion,
+    StepId,
+    Time,
+    Uid,
+    VersionLabel,
+    Word,
+)
+from scenario_operator.api.strategy import StrategySpec
+
+
+class StepKind(StrEnum):
+    """The closed vocabulary of steps."""
+
+    PREFLIGHT = "Preflight"
+    STOP = "Stop"
+    RESOLVE_WINDOW = "ResolveWindow"
+    REVERT_RESULTS = "RevertResults"
+    DELETE_STATE = "DeleteState"
+    START = "Start"
+    VERIFY = "Verify"
+    COMMIT = "Commit"
+
+
+class Heading(StrEnum):
+    """Which way a journal is walked."""
+
+    FORWARD = "Forward"
+    BACK = "Back"
+    REPLACE = "Replace"
+    TEARDOWN = "Teardown"
+
+
+class JournalStep(ApiModel):
+    """One step, verbatim; an argument that is absent is false or does not apply."""
+
+    id: StepId
+    """Identity within the journal."""
+    kind: StepKind
+    """What it does."""
+    needs: Annotated[tuple[StepId, ...], Field(max_length=16)] = ()
+    """Steps that must be done before."""
+    incarnation: Number | None = None
+    """The incarnation it works on."""
+    revision: RevisionName | None = None
+    """The revision it starts or takes the hook from."""
+    report: bool | None = None
+    """Whether a stop needs the report."""
+    committed: bool | None = None
+    """Whether the state it touches was committed."""
+    create: bool | None = None
+    """Whether a start makes the incarnation."""
+    irreversible: bool | None = None
+    """Whether a start on this state cannot be undone."""
+    resume: bool | None = None
+    """Whether a start only brings back what was there before; then the pod's existence is enough."""
+    hook: bool | None = None
+    """Whether it runs the hook of its kind."""
+
+
+class Begun(ApiModel):
+    """A step that has begun."""
+
+    id: StepId
+    """The step."""
+    at: Time
+    """When it began."""
+
+
+class Fact(ApiModel):
+    """Something the world would forget; written once."""
+
+    name: Word
+    """Name of the fact."""
+    value: FactValue
+    """Its value as JSON."""
+
+
+class StepAttempts(ApiModel):
+    """Failed attempts of one step."""
+
+    step: StepId
+    """The step."""
+    count: Number
+    """How many failed."""
+    uid: Uid | None = None
+    """UID of the Job or pod that was counted last."""
+    at: Time | None = None
+    """When the last one failed."""
+    message: Message = ""
+    """What the last one said."""
+
+
+class Failure(ApiModel):
+    """Why the journal turned or waits."""
+
+    step: StepId
+    """The step that failed."""
+    reason: ReasonText
+    """Why, in one word."""
+    message: Message = ""
+    """Why, for people."""
+    at: Time
+    """When it failed."""
+
+
+Steps = Annotated[tuple[JournalStep, ...], Field(max_length=64)]
+
+
+class Journal(ApiModel):
+    """The plan in progress, what has begun, what is done, and the facts the world would forget."""
+
+    id: Identity
+    """Identity of the journal."""
+    plan_hash: Hash
+    """Hash of the plan that is executed."""
+    planner: Number = 0
+    """Version of the planner that made it."""
+    cause: CamelWord
+    """Why the plan was made."""
+    grant_id: Identity | None = None
+    """The grant it was opened with; absent for the run's own plans."""
+    attempt: LabelName | None = None
+    """Name of the ScenarioUpgrade; absent for the run's own plans."""
+    from_revision: RevisionName | None = None
+    """Revision before; absent for a first start."""
+    from_version: VersionLabel | None = None
+    """Version before; absent for a first start."""
+    from_state_version: StateVersion | None = None
+    """Format of the state that the revision before writes."""
+    to_revision: RevisionName
+    """Revision that is wanted."""
+    to_version: VersionLabel
+    """Version that is wanted."""
+    to_state_version: StateVersion | None = None
+    """Format of the state that the wanted revision writes."""
+    level: Level
+    """How deep the change cuts."""
+    strategy: StrategySpec | None = None
+    """The strategy when the journal was opened; later edits of the strategy do not reach it."""
+    live: Number | None = None
+    """Number of the incarnation that was live; absent for a first start."""
+    next: Number | None = None
+    """Number of the incarnation that the plan makes, if it makes one."""
+    desire: Identity | None = None
+    """What the run's own plan was made for; what failed is not tried again unasked."""
+    heading: Heading = Heading.FORWARD
+    """Which way it is walked."""
+    turned_by: CamelWord | None = None
+    """What made it turn."""
+    steps: Steps = ()
+    """The forward plan."""
+    path: Steps = ()
+    """The steps of the heading, stored when it turned."""
+    begun: Annotated[tuple[Begun, ...], Field(max_length=128)] = ()
+    """Steps that have begun, in that order."""
+    done: Annotated[tuple[StepId, ...], Field(max_length=128)] = ()
+    """Steps that are done."""
+    facts: Annotated[tuple[Fact, ...], Field(max_length=64)] = ()
+    """What the world would forget; written once."""
+    attempts: Annotated[tuple[StepAttempts, ...], Field(max_length=128)] = ()
+    """Failed attempts by step."""
+    crossed: bool = False
+    """Whether the point of no return is crossed."""
+    aborted: bool = False
+    """Whether it was aborted."""
+    skip_revert: bool = False
+    """Whether a human gave up the revert hook."""
+    held_since: Time | None = None
+    """Since when spec.hold stops it."""
+    paused_seconds: Count = 0
+    """How long spec.hold stopped it before; that time counts towards no deadline."""
+    opened_at: Time
+    """When it was opened."""
+    failure: Failure | None = None
+    """Why it turned or waits."""

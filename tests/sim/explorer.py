@@ -1,0 +1,653 @@
+"""Breadth-first exploration of the real `decide` against the model cluster.
+
+A state is explored once; from each state every move of the operator, of the cluster, of the user and of bad
+luck is tried. Safety is checked on every state and move, liveness afterwards on the graph: from every state a
+goal must be reachable by moves that need no luck, good or bad.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scenario_operator.execution import effects as fx
+from scenario_operator.execution.decide import Decision, Record, decide
+from scenario_operator.execution.journal import Heading, Journal
+from scenario_operator.execution.rest import case_of
+from scenario_operator.execution.situation import Standing
+from scenario_operator.execution.view import Grant, Run, View
+from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.plan import Cause, Kind, Snapshot
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import Loss, Stored
+
+from . import model
+from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
+
+
+class Luck(NamedTuple):
+    """How much bad luck and how many changes of mind an exploration allows."""
+
+    late: int = 1
+    evictions: int = 1
+    hook_failures: int = 1
+    aborts: int = 0
+    newer: int = 0
+    toggles: int = 0
+    restarts: int = 0
+
+
+class State(NamedTuple):
+    """One state of everything. `ran`: how often each destructive step of each journal has succeeded (ghost)."""
+
+    record: Record
+    cluster: Cluster
+    run: Run
+    wanted: str
+    grants: tuple[Grant, ...]
+    issued: int
+    active: Flight | None
+    late: tuple[Flight, ...]
+    luck: Luck
+    ran: tuple[tuple[str, int], ...] = ()
+
+
+class Move(NamedTuple):
+    """A labelled transition. `luck`: it needs luck or a change of mind, so liveness may not count on it."""
+
+    label: str
+    state: State
+    luck: bool = False
+
+
+class Violation(Exception):  # noqa: N818 - the word of the field
+    """A promise is broken; carries the labels that led there."""
+
+    def __init__(self, promise: str, trace: list[str]) -> None:
+        super().__init__(promise + "\n  " + "\n  ".join(trace))
+        self.promise = promise
+        self.trace = trace
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One exploration: where it starts and how the world behaves. `broken`: revisions that never start."""
+
+    name: str
+    record: Record
+    cluster: Cluster
+    revisions: dict[str, Revision]
+    wanted: str
+    newest: str
+    strategy: Snapshot
+    luck: Luck
+    broken: frozenset[str] = frozenset()
+    dead_hooks: frozenset[str] = frozenset()
+    run: Run = field(default_factory=lambda: Run("ns", "r", "uid"))
+    cause: Cause = Cause.UPGRADE
+
+
+class Rules(NamedTuple):
+    """What the API server and the operator do, so that a mutant can break exactly one of them."""
+
+    fenced: bool = True
+    act_first: bool = False
+    upsert: bool = False
+    awake_workload: bool = False
+    awake_job: bool = False
+    job_ttl: bool = False
+    revoke: bool = False
+
+
+class Found(NamedTuple):
+    """The outcome of an exploration."""
+
+    states: int
+    goals: int
+    longest: int
+
+
+class Explorer:
+    """Explores one setup under one set of rules."""
+
+    def __init__(self, setup: Setup, rules: Rules = Rules(), limit: int = 2_000_000) -> None:
+        self.setup = setup
+        self.rules = rules
+        self.limit = limit
+        self.formats = {name: r.state_version for name, r in setup.revisions.items()}
+        self.decisions: dict[object, Decision] = {}
+
+    # --- the operator -------------------------------------------------------------------------------
+
+    def view(self, state: State, late: bool) -> View:
+        """Return what a process sees when it observes now."""
+        spent = state.record.stored.spent
+        grants = sorted(state.grants, key=lambda g: spent(g.id))
+        return View(
+            run=state.run,
+            stored=state.record.stored,
+            journal=state.record.journal,
+            grant=grants[0] if grants else None,
+            wanted=self.setup.revisions[state.wanted],
+            revisions=self.setup.revisions,
+            world=model.world_of(state.cluster, self.formats, late),
+            now=model.LATE if late else 0.0,
+            entry=self.setup.revisions[state.wanted],
+            strategy=self.setup.strategy,
+        )
+
+    def decision(self, state: State, late: bool) -> Decision:
+        """Return the real decision, remembered by what it depends on."""
+        key = (state.record, state.cluster, state.run, state.wanted, state.grants, late)
+        if key not in self.decisions:
+            made = decide(self.view(state, late))
+            self.decisions[key] = made._replace(record=squash(made.record))
+        return self.decisions[key]
+
+    def operator_moves(self, state: State) -> Iterator[Move]:
+        """The active process: observe, then write the record, then one call after the other."""
+        if state.active is None:
+            for late in (False, True):
+                decision = self.decision(state, late)
+                record = decision.record if decision.record != state.record else None
+                if record is None and not decision.effects:
+                    continue
+                flight = Flight(record, True, tuple(Call(e) for e in decision.effects))
+                yield Move(f"observe{' late' if late else ''}: {_told(decision, record)}", state._replace(active=flight))
+            return
+        done, label = self.advance(state, state.active)
+        yield Move(label, done[0]._replace(active=done[1]))
+        if state.luck.late > len(state.late):
+            # Frozen here: a new process takes over, this one may still act on what it saw, at any time, or never.
+            yield Move("freeze", state._replace(active=None, late=(*state.late, state.active)), luck=True)
+
+    def late_moves(self, state: State) -> Iterator[Move]:
+        """Frozen processes thaw, or are gone for good."""
+        for index, flight in enumerate(state.late):
+            rest = state.late[:index] + state.late[index + 1 :]
+            done, label = self.advance(state._replace(late=rest), flight)
+            after = done[0]
+            if done[1] is not None:
+                after = after._replace(late=(*after.late, done[1]))
+            yield Move(f"late {label}", after, luck=True)
+            luck = state.luck._replace(late=state.luck.late - 1)
+            yield Move("late one dies", state._replace(late=rest, luck=luck))
+
+    def advance(self, state: State, flight: Flight) -> tuple[tuple[State, Flight | None], str]:
+        """Carry out the next call of a flight; a refused one ends it."""
+        if self.rules.act_first and flight.calls:
+            return self._call(state, flight)
+        if flight.record is not None:
+            if self.rules.fenced and not flight.fresh:
+                return (state, None), "write record: conflict"
+            after = self.write(state, flight.record)
+            return (after, flight._replace(record=None) if flight.calls else None), "write record"
+        return self._call(state, flight)
+
+    def _call(self, state: State, flight: Flight) -> tuple[tuple[State, Flight | None], str]:
+        call, rest = flight.calls[0], flight.calls[1:]
+        after = self.perform(state, call)
+        label = f"{call.effect}"
+        if after is None:
+            return (state, None), f"{label}: refused"
+        # This flight's own later calls are about other objects; freshness of theirs was updated in `changed`.
+        remaining = Flight(flight.record, flight.fresh, tuple(self._stale(c, key_of(call.effect)) for c in rest))
+        over = not remaining.calls and remaining.record is None
+        return (after, None if over else remaining), label
+
+    def write(self, state: State, record: Record) -> State:
+        """Write the run's status: whoever observed before is stale now."""
+        self.check_record(state.record, record, state)
+        active = state.active._replace(fresh=False) if state.active else None
+        late = tuple(f._replace(fresh=False) for f in state.late)
+        return state._replace(record=record, active=active, late=late)
+
+    def perform(self, state: State, call: Call) -> State | None:
+        """Carry out one effect as the API server would; None: refused."""
+        effect, key = call.effect, key_of(call.effect)
+        known = get(state.cluster, key)
+        creating = isinstance(effect, fx.CreateClaim | fx.CreateWorkload | fx.CreateJob)
+        if creating and known is not None and not self.rules.upsert:
+            return None
+        if not creating and (known is None or (self.rules.fenced and not call.fresh)):
+            return None
+        cluster = self.apply(state, effect, key, known)
+        return self.changed(state, key, cluster)
+
+    def apply(self, state: State, effect: fx.Effect, key: tuple[str, object], known: object) -> Cluster:
+        """Return the cluster after one accepted effect."""
+        cluster = state.cluster
+        match effect:
+            case fx.HoldReport() | fx.ReleaseReport():
+                assert isinstance(known, P)
+                held = isinstance(effect, fx.HoldReport)
+                if held and known.term:
+                    return cluster
+                gone = not held and known.phase == "ended"
+                return put(cluster, key, None if gone else known._replace(held=held))
+            case fx.PutToSleep():
+                assert isinstance(known, W)
+                return put(cluster, key, W(0, known.template, effect.stamp, False))
+            case fx.WakeWorkload():
+                assert isinstance(known, W)
+                return put(cluster, key, W(1, model.template_of(effect, known.template), known.stamp, False))
+            case fx.CreateWorkload():
+                awake = 1 if self.rules.awake_workload or isinstance(known, W) else 0
+                return put(cluster, key, W(awake, effect.template, "", not awake))
+            case fx.DeleteWorkload():
+                pod = get(cluster, ("pods", effect.incarnation))
+                cluster = put(cluster, key, None)
+                return put(cluster, ("pods", effect.incarnation), pod._replace(term=True)) if isinstance(pod, P) else cluster
+            case fx.CreateClaim():
+                return put(cluster, key, C(effect.formats, ()))
+            case fx.StampClaim():
+                assert isinstance(known, C)
+                return put(cluster, key, known._replace(formats=effect.formats))
+            case fx.DeleteClaim():
+                assert isinstance(known, C)
+                self.check_claim_deletion(state, effect.incarnation)
+                return put(cluster, key, known._replace(deleting=True))
+            case fx.CreateJob():
+                job = J(effect.hook, effect.incarnation, effect.revision, "Active" if self.rules.awake_job else "Suspended")
+                return put(cluster, key, job)
+            case fx.ReleaseJob():
+                assert isinstance(known, J)
+                return put(cluster, key, known._replace(state="Active"))
+            case fx.DeleteJob():
+                return put(cluster, key, None)
+            case fx.CreateResults():
+                return cluster
+
+    def changed(self, state: State, key: tuple[str, object], cluster: Cluster) -> State:
+        """Make every call in flight stale whose object has changed."""
+        if cluster == state.cluster:
+            return state
+        touched = [key]
+        if key[0] == "workloads" and cluster.pods != state.cluster.pods:
+            touched.append(("pods", key[1]))
+        active, late = state.active, state.late
+        for one in touched:
+            active = self._stale_flight(active, one) if active else None
+            late = tuple(self._stale_flight(f, one) for f in late)
+        return state._replace(cluster=cluster, active=active, late=late)
+
+    def _stale_flight(self, flight: Flight, key: tuple[str, object]) -> Flight:
+        return flight._replace(calls=tuple(self._stale(c, key) for c in flight.calls))
+
+    @staticmethod
+    def _stale(call: Call, key: tuple[str, object]) -> Call:
+        return call._replace(fresh=False) if key_of(call.effect) == key else call
+
+    # --- the cluster --------------------------------------------------------------------------------
+
+    def cluster_moves(self, state: State) -> Iterator[Move]:
+        """StatefulSet controller, kubelet, Job controller, claim protection."""
+        for n, w in state.cluster.workloads:
+            yield from self._controller(state, n, w)
+        for n, p in state.cluster.pods:
+            yield from self._kubelet(state, n, p)
+        for name, j in state.cluster.jobs:
+            yield from self._job(state, name, j)
+        for n, c in state.cluster.claims:
+            mounted = get(state.cluster, ("pods", n)) or any(j.incarnation == n for _, j in state.cluster.jobs)
+            if c.deleting and not mounted:
+                yield Move(f"claim {n} gone", self._set(state, ("claims", n), None))
+
+    def _set(self, state: State, key: tuple[str, object], value: object | None) -> State:
+        return self.changed(state, key, put(state.cluster, key, value))
+
+    def _controller(self, state: State, n: int, w: W) -> Iterator[Move]:
+        pod = get(state.cluster, ("pods", n))
+        key = ("pods", n)
+        seen = state if w.settled else self._set(state, ("workloads", n), w._replace(settled=True))
+        if w.replicas and pod is None:
+            self.check_start(state, n, w)
+            yield Move(f"pod {n} created", self._set(seen, key, P(w.template)))
+        elif not w.replicas and isinstance(pod, P) and not pod.term:
+            yield Move(f"pod {n} told to end", self._set(seen, key, pod._replace(term=True)))
+        elif not w.settled:
+            yield Move(f"workload {n} settled", seen)
+
+    def _kubelet(self, state: State, n: int, p: P) -> Iterator[Move]:
+        key = ("pods", n)
+        if p.term and p.phase != "ended":
+            after = p._replace(phase="ended") if p.held else None
+            told = self._wrote(state, n, p, ended=True) if p.ran else state
+            yield Move(f"pod {n} ended", self._set(told, key, after))
+        elif p.term and not p.held:
+            yield Move(f"pod {n} gone", self._set(state, key, None))
+        elif not p.term:
+            if p.phase == "pending" and p.template.revision not in self.setup.broken:
+                yield Move(f"pod {n} started", self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)))
+            if p.phase == "started":
+                yield Move(f"pod {n} ready", self._set(state, key, p._replace(phase="ready")))
+            if state.luck.evictions:
+                luck = state.luck._replace(evictions=state.luck.evictions - 1)
+                yield Move(f"pod {n} evicted", self._set(state, key, p._replace(term=True))._replace(luck=luck), luck=True)
+
+    def _wrote(self, state: State, n: int, p: P, *, ended: bool = False) -> State:
+        """A pod that runs may have rewritten its state; its report at the end says in which format it left it."""
+        claim = get(state.cluster, ("claims", n))
+        if not isinstance(claim, C):
+            return state
+        mine = self.formats[p.template.revision]
+        content = (mine,) if ended else tuple(sorted({*claim.content, mine}))
+        return state._replace(cluster=put(state.cluster, ("claims", n), claim._replace(content=content)))
+
+    def _job(self, state: State, name: str, j: J) -> Iterator[Move]:
+        key = ("jobs", name)
+        if j.state == "Active":
+            if j.hook not in self.setup.dead_hooks:
+                done = self._set(state, key, j._replace(state="Succeeded"))
+                yield Move(f"job {name} succeeded", self.ran_hook(done, name, j))
+            if state.luck.hook_failures or j.hook in self.setup.dead_hooks:
+                left = max(0, state.luck.hook_failures - 1)
+                failed = self._set(state, key, j._replace(state="Failed"))
+                luck = j.hook not in self.setup.dead_hooks
+                yield Move(f"job {name} failed", failed._replace(luck=state.luck._replace(hook_failures=left)), luck=luck)
+        if self.rules.job_ttl and j.state in ("Succeeded", "Failed"):
+            yield Move(f"job {name} expired", self._set(state, key, None))
+
+    def ran_hook(self, state: State, name: str, j: J) -> State:
+        """Count a destructive hook; more than one success a plan is a broken promise."""
+        if j.hook != "revert":
+            return state
+        step = "-".join(name.split("-")[1:-1])
+        count = dict(state.ran)
+        count[step] = count.get(step, 0) + 1
+        if count[step] > 1:
+            self.fail(f"hook of {step} ran to success {count[step]} times", state)
+        return state._replace(ran=tuple(sorted(count.items())))
+
+    # --- the user and the scenario's side ------------------------------------------------------------
+
+    def other_moves(self, state: State) -> Iterator[Move]:
+        """Grants and their return; abort, a newer revision, stop and start, restart."""
+        spent = state.record.stored.spent
+        for grant in state.grants:
+            if spent(grant.id):
+                rest = tuple(g for g in state.grants if g.id != grant.id)
+                yield Move(f"{grant.id} settled", state._replace(grants=rest))
+            elif self.rules.revoke:
+                rest = tuple(g for g in state.grants if g.id != grant.id)
+                yield Move(f"{grant.id} revoked", state._replace(grants=rest), luck=True)
+        yield from self._grant(state)
+        luck = state.luck
+        journal = state.record.journal
+        if luck.aborts and journal is not None:
+            less = luck._replace(aborts=luck.aborts - 1)
+            if journal.grant_id:
+                grants = tuple(g._replace(abort=True) if g.id == journal.grant_id else g for g in state.grants)
+                yield Move("abort", state._replace(grants=grants, luck=less), luck=True)
+            else:
+                yield Move("abort own", state._replace(run=state.run._replace(abort_nonce="a1"), luck=less), luck=True)
+        if luck.newer and state.wanted != self.setup.newest:
+            yield Move("newer revision", state._replace(wanted=self.setup.newest, luck=luck._replace(newer=0)), luck=True)
+        if luck.toggles:
+            flipped = state.run._replace(desired_running=not state.run.desired_running)
+            yield Move("toggle", state._replace(run=flipped, luck=luck._replace(toggles=luck.toggles - 1)), luck=True)
+        if luck.restarts:
+            asked = state.run._replace(restart_nonce=f"n{luck.restarts}")
+            yield Move("restart", state._replace(run=asked, luck=luck._replace(restarts=luck.restarts - 1)), luck=True)
+
+    def _grant(self, state: State) -> Iterator[Move]:
+        """Grant the plan that leads to the wanted revision, unless it went wrong before: once per revision."""
+        stored = state.record.stored
+        if state.grants or state.record.journal is not None or stored.applied is None or self._tried(state):
+            return
+        wanted = self.setup.revisions[state.wanted]
+        if stored.applied.revision == wanted.name:
+            return
+        plan = plan_upgrade(case_of(self.view(state, False), wanted, self.setup.cause))
+        if isinstance(plan, Blocked):
+            return
+        cause = "Recompute" if self.setup.cause is Cause.RECOMPUTE else "Revision"
+        grant = Grant(f"g{state.issued}-{wanted.name}", "attempt", plan.hash, wanted.name, cause)
+        yield Move(f"grant {grant.id}", state._replace(grants=(grant,), issued=state.issued + 1))
+
+    @staticmethod
+    def _tried(state: State) -> bool:
+        """Say whether the last attempt at the wanted revision failed; a plan that changed is granted anew."""
+        return any(
+            e.grant_id.endswith(state.wanted) and e.outcome in ("RolledBack", "Aborted")
+            for e in state.record.stored.history
+        )
+
+    def moves(self, state: State) -> Iterator[Move]:
+        """Every move from a state."""
+        yield from self.operator_moves(state)
+        yield from self.late_moves(state)
+        yield from self.cluster_moves(state)
+        yield from self.other_moves(state)
+
+    # --- promises -----------------------------------------------------------------------------------
+
+    def fail(self, promise: str, state: State) -> None:
+        """Raise the violation; the trace is added where the exploration knows it."""
+        raise Violation(promise, [])
+
+    def check_state(self, state: State) -> None:
+        """Check what must hold in every state."""
+        pods = [(n, p) for n, p in state.cluster.pods if p.phase != "ended"]
+        if len(pods) > 1:
+            self.fail(f"two possibly-live pods: incarnations {[n for n, _ in pods]}", state)
+        for n, p in pods:
+            claim = get(state.cluster, ("claims", n))
+            if isinstance(claim, C):
+                revision = self.setup.revisions[p.template.revision]
+                if not revision.accepts(claim.content):
+                    self.fail(f"{revision.name} runs on state that may be {claim.content}", state)
+                if not set(claim.content) <= set(claim.formats):
+                    self.fail(f"the stamp {claim.formats} hides that the state may be {claim.content}", state)
+            reverting = [j for _, j in state.cluster.jobs if j.hook == "revert" and j.state == "Active"]
+            if reverting and any(j.incarnation == n for j in reverting):
+                self.fail(f"incarnation {n} runs while its results are being reverted", state)
+        numbers = [i.number for i in state.record.stored.incarnations]
+        if numbers != sorted(set(numbers)):
+            self.fail(f"incarnation numbers {numbers} are not unique and rising", state)
+
+    def check_start(self, state: State, n: int, w: W) -> None:
+        """Check what must hold when a pod is made."""
+        revision = self.setup.revisions[w.template.revision]
+        if revision.has_state and get(state.cluster, ("claims", n)) is None:
+            self.fail(f"pod {n} made without its claim", state)
+        journal = state.record.journal
+        if journal is not None and journal.crossed:
+            replaced = any(s.kind is Kind.DELETE_STATE and s.args.committed and s.args.incarnation == n for s in journal.steps)
+            if replaced and journal.begun_at("delete-live") is not None:
+                self.fail(f"old incarnation {n} starts past the point of no return", state)
+            started = next((s for s in journal.steps if s.kind is Kind.START and s.args.irreversible), None)
+            if started and journal.begun_at(started.id) is not None and w.template.revision == journal.source.revision:
+                self.fail("the old version starts on its changed only copy", state)
+
+    def check_claim_deletion(self, state: State, n: int) -> None:
+        """Check that state dies only on record, when nothing old runs, and with consent."""
+        stored, journal = state.record.stored, state.record.journal
+        pod = get(state.cluster, ("pods", n))
+        if isinstance(pod, P) and pod.phase != "ended":
+            self.fail(f"state {n} deleted under a running pod", state)
+        record = stored.incarnation(n)
+        on_record = record is not None and record.state == "Deleted"
+        opened = journal is not None and any(
+            s.kind is Kind.DELETE_STATE and s.args.incarnation == n and journal.begun_at(s.id) is not None
+            for s in (*journal.steps, *journal.path)
+        )
+        if not on_record and not opened:
+            self.fail(f"state {n} deleted off record", state)
+        if n == stored.live and not (journal is not None and journal.crossed):
+            self.fail(f"committed state {n} deleted before the point of no return is on record", state)
+
+    def check_record(self, old: Record, new: Record, state: State) -> None:
+        """Check what must hold of every status write."""
+        before, after = old.journal, new.journal
+        if before is not None and after is not None and before.id == after.id:
+            self._check_progress(before, after, state)
+        if after is not None and before is None:
+            self._check_opening(after, state)
+        if before is not None and (after is None or after.id != before.id):
+            self._check_closing(before, old.stored, new.stored, state)
+        applied = old.stored.applied, new.stored.applied
+        if applied[0] != applied[1] and before is None and applied[0] is not None and applied[1] is not None:
+            same = applied[0].logic_hash == applied[1].logic_hash
+            if not same:
+                self.fail("applied changed without a plan", state)
+        spent = [e.grant_id for e in new.stored.history if e.grant_id]
+        if len(spent) != len(set(spent)):
+            self.fail(f"a grant was returned twice: {spent}", state)
+
+    def _check_progress(self, before: Journal, after: Journal, state: State) -> None:
+        changed = {k for k, v in before.facts if dict(after.facts).get(k) != v}
+        if changed:
+            self.fail(f"facts changed: {sorted(changed)}", state)
+        if before.heading is not Heading.FORWARD and after.heading is not before.heading:
+            self.fail(f"turned again: {before.heading} to {after.heading}", state)
+        if before.crossed and after.heading is Heading.BACK:
+            self.fail("went back past the point of no return", state)
+
+    def _check_opening(self, after: Journal, state: State) -> None:
+        if not after.grant_id:
+            if any(s.args.committed for s in after.steps):
+                self.fail("an own plan destroys", state)
+            return
+        if not any(g.id == after.grant_id and g.plan_hash == after.plan_hash for g in state.grants):
+            self.fail(f"plan {after.plan_hash} opened without its grant", state)
+        if state.record.stored.spent(after.grant_id):
+            self.fail(f"spent grant {after.grant_id} opened again", state)
+
+    def _check_closing(self, before: Journal, old: Stored, new: Stored, state: State) -> None:
+        if before.heading is Heading.BACK and (old.applied, old.live, old.parameters) != (new.applied, new.live, new.parameters):
+            same = old.applied and new.applied and old.applied._replace(formats=()) == new.applied._replace(formats=())
+            if not same or (old.live, old.parameters) != (new.live, new.parameters):
+                self.fail("going back did not end as before", state)
+        if old.applied != new.applied and before.heading is Heading.REPLACE and new.applied is not None:
+            self.fail("a replacement left something applied", state)
+
+    # --- goals --------------------------------------------------------------------------------------
+
+    def goal(self, state: State) -> bool:
+        """A state in which nothing is left to do, and in which the operator is silent."""
+        if state.active is not None or state.late:
+            return False
+        if state.record.journal is not None:
+            return self._waits(state)
+        if state.grants:
+            return False
+        stored = state.record.stored
+        wanted = state.wanted
+        settled = stored.applied is not None and stored.applied.revision == wanted
+        if not settled and not self._reasoned(state):
+            return False
+        for late in (False, True):
+            decision = self.decision(state, late)
+            if decision.record != state.record or decision.effects:
+                return False
+        return self._clean(state)
+
+    def _reasoned(self, state: State) -> bool:
+        decision = self.decision(state, True)
+        return decision.situation.standing in (Standing.ROLLED_BACK, Standing.STOPPED) and bool(decision.situation.message)
+
+    def _waits(self, state: State) -> bool:
+        """An open plan that waits, with its reason and the next command, for somebody to do something."""
+        decision = self.decision(state, True)
+        silent = decision.record == state.record and not decision.effects
+        waits = decision.situation.standing in (Standing.STALLED, Standing.PAST_RETURN)
+        return silent and waits and bool(decision.situation.attention) and decision.wake is not None
+
+    def _clean(self, state: State) -> bool:
+        """The world matches the record: one live pod if it is to run, nothing left over."""
+        stored, cluster = state.record.stored, state.cluster
+        runs = bool(stored.live) and not stored.stopped
+        alive = {n for n, p in cluster.pods if not p.term and p.phase != "ended"}
+        kept = {i.number for i in stored.incarnations if i.state != "Deleted"}
+        left = {n for n, _ in (*cluster.workloads, *cluster.claims)} - kept
+        return alive == ({stored.live} if runs else set()) and not left and not cluster.jobs
+
+    # --- the search ---------------------------------------------------------------------------------
+
+    def explore(self, start: State) -> Found:
+        """Explore everything reachable; raise Violation with the shortest trace that leads to one."""
+        seen: dict[State, tuple[State, str] | None] = {start: None}
+        depth = {start: 0}
+        back: dict[State, list[State]] = {}
+        goals: list[State] = []
+        queue = deque([start])
+        while queue:
+            state = queue.popleft()
+            try:
+                self.check_state(state)
+                if self.goal(state):
+                    goals.append(state)
+                self._expand(state, seen, depth, back, queue)
+            except Violation as violation:
+                raise Violation(violation.promise, [*_trace(seen, state), *violation.trace]) from None
+            if len(seen) > self.limit:
+                raise AssertionError(f"{self.setup.name}: more than {self.limit} states")
+        self._check_liveness(seen, back, goals)
+        return Found(len(seen), len(goals), max(depth.values()))
+
+    def _expand(
+        self,
+        state: State,
+        seen: dict[State, tuple[State, str] | None],
+        depth: dict[State, int],
+        back: dict[State, list[State]],
+        queue: deque[State],
+    ) -> None:
+        for label, after, luck in self.moves(state):
+            if not luck:
+                back.setdefault(after, []).append(state)
+            if after not in seen:
+                seen[after] = (state, label)
+                depth[after] = depth[state] + 1
+                queue.append(after)
+
+    def _check_liveness(
+        self, seen: dict[State, tuple[State, str] | None], back: dict[State, list[State]], goals: list[State]
+    ) -> None:
+        reached = set(goals)
+        queue = deque(goals)
+        while queue:
+            for before in back.get(queue.popleft(), ()):
+                if before not in reached:
+                    reached.add(before)
+                    queue.append(before)
+        stuck = next((s for s in seen if s not in reached), None)
+        if stuck is not None:
+            decision = self.decision(stuck, True)
+            raise Violation(f"no goal can be reached: {decision.situation}", _trace(seen, stuck))
+
+
+def squash(record: Record) -> Record:
+    """Take the times out of a record, so that the same progress is the same state."""
+    journal, stored = record.journal, record.stored
+    if journal is not None:
+        journal = journal._replace(
+            opened_at=0.0,
+            begun=tuple(b._replace(at=0.0) for b in journal.begun),
+            attempts=tuple(a._replace(at=0.0) for a in journal.attempts),
+            failure=journal.failure._replace(at=0.0, message="") if journal.failure else None,
+            paused_seconds=0,
+        )
+    history = tuple(
+        e._replace(message="", start_time="", completion_time="", plan_hash="", loss=Loss()) for e in stored.history
+    )
+    return Record(stored._replace(history=history), journal)
+
+
+def _told(decision: Decision, record: Record | None) -> str:
+    effects = ", ".join(type(e).__name__ for e in decision.effects) or "no effects"
+    return f"{'writes, ' if record else ''}{effects} ({decision.situation.reason or decision.situation.standing})"
+
+
+def _trace(seen: dict[State, tuple[State, str] | None], state: State) -> list[str]:
+    labels: list[str] = []
+    step = seen[state]
+    while step is not None:
+        labels.append(step[1])
+        step = seen[step[0]]
+    return labels[::-1]
+
+

@@ -1,0 +1,173 @@
+"""A model cluster: the smallest world in which the executor's promises can be broken.
+
+Objects have no resourceVersions here. Instead every precondition of a call in flight is *fresh* until its
+object changes, which is exactly what uid and resourceVersion mean: once stale, always stale. So the model is
+exact about fences and still finite. Time has two values: an observation is made in time, or late, when every
+deadline, back-off and stability period has passed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.execution import effects as fx
+from scenario_operator.execution.decide import Record
+from scenario_operator.execution.view import Handle, Pod, Report, Template, World
+from scenario_operator.execution.view import Claim as ViewClaim
+from scenario_operator.execution.view import Job as ViewJob
+from scenario_operator.execution.view import Workload as ViewWorkload
+from scenario_operator.planning.windows import Window
+
+LATE = 1_000_000.0
+
+
+class W(NamedTuple):
+    """A StatefulSet; `settled`: its controller has seen the current spec."""
+
+    replicas: int
+    template: Template
+    stamp: str
+    settled: bool
+
+
+class P(NamedTuple):
+    """A pod. `phase`: pending, started, ready or ended."""
+
+    template: Template
+    phase: str = "pending"
+    term: bool = False
+    held: bool = False
+    ran: bool = False
+
+
+class C(NamedTuple):
+    """A claim with its stamp and, as ghosts, the formats its content can really have and who wrote it."""
+
+    formats: tuple[str, ...]
+    content: tuple[str, ...]
+    deleting: bool = False
+
+
+class J(NamedTuple):
+    """A hook Job."""
+
+    hook: str
+    incarnation: int
+    revision: str
+    state: str
+    failed: int = 0
+
+
+class Call(NamedTuple):
+    """A call in flight: its key names the object that its precondition is about."""
+
+    effect: fx.Effect
+    fresh: bool = True
+
+
+class Flight(NamedTuple):
+    """What one operator process is about to do: write the record, then its calls, from a view it saw."""
+
+    record: Record | None
+    fresh: bool
+    calls: tuple[Call, ...]
+
+
+class Cluster(NamedTuple):
+    """Everything that exists, as sorted tuples."""
+
+    workloads: tuple[tuple[int, W], ...] = ()
+    pods: tuple[tuple[int, P], ...] = ()
+    claims: tuple[tuple[int, C], ...] = ()
+    jobs: tuple[tuple[str, J], ...] = ()
+
+
+def key_of(effect: fx.Effect) -> tuple[str, object]:
+    """Return the object that an effect's precondition is about."""
+    match effect:
+        case fx.HoldReport() | fx.ReleaseReport():
+            return "pods", effect.incarnation
+        case fx.PutToSleep() | fx.WakeWorkload() | fx.DeleteWorkload() | fx.CreateWorkload():
+            return "workloads", effect.incarnation
+        case fx.CreateClaim() | fx.StampClaim() | fx.DeleteClaim():
+            return "claims", effect.incarnation
+        case fx.CreateJob() | fx.ReleaseJob() | fx.DeleteJob():
+            return "jobs", effect.name
+        case fx.CreateResults():
+            return "results", 0
+
+
+def get(cluster: Cluster, key: tuple[str, object]) -> object | None:
+    """Return an object of the cluster, None when it does not exist."""
+    return dict(getattr(cluster, key[0], ())).get(key[1])
+
+
+def put(cluster: Cluster, key: tuple[str, object], value: object | None) -> Cluster:
+    """Return the cluster with an object replaced, created or (None) removed."""
+    objects = dict(getattr(cluster, key[0]))
+    if value is None:
+        objects.pop(key[1], None)
+    else:
+        objects[key[1]] = value
+    return cluster._replace(**{key[0]: tuple(sorted(objects.items()))})
+
+
+def report_time(number: int, revision: str) -> str:
+    """Return where the input stood when an incarnation stopped: fixed, so that facts can be compared."""
+    return f"2026-01-{number:02d}T0{int(revision[-1])}:00:00Z"
+
+
+def world_of(cluster: Cluster, formats: dict[str, str], late: bool) -> World:
+    """Return the cluster as one read of the API server shows it."""
+    return World(
+        workloads=tuple(
+            (n, ViewWorkload(Handle(f"w{n}", ""), w.replicas, _left(cluster, n), w.settled, w.template, w.stamp))
+            for n, w in cluster.workloads
+        ),
+        pods=(
+            *(_pod(n, p, formats, late) for n, p in cluster.pods),
+            *(
+                Pod(Handle(f"hook-{name}", ""), job.incarnation, job.revision, foreign=True)
+                for name, job in cluster.jobs
+                if job.state == "Active" and job.hook == "revert"
+            ),
+        ),
+        claims=tuple(ViewClaim(Handle(f"c{n}", ""), n, True, c.formats, c.deleting) for n, c in cluster.claims),
+        jobs=tuple(
+            ViewJob(Handle(f"{name}#{j.failed}", ""), name, j.state, numbers=(("reverted", 1),))
+            for name, j in cluster.jobs
+        ),
+        results="ours",
+    )
+
+
+def _left(cluster: Cluster, number: int) -> int:
+    return 1 if get(cluster, ("pods", number)) is not None else 0
+
+
+def _pod(number: int, pod: P, formats: dict[str, str], late: bool) -> Pod:
+    name = pod.template.revision
+    words = Report(report_time(number, name), formats[name]) if pod.ran else None
+    ended = pod.phase == "ended"
+    return Pod(
+        Handle(f"p{number}", ""),
+        number,
+        name,
+        terminating=pod.term,
+        held=pod.held,
+        started=pod.phase in ("started", "ready"),
+        ready=pod.phase == "ready",
+        started_at=0.0 if late else 1e12,
+        ended=ended,
+        exit_code=0 if ended else None,
+        finished_at="2026-02-01T00:00:00Z" if ended else None,
+        report=words if ended else None,
+    )
+
+
+def template_of(effect: fx.CreateWorkload | fx.WakeWorkload, known: Template) -> Template:
+    """Return the template that a workload has after an effect."""
+    return effect.template if effect.template is not None else known
+
+
+NO_WINDOW = Window()

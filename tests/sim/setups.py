@@ -1,0 +1,131 @@
+"""The plan shapes that are explored, each with and without failure, rollback and a newer revision."""
+
+from __future__ import annotations
+
+from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.execution.close import applied_of
+from scenario_operator.execution.decide import Record
+from scenario_operator.execution.view import Run, Template
+from scenario_operator.planning.plan import Cause, Snapshot
+from scenario_operator.planning.revision import Artifact, Revision, make
+from scenario_operator.planning.stored import Handled, Incarnation, Stored
+from scenario_operator.planning.windows import Window
+
+from .explorer import Luck, Setup, State
+from .model import C, Cluster, P, W
+
+STRATEGY = Snapshot(stable_seconds=10, max_attempts=2, backoff_seconds=10)
+WINDOW = Window(None, None, None)
+
+
+def revision(number: int, *, state: str, accepts: tuple[str, ...], edges: tuple[dict[str, object], ...] = ()) -> Revision:
+    """Make revision `v<number>` with a state volume and a revert hook."""
+    spec = ScenarioSpec.model_validate(
+        {
+            "version": f"{number}.0.0",
+            "type": "Service",
+            "artifact": {"image": f"r/x:{number}"},
+            "state": {"version": state, "accepts": list(accepts), "volume": {"size": "1Gi"}},
+            "hooks": {"revert": {"command": ["revert"]}},
+            "outputs": [{"kind": "incident", "class": "Reversible"}],
+            "compatibility": {"from": list(edges)},
+        }
+    )
+    return make(f"v{number}", number, spec, Artifact(f"r/x@sha256:{number}", f"sha256:{number}"))
+
+
+def _edges(verdict: str, reversible: bool = False) -> tuple[dict[str, object], ...]:
+    return ({"versions": "*", "verdict": verdict, "reversible": reversible},)
+
+
+KEEP_SAME = {
+    "v1": revision(1, state="1", accepts=("1",)),
+    "v2": revision(2, state="1", accepts=("1",), edges=_edges("Compatible", reversible=True)),
+    "v3": revision(3, state="1", accepts=("1",), edges=_edges("Compatible", reversible=True)),
+}
+KEEP_FORMATS = {
+    "v1": revision(1, state="1", accepts=("1", "2")),
+    "v2": revision(2, state="2", accepts=("1", "2"), edges=_edges("Compatible", reversible=True)),
+    "v3": revision(3, state="2", accepts=("1", "2"), edges=_edges("Compatible", reversible=True)),
+}
+ONLY_COPY = {
+    "v1": revision(1, state="1", accepts=("1",)),
+    "v2": revision(2, state="2", accepts=("1", "2"), edges=_edges("Compatible")),
+    "v3": revision(3, state="2", accepts=("1", "2"), edges=_edges("Compatible")),
+}
+FRESH = {
+    "v1": revision(1, state="1", accepts=("1",)),
+    "v2": revision(2, state="2", accepts=("2",), edges=_edges("Incompatible")),
+    "v3": revision(3, state="3", accepts=("3",), edges=_edges("Incompatible")),
+}
+
+
+def running(revisions: dict[str, Revision]) -> tuple[Record, Cluster]:
+    """Return a run that is settled on v1."""
+    v1 = revisions["v1"]
+    stored = Stored(
+        applied=applied_of(v1, (v1.state_version,)),
+        live=1,
+        incarnations=(Incarnation(1, v1.version, v1.name),),
+        window=WINDOW,
+        handled=Handled("", "", "", ""),
+        plans=1,
+    )
+    template = Template("v1", WINDOW, ())
+    cluster = Cluster(
+        workloads=((1, W(1, template, "", True)),),
+        pods=((1, P(template, "ready", ran=True)),),
+        claims=((1, C((v1.state_version,), (v1.state_version,))),),
+    )
+    return Record(stored, None), cluster
+
+
+def started(name: str, revisions: dict[str, Revision], luck: Luck, **more: object) -> Setup:
+    """Return the exploration of an upgrade from v1 to v2, and perhaps to v3."""
+    record, cluster = running(revisions)
+    given: dict[str, object] = {"strategy": STRATEGY, "wanted": "v2", "newest": "v3", **more}
+    return Setup(name, record, cluster, revisions, luck=luck, **given)  # type: ignore[arg-type]
+
+
+def begin(setup: Setup) -> State:
+    """Return the first state of an exploration."""
+    return State(setup.record, setup.cluster, setup.run, setup.wanted, (), 0, None, (), setup.luck)
+
+
+CONTINUE = STRATEGY._replace(type="Continuation")
+FORWARD = STRATEGY._replace(type="ForwardOnly")
+BROKEN = frozenset({"v2"})
+CALM = Luck(late=1, evictions=0, hook_failures=0)
+NEWER = CALM._replace(newer=1)
+ABORT = CALM._replace(aborts=1)
+
+
+def first_start(name: str, luck: Luck, *, broken: frozenset[str] = frozenset()) -> Setup:
+    """Return the exploration of a first start on v2."""
+    return Setup(name, Record(Stored(), None), Cluster(), KEEP_SAME, "v2", "v3", STRATEGY, luck, broken=broken)
+
+
+QUICK = (
+    first_start("first start", CALM._replace(evictions=1)),
+    first_start("first start that never starts, then a newer revision", NEWER, broken=BROKEN),
+    first_start("first start, abort", ABORT),
+    started("keep", KEEP_SAME, CALM._replace(evictions=1)),
+    started("keep, abort", KEEP_SAME, ABORT),
+    started("keep, newer revision", KEEP_SAME, NEWER),
+    started("keep that never starts, rolled back", KEEP_SAME, NEWER, broken=BROKEN),
+    started("keep with another format", KEEP_FORMATS, CALM),
+    started("keep with another format that never starts", KEEP_FORMATS, CALM, broken=BROKEN),
+    started("keep on the only copy", ONLY_COPY, CALM),
+    started("keep on the only copy that never starts, then a newer revision", ONLY_COPY, NEWER, broken=BROKEN),
+    started("Continuation", FRESH, CALM, strategy=CONTINUE),
+    started("Continuation, abort", FRESH, ABORT, strategy=CONTINUE),
+    started("Continuation that never starts, rolled back", FRESH, CALM._replace(hook_failures=1), strategy=CONTINUE, broken=BROKEN),
+    started("Continuation, newer revision", FRESH, NEWER, strategy=CONTINUE),
+    started("ForwardOnly", FRESH, CALM._replace(hook_failures=1), strategy=FORWARD),
+    started("ForwardOnly, abort", FRESH, ABORT, strategy=FORWARD),
+    started("ForwardOnly that never starts, then a newer revision", FRESH, NEWER, strategy=FORWARD, broken=BROKEN),
+    started("ForwardOnly, newer revision", FRESH, NEWER, strategy=FORWARD),
+    started("restart", KEEP_SAME, CALM._replace(restarts=1), wanted="v1"),
+    started("stop and start", KEEP_SAME, CALM._replace(toggles=2), wanted="v1"),
+    started("recompute", KEEP_SAME, CALM, cause=Cause.RECOMPUTE),
+)
