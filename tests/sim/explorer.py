@@ -84,7 +84,6 @@ class Setup:
     strategy: Snapshot
     luck: Luck
     broken: frozenset[str] = frozenset()
-    dead_hooks: frozenset[str] = frozenset()
     run: Run = field(default_factory=lambda: Run("ns", "r", "uid"))
     cause: Cause = Cause.UPGRADE
 
@@ -222,17 +221,17 @@ class Explorer:
         match effect:
             case fx.HoldReport() | fx.ReleaseReport():
                 assert isinstance(known, P)
-                held = isinstance(effect, fx.HoldReport)
-                if held and known.term:
+                mark = effect.mark if isinstance(effect, fx.HoldReport) else ""
+                if mark and known.term and not known.held:
                     return cluster
-                gone = not held and known.phase == "ended"
-                return put(cluster, key, None if gone else known._replace(held=held))
+                gone = not mark and known.phase == "ended"
+                return put(cluster, key, None if gone else known._replace(held=mark))
             case fx.PutToSleep():
                 assert isinstance(known, W)
                 return put(cluster, key, W(0, known.template, effect.stamp, False))
             case fx.WakeWorkload():
                 assert isinstance(known, W)
-                return put(cluster, key, W(1, model.template_of(effect, known.template), known.stamp, False))
+                return put(cluster, key, W(1, model.template_of(effect, known.template), effect.stamp or known.stamp, False))
             case fx.CreateWorkload():
                 awake = 1 if self.rules.awake_workload or isinstance(known, W) else 0
                 return put(cluster, key, W(awake, effect.template, "", not awake))
@@ -313,6 +312,7 @@ class Explorer:
     def _kubelet(self, state: State, n: int, p: P) -> Iterator[Move]:
         key = ("pods", n)
         if p.term and p.phase != "ended":
+            self.check_last_words(state, n, p)
             after = p._replace(phase="ended") if p.held else None
             told = self._wrote(state, n, p, ended=True) if p.ran else state
             yield Move(f"pod {n} ended", self._set(told, key, after))
@@ -320,12 +320,13 @@ class Explorer:
             yield Move(f"pod {n} gone", self._set(state, key, None))
         elif not p.term:
             if p.phase == "pending" and p.template.revision not in self.setup.broken:
+                self.check_past_report(state, n)
                 yield Move(f"pod {n} started", self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)))
             if p.phase == "started":
                 yield Move(f"pod {n} ready", self._set(state, key, p._replace(phase="ready")))
             if state.luck.evictions:
                 luck = state.luck._replace(evictions=state.luck.evictions - 1)
-                yield Move(f"pod {n} evicted", self._set(state, key, p._replace(term=True))._replace(luck=luck), luck=True)
+                yield Move(f"pod {n} evicted", self._set(state, key, p._replace(term=True, evicted=True))._replace(luck=luck), luck=True)
 
     def _wrote(self, state: State, n: int, p: P, *, ended: bool = False) -> State:
         """A pod that runs may have rewritten its state; its report at the end says in which format it left it."""
@@ -339,14 +340,12 @@ class Explorer:
     def _job(self, state: State, name: str, j: J) -> Iterator[Move]:
         key = ("jobs", name)
         if j.state == "Active":
-            if j.hook not in self.setup.dead_hooks:
-                done = self._set(state, key, j._replace(state="Succeeded"))
-                yield Move(f"job {name} succeeded", self.ran_hook(done, name, j))
-            if state.luck.hook_failures or j.hook in self.setup.dead_hooks:
-                left = max(0, state.luck.hook_failures - 1)
+            done = self._set(state, key, j._replace(state="Succeeded"))
+            yield Move(f"job {name} succeeded", self.ran_hook(done, name, j))
+            if state.luck.hook_failures:
                 failed = self._set(state, key, j._replace(state="Failed"))
-                luck = j.hook not in self.setup.dead_hooks
-                yield Move(f"job {name} failed", failed._replace(luck=state.luck._replace(hook_failures=left)), luck=luck)
+                luck = state.luck._replace(hook_failures=state.luck.hook_failures - 1)
+                yield Move(f"job {name} failed", failed._replace(luck=luck), luck=True)
         if self.rules.job_ttl and j.state in ("Succeeded", "Failed"):
             yield Move(f"job {name} expired", self._set(state, key, None))
 
@@ -462,6 +461,24 @@ class Explorer:
             if started and journal.begun_at(started.id) is not None and w.template.revision == journal.source.revision:
                 self.fail("the old version starts on its changed only copy", state)
 
+    def check_last_words(self, state: State, n: int, p: P) -> None:
+        """Check that a pod which we scale away for its report does not go without it; an evicted one may."""
+        journal, workload = state.record.journal, get(state.cluster, ("workloads", n))
+        if journal is None or p.held or p.evicted or not p.ran or not isinstance(workload, W) or workload.replicas:
+            return
+        step = next((s for s in journal.route if s.kind is Kind.STOP and s.args.incarnation == n), None)
+        if step is not None and step.args.report and workload.stamp == f"{journal.id}/{step.id}":
+            self.fail(f"the report of incarnation {n} is lost", state)
+
+    def check_past_report(self, state: State, n: int) -> None:
+        """Check that nothing works on past the report that a hand-over refers to."""
+        journal = state.record.journal
+        if journal is None or journal.heading is not Heading.FORWARD or journal.fact("stop:stop") is None:
+            return
+        begun = any(s.kind is Kind.START and s.args.incarnation == n and journal.begun_at(s.id) is not None for s in journal.steps)
+        if not begun:
+            self.fail(f"incarnation {n} works past its report", state)
+
     def check_claim_deletion(self, state: State, n: int) -> None:
         """Check that state dies only on record, when nothing old runs, and with consent."""
         stored, journal = state.record.stored, state.record.journal
@@ -507,6 +524,8 @@ class Explorer:
             self.fail("went back past the point of no return", state)
 
     def _check_opening(self, after: Journal, state: State) -> None:
+        if after.upcoming and state.record.stored.incarnation(after.upcoming) is not None:
+            self.fail(f"incarnation number {after.upcoming} is used again", state)
         if not after.grant_id:
             if any(s.args.committed for s in after.steps):
                 self.fail("an own plan destroys", state)

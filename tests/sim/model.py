@@ -36,8 +36,9 @@ class P(NamedTuple):
     template: Template
     phase: str = "pending"
     term: bool = False
-    held: bool = False
+    held: str = ""
     ran: bool = False
+    evicted: bool = False
 
 
 class C(NamedTuple):

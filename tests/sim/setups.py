@@ -120,12 +120,26 @@ QUICK = (
     started("Continuation", FRESH, CALM, strategy=CONTINUE),
     started("Continuation, abort", FRESH, ABORT, strategy=CONTINUE),
     started("Continuation that never starts, rolled back", FRESH, CALM._replace(hook_failures=1), strategy=CONTINUE, broken=BROKEN),
-    started("Continuation, newer revision", FRESH, NEWER, strategy=CONTINUE),
+    started("Continuation, newer revision", FRESH, NEWER._replace(late=0), strategy=CONTINUE),
     started("ForwardOnly", FRESH, CALM._replace(hook_failures=1), strategy=FORWARD),
     started("ForwardOnly, abort", FRESH, ABORT, strategy=FORWARD),
     started("ForwardOnly that never starts, then a newer revision", FRESH, NEWER, strategy=FORWARD, broken=BROKEN),
     started("ForwardOnly, newer revision", FRESH, NEWER, strategy=FORWARD),
+    started("ForwardOnly, hook that fails for long", FRESH, CALM._replace(hook_failures=3), strategy=FORWARD),
     started("restart", KEEP_SAME, CALM._replace(restarts=1), wanted="v1"),
     started("stop and start", KEEP_SAME, CALM._replace(toggles=2), wanted="v1"),
     started("recompute", KEEP_SAME, CALM, cause=Cause.RECOMPUTE),
 )
+
+DEEP = (
+    started("Continuation, newer revision, a late leader", FRESH, NEWER, strategy=CONTINUE),
+    started("keep, two late leaders", KEEP_SAME, CALM._replace(late=2, evictions=1)),
+    started("keep with another format, two late leaders", KEEP_FORMATS, CALM._replace(late=2, evictions=1), broken=BROKEN),
+    started("keep, abort and a newer revision", KEEP_SAME, NEWER._replace(aborts=1)),
+    started("Continuation, eviction", FRESH, CALM._replace(evictions=1), strategy=CONTINUE),
+    started("ForwardOnly, eviction and failing hooks", FRESH, Luck(late=1, evictions=1, hook_failures=2), strategy=FORWARD),
+    started("ForwardOnly, two late leaders", FRESH, CALM._replace(late=2), strategy=FORWARD),
+    started("ForwardOnly, hook that fails for long, then a newer revision", FRESH, NEWER._replace(hook_failures=3), strategy=FORWARD),
+    started("restart, stop and start", KEEP_SAME, CALM._replace(restarts=1, toggles=2), wanted="v1"),
+)
+"""What `make explore` adds: more luck at once, hundreds of thousands of states."""

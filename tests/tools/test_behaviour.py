@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from beds import behaviour
 
 NOW = "2026-01-01T00:00:00Z"

@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from beds import network, node, parts, pki, toolchain
-from beds.common import TOOLS, BedError, Json, cache, lock, run, say, wait_for, write
+from beds.common import TOOLS, BedError, Json, WaitError, cache, lock, run, say, wait_for, write
 from beds.supervisor import MARK
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -126,14 +126,19 @@ class Bed:
         self.ask(op="start", name=name, argv=argv, log=str(self.log(name)), env=env)
 
     def restart(self, name: str, kill: bool = False) -> None:
-        """Stop a component, by force if asked, and start it as it was started before."""
+        """Stop a component and start it as it was started before.
+
+        By force if asked, or if it does not end in time: the API server waits a minute for its watches.
+        """
         command = self.components().get(name)
         if not command:
             raise BedError(f"bed {self.name} has no component {name!r}")
-        number = signal.SIGKILL if kill else signal.SIGTERM
-        self.ask(op="stop", name=name, number=number.value)
-        wait_for(f"{name} to end", lambda: self.ask(op="status")[name]["exit"] is not None, 60)
+        for number in [signal.SIGKILL] if kill else [signal.SIGTERM, signal.SIGKILL]:
+            with contextlib.suppress(WaitError):
+                self.ask(op="stop", name=name, number=number.value)
+                wait_for(f"{name} to end", lambda: self.ask(op="status")[name]["exit"] is not None, 10)
         self.start(name, command)
+        self.wait("the API server", parts.Api(self).ready)
 
     def log(self, name: str) -> Path:
         return self.folder / "logs" / f"{name}.log"

@@ -25,6 +25,10 @@ class BedError(Exception):
     """Something a person has to know; its text is all that is shown."""
 
 
+class WaitError(BedError):
+    """Something did not happen in time."""
+
+
 def cache() -> Path:
     """The folder outside the repository that outlives clones: tools, images and beds are below it."""
     explicit = os.environ.get("SCENARIO_CACHE")
@@ -114,5 +118,5 @@ def wait_for(what: str, ready: Callable[[], bool], timeout: float, every: float 
     until = time.monotonic() + timeout
     while not ready():
         if time.monotonic() > until:
-            raise BedError(f"gave up waiting for {what} after {timeout:.0f}s")
+            raise WaitError(f"gave up waiting for {what} after {timeout:.0f}s")
         time.sleep(every)

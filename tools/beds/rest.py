@@ -57,13 +57,19 @@ class Client:
             try:
                 async with self._room:
                     status, text = await self._once(method, path, body, kind)
-            except (OSError, EOFError, asyncio.IncompleteReadError):
+            except (OSError, EOFError):
+                self._forget_idle()
                 await asyncio.sleep(0.05 * 2**attempt)
                 continue
             if status not in (429, 503):
                 return status, json.loads(text) if text[:1] == b"{" else {}
             await asyncio.sleep(0.2 * (attempt + 1))
         return 503, {}
+
+    def _forget_idle(self) -> None:
+        """A connection that failed says that the server restarted: the idle ones are dead as well."""
+        while self._idle:
+            self._idle.pop()[1].close()
 
     async def _once(self, method: str, path: str, body: Json | None, kind: str) -> tuple[int, bytes]:
         stream = self._idle.pop() if self._idle else await self._connect()
@@ -112,7 +118,7 @@ class Client:
             for uid, item in fresh.items():
                 seen("MODIFIED" if uid in known else "ADDED", item)
             known = fresh
-            with contextlib.suppress(OSError, EOFError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError, EOFError):
                 await self._watch(path, query, listed["metadata"]["resourceVersion"], known, seen)
 
     async def _watch(

@@ -15,6 +15,7 @@ import datetime
 import json
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ class Container:
         self.state, self.last = status["state"], status.get("lastState", {})
         self.restarts = status["restartCount"]
         self.started, self.ready = bool(status.get("started")), status["ready"]
-        self.began = time.monotonic()
+        if self.last or self.phase != "waiting":
+            self.began = time.monotonic()
 
     def status(self) -> Json:
         image = self.spec["image"]
@@ -176,6 +178,7 @@ class Pod:
         self.path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
         self.awake = asyncio.Event()
         self.written = ""
+        self.refused = False  # by a server in trouble: try again soon
         self.asked_to_stop: float | None = None
         self.removed = False
         self.containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
@@ -194,10 +197,13 @@ class Pod:
         """Until the pod's object is gone (the node then cancels this task)."""
         while True:
             self.awake.clear()
+            self.refused = False
             try:
                 due = await self._step()
             except ValueError as problem:
                 due = await self._complain(str(problem))
+            if self.refused:
+                due = min(due, time.monotonic() + 1)
             try:
                 async with asyncio.timeout(None if due == _NEVER else max(0.0, due - time.monotonic())):
                     await self.awake.wait()
@@ -237,17 +243,24 @@ class Pod:
         metadata = {"name": self.object["metadata"]["name"], "uid": self.uid}
         target = {"apiVersion": "v1", "kind": "Node", "name": self.node.name}
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
-        status, answer = await self.node.client.request("POST", f"{self.path}/binding", body)
-        if status >= 300 and status not in (404, 409):
-            print(f"binding {self.path}: {status} {answer}", flush=True)
-        return status < 300
+        return await self._do("POST", f"{self.path}/binding", body) is not None
+
+    async def _do(self, method: str, path: str, body: Json, kind: str = "") -> Json | None:
+        """One write. Gone or another uid (404, 409) is for the next watch event; other trouble is not."""
+        status, answer = await self.node.client.request(method, path, body, kind)
+        if status < 300:
+            return answer
+        if status not in (404, 409):
+            self.refused = True
+            print(f"{method} {path}: {status} {answer.get('message', '')}", flush=True)
+        return None
 
     async def _complain(self, text: str, reason: str = "SchedulerError") -> float:
         condition = {"type": "PodScheduled", "status": "False", "reason": reason, "message": text}
         if self.written != text:
             self.written = text
             body = {"metadata": {"uid": self.uid}, "status": {"conditions": [condition]}}
-            await self.node.client.request("PATCH", f"{self.path}/status", body, PATCH)
+            await self._do("PATCH", f"{self.path}/status", body, PATCH)
         return _NEVER
 
     async def _terminate(self, now: float) -> float:
@@ -261,10 +274,10 @@ class Pod:
         if any(container.phase == "running" for container in self.containers):
             return min(container.due for container in self.containers)
         await self._write_if_changed()
-        if not self.removed:
-            self.removed = True
+        if not self.removed and not self.refused:
             options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}}
-            await self.node.client.request("DELETE", self.path, options)
+            await self._do("DELETE", self.path, options)
+            self.removed = not self.refused
         return _NEVER
 
     def _over(self) -> bool:
@@ -299,13 +312,10 @@ class Pod:
             return
         start = self.object["status"].get("startTime") or stamp()
         body = {"metadata": {"uid": self.uid}, "status": {**status, "startTime": start}}
-        code, answer = await self.node.client.request("PATCH", f"{self.path}/status", body, PATCH)
-        if code < 300:
+        if (answer := await self._do("PATCH", f"{self.path}/status", body, PATCH)) is not None:
             self.written = text
             if _version(answer) > _version(self.object):
                 self.object = answer
-        elif code not in (404, 409):
-            print(f"status of {self.path}: {code} {answer}", flush=True)
 
     def _conditions(self, ready: bool, phase: str) -> Iterator[Json]:
         known = {c["type"]: c for c in self.object["status"].get("conditions", [])}
@@ -504,8 +514,7 @@ def _version(thing: Json) -> int:
 
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (problem := task.exception()):
-        print(f"pod task ended: {type(problem).__name__}: {problem}", flush=True)
-        raise problem
+        traceback.print_exception(problem)
 
 
 async def _main() -> None:

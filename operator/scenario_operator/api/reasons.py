@@ -17,8 +17,8 @@ class Reason(StrEnum):
     meaning: str
     remedy: str
 
-    def __new__(cls, word: str, meaning: str, remedy: str) -> Self:
-        """Make a member that equals its word."""
+    def __new__(cls, word: str, meaning: str = "", remedy: str = "") -> Self:
+        """Make a member that equals its word; `Reason(word)` finds it."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.meaning = meaning

@@ -63,20 +63,13 @@ class WorkQueue(Generic[K]):
 
     def add(self, key: K, *, background: bool = False) -> None:
         """Ask for a pass as soon as the key's interval allows; `background` yields to everything else."""
-        if self._closed:
-            return
-        lane = 1 if background else 0
-        if key in self._running:
-            self._again[key] = min(lane, self._again.get(key, 1))
-            return
-        earliest = self._earliest(key)
-        if earliest > self._clock():
-            self._schedule(key, earliest)
-        else:
-            self._push(key, lane)
+        failing_interval = 0.0
+        if key in self._failures:
+            failing_interval = min(_FAILING_INTERVAL_SECONDS, self._back_off(self._failures[key] - 1))
+        self._admit(key, 1 if background else 0, max(self._min_interval(key), failing_interval))
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Ask for a pass in some time; of several such wishes the earliest counts."""
+        """Ask for a pass in some time; of several wishes the earliest counts: its pass must wish anew."""
         if self._closed:
             return
         if seconds <= 0:
@@ -88,9 +81,7 @@ class WorkQueue(Generic[K]):
         """Ask for another try after a failure; each failure in a row doubles the delay, which is returned."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** min(failures, 32))
-        delay *= 1 - _JITTER * self._jitter()
-        delay = max(delay, at_least_seconds)
+        delay = max(self._back_off(failures) * (1 - _JITTER * self._jitter()), at_least_seconds)
         self.add_after(key, delay)
         return delay
 
@@ -153,14 +144,22 @@ class WorkQueue(Generic[K]):
         """How long the longest waiting ready key has been ready; 0 when none is."""
         return self._clock() - min(self._ready_since.values()) if self._ready_since else 0.0
 
-    def _earliest(self, key: K) -> float:
-        interval = self._min_interval(key)
-        if key in self._failures:
-            interval = max(
-                interval,
-                min(_FAILING_INTERVAL_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** min(self._failures[key], 32)),
-            )
-        return self._started.get(key, float("-inf")) + interval if interval > 0 else float("-inf")
+    @staticmethod
+    def _back_off(failures: int) -> float:
+        return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** min(failures, 32))
+
+    def _admit(self, key: K, lane: int, interval: float) -> None:
+        """Queue the key, or set its time when its last pass began less than `interval` ago."""
+        if self._closed:
+            return
+        if key in self._running:
+            self._again[key] = min(lane, self._again.get(key, 1))
+            return
+        earliest = self._started.get(key, float("-inf")) + interval
+        if interval > 0 and earliest > self._clock():
+            self._schedule(key, earliest)
+        else:
+            self._push(key, lane)
 
     def _push(self, key: K, lane: int) -> None:
         current = self._lane_of.get(key)
@@ -221,5 +220,5 @@ class WorkQueue(Generic[K]):
             deadline, _, key = heapq.heappop(self._heap)
             if self._deadlines.get(key) == deadline:
                 del self._deadlines[key]
-                self.add(key)
+                self._admit(key, 0, self._min_interval(key))
         self._arm()

@@ -14,10 +14,15 @@ from scenario_operator.execution.view import Handle, Template
 
 @dataclass(frozen=True, slots=True)
 class HoldReport:
-    """Put the report finalizer on a pod, so that its last message survives the scale-down."""
+    """Put the report finalizer on a pod, so that its last message survives the scale-down.
+
+    Every Stop writes its own mark, also on a pod that is held already: only that write kills a release that was
+    decided before and is still under way.
+    """
 
     pod: Handle
     incarnation: int
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,15 @@ class CreateWorkload:
 
 @dataclass(frozen=True, slots=True)
 class WakeWorkload:
-    """Scale a sleeping workload to 1; with `template`, change its template in the same guarded write."""
+    """Scale a sleeping workload to 1; with `template`, change its template in the same guarded write.
+
+    With `stamp`, also mark a workload that is awake: going back has to kill a scale-down that is under way.
+    """
 
     workload: Handle
     incarnation: int
     template: Template | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

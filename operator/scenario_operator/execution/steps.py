@@ -109,9 +109,9 @@ class Stop:
         own = [p for p in view.world.of(number) if not p.foreign]
         if workload is not None and not _asleep(workload, stamp):
             if step.args.report and workload.replicas and journal.fact(f"stop:{step.id}") is None:
-                loose = [p for p in own if not p.held and not p.terminating]
+                loose = [p for p in own if p.held != stamp and (p.held or not p.terminating)]
                 if loose:
-                    return tuple(HoldReport(p.handle, number) for p in loose)
+                    return tuple(HoldReport(p.handle, number, stamp) for p in loose)
                 if not any(p.held for p in own) and not _waited_for_pod(view, journal, step):
                     return ()
             return (PutToSleep(workload.handle, number, stamp),)
@@ -138,8 +138,9 @@ class Start:
         if workload is None or not workload.replicas or not _right(workload, template):
             return Todo("the workload to be created and scaled up")
         pods = [p for p in view.world.of(step.args.incarnation) if _fits(p, revision)]
-        if step.args.resume and pods:
-            return Done()
+        if step.args.resume:
+            marked = workload.stop_stamp == stop_stamp(journal, step)
+            return Done() if pods and marked else Todo("the old version to be brought back")
         if any(p.started for p in pods):
             return Done()
         told = next((p.trouble for p in pods if p.trouble), "")
@@ -335,10 +336,13 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
             return (PutToSleep(workload.handle, number, stamp),)
         if pods or not workload.settled or workload.status_replicas:
             return ()
-        return (WakeWorkload(workload.handle, number, template),)
-    if workload.replicas or any(p.foreign for p in pods):
+        return (WakeWorkload(workload.handle, number, template, stamp if step.args.resume else ""),)
+    if any(p.foreign for p in pods):
         return ()
-    return (WakeWorkload(workload.handle, number),)
+    mark = stamp if step.args.resume else ""
+    if workload.replicas and (not mark or workload.stop_stamp == mark):
+        return ()
+    return (WakeWorkload(workload.handle, number, stamp=mark),)
 
 
 def _make_claims(view: View, journal: Journal | None, step: Step, revision: Revision) -> tuple[Effect, ...]:

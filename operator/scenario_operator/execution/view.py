@@ -100,15 +100,14 @@ class Report(NamedTuple):
 class Pod(NamedTuple):
     """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
 
-    `ended`: all containers have terminated for good. `exit_code` None: not known.
+    `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good. `exit_code` None: not known.
     """
 
     handle: Handle
     incarnation: int
     revision: str
     terminating: bool = False
-    forced: bool = False
-    held: bool = False
+    held: str = ""
     foreign: bool = False
     started: bool = False
     ready: bool = False

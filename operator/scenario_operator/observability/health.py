@@ -40,25 +40,31 @@ async def serve(
 
     The probes come from the kubelet, hence every interface; nothing here is secret or changes anything.
     """
+
+    async def alive(_: web.Request) -> web.Response:
+        return _answer(health.problems())
+
+    async def ready(_: web.Request) -> web.Response:
+        return _answer([*health.problems(), *health.waiting_for()])
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=exposition(), headers={"Content-Type": _EXPOSITION_FORMAT})
+
     app = web.Application()
-    app.router.add_get("/healthz", lambda _: _answer(health.problems()))
-    app.router.add_get("/readyz", lambda _: _answer([*health.problems(), *health.waiting_for()]))
-    app.router.add_get("/metrics", lambda _: _metrics(exposition))
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", ready)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
 
 
-async def _answer(complaints: list[str]) -> web.Response:
+def _answer(complaints: list[str]) -> web.Response:
     if complaints:
         return web.Response(status=503, text="\n".join(complaints) + "\n")
     return web.Response(text="ok\n")
-
-
-async def _metrics(exposition: Callable[[], bytes]) -> web.Response:
-    return web.Response(body=exposition(), headers={"Content-Type": _EXPOSITION_FORMAT})

@@ -26,14 +26,14 @@ def about(key: object) -> None:
 
 
 def configure(format_: Format, level: str) -> None:
-    """Send everything to standard error; libraries speak from WARNING on unless we debug."""
+    """Send everything to standard error; libraries speak from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if format_ == "json" else _Console())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _Console(logging.Formatter):

@@ -88,7 +88,7 @@ class TestStructural:
 
     def test_required_fields_exist(self) -> None:
         def missing(schema: dict[str, Any]) -> set[str]:
-            return set(schema.get("required", [])) - schema.get("properties", {}).keys()
+            return set(schema.get("required", [])) - set(schema.get("properties", {}))
 
         assert failing([n for n in ALL if missing(n.schema)]) == []
 
@@ -148,7 +148,9 @@ class TestHouse:
     def test_descriptions_are_sentences_on_one_line(self) -> None:
         described = [n for n in ALL if "description" in n.schema]
 
-        assert failing([n for n in described if not re.fullmatch(r"[A-Z/].*[.]", n.schema["description"])]) == []
+        assert (
+            failing([n for n in described if not re.fullmatch(r"[A-Z/].*[.]", n.schema["description"])]) == []
+        )
 
     def test_everything_is_bounded(self) -> None:
         def bounded(schema: dict[str, Any]) -> bool:
@@ -168,8 +170,16 @@ class TestHouse:
     def test_no_number_in_a_spec_may_be_negative(self) -> None:
         numbers = [n for n in OURS if n.schema.get("type") == "integer" and not n.recorded]
 
-        assert failing([n for n in numbers if n.schema.get("minimum", -1) < 0 or "maximum" not in n.schema]) == []
-        assert {n.name for n in numbers} >= {"timeoutSeconds", "stopSeconds", "stableSeconds", "backoffSeconds"}
+        assert (
+            failing([n for n in numbers if n.schema.get("minimum", -1) < 0 or "maximum" not in n.schema])
+            == []
+        )
+        assert {n.name for n in numbers} >= {
+            "timeoutSeconds",
+            "stopSeconds",
+            "stableSeconds",
+            "backoffSeconds",
+        }
 
     def test_times_are_rfc_3339(self) -> None:
         timed = [n for n in OURS if re.search(r"(Time|^time|^at|At|Since|^since|From|Until)$", n.name)]
@@ -360,7 +370,9 @@ class TestFiles:
 
     def test_files_agree_with_the_models(self) -> None:
         assert crd.drift(ROOT / "crds") == ""
-        assert {path.name for path in (ROOT / "crds").iterdir()} == {f"{kind.plural}.yaml" for kind in crd.KINDS}
+        assert {path.name for path in (ROOT / "crds").iterdir()} == {
+            f"{kind.plural}.yaml" for kind in crd.KINDS
+        }
 
     def test_check_shows_the_difference_and_fails(self, tmp_path: Path) -> None:
         said: list[str] = []

@@ -11,7 +11,7 @@ from scenario_operator.cluster.kinds import POD, RUN, JsonObject
 from scenario_operator.cluster.store import Change, Store, by_label, filed
 
 
-def pod(uid: str, version: int, *, name: str | None = None, **metadata: Any) -> JsonObject:
+def pod(uid: str, version: int, name: str | None = None, **metadata: Any) -> JsonObject:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -122,11 +122,11 @@ def test_graves_do_not_pile_up() -> None:
 
 def test_an_index_follows_labels_and_deletions() -> None:
     store = Store(indices={POD: {"run": by_label(names.LABEL_RUN)}})
-    labelled = {"labels": {names.LABEL_RUN: "r"}}
-    store.offer(POD, None, pod("a", 1, **labelled))
-    store.offer(POD, None, pod("b", 2, **labelled))
+    mine = {names.LABEL_RUN: "r"}
+    store.offer(POD, None, pod("a", 1, labels=mine))
+    store.offer(POD, None, pod("b", 2, labels=mine))
     store.offer(POD, None, pod("a", 3, labels={names.LABEL_RUN: "other"}))
-    store.offer(POD, "DELETED", pod("b", 4, **labelled))
+    store.offer(POD, "DELETED", pod("b", 4, labels=mine))
 
     assert store.indexed(POD, "run", filed("ns", "r")) == []
     assert [p["metadata"]["uid"] for p in store.indexed(POD, "run", filed("ns", "other"))] == ["a"]
@@ -197,7 +197,7 @@ class _Server:
 @given(st.lists(st.integers(0, 2), max_size=30), st.integers(0, 2**32))
 def test_any_interleaving_of_watch_and_lists_ends_with_the_truth(steps: list[int], seed: int) -> None:
     """The watch may lag behind lists, lists may be delivered late, and a 410 may swallow any events."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 (reproducible)
     server, store = _Server(), Store()
     pending: list[tuple[list[JsonObject], str]] = []
     delivered = 0

@@ -1,0 +1,207 @@
+"""Executors that break one rule each. The explorer must catch every one, or it proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from scenario_operator.execution import decide as decide_module
+from scenario_operator.execution import effects as fx
+from scenario_operator.execution import journal as journal_module
+from scenario_operator.execution import rest, steps
+from scenario_operator.planning import stored as stored_module
+
+from .explorer import Rules
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _nothing(_: pytest.MonkeyPatch) -> None:
+    return None
+
+
+class Mutant(NamedTuple):
+    """One broken rule: what the world or the executor does instead, and the setups that should notice."""
+
+    name: str
+    setups: tuple[str, ...]
+    rules: Rules = Rules()
+    patch: Patch = _nothing
+
+
+def stop_without_write(patch: pytest.MonkeyPatch) -> None:
+    """A Stop that is content with replicas 0, whoever wrote it, kills no wake that is under way."""
+    patch.setattr(steps, "_asleep", lambda workload, stamp: workload.replicas == 0)
+    patch.setattr(steps, "_silenced", lambda journal, number, workload: workload.replicas == 0)
+    patch.setattr(steps, "_quiet", lambda view, journal, number, workload: workload.replicas == 0)
+
+
+def trusts_earlier_steps(patch: pytest.MonkeyPatch) -> None:
+    """Steps that look at nothing but their own goal: what was stopped stays stopped."""
+    patch.setattr(steps, "_silenced", lambda journal, number, workload: True)
+    patch.setattr(steps, "_quiet", lambda view, journal, number, workload: True)
+    real = steps.start_effects
+
+    def alone(view: Any, journal: Any, step: Any, stamp: str) -> Any:
+        own = view.world._replace(pods=view.world.of(step.args.incarnation))
+        return real(view._replace(world=own), journal, step, stamp)
+
+    patch.setattr(steps, "start_effects", alone)
+    patch.setattr(rest, "start_effects", alone)
+
+
+def no_upkeep(patch: pytest.MonkeyPatch) -> None:
+    """Nothing repairs the steady state."""
+    patch.setattr(rest, "upkeep", lambda view: ())
+
+
+def report_before_settled(patch: pytest.MonkeyPatch) -> None:
+    """The report is recorded and released before the StatefulSet controller has seen replicas 0."""
+    real = steps.Stop.check
+
+    def hasty(self: Any, view: Any, journal: Any, step: Any) -> Any:
+        pods = [p for p in view.world.of(step.args.incarnation) if not p.foreign]
+        if step.args.report and journal.fact(f"stop:{step.id}") is None and pods and all(p.ended for p in pods):
+            return steps.Todo("x", {f"stop:{step.id}": steps._last_words(step.args.incarnation, tuple(pods))})
+        return real(self, view, journal, step)
+
+    def release(self: Any, view: Any, journal: Any, step: Any) -> Any:
+        if journal.fact(f"stop:{step.id}") is not None:
+            held = [p for p in view.world.of(step.args.incarnation) if p.held]
+            if held:
+                return tuple(fx.ReleaseReport(p.handle, p.incarnation) for p in held)
+        return effects(self, view, journal, step)
+
+    effects = steps.Stop.effects
+    patch.setattr(steps.Stop, "check", hasty)
+    patch.setattr(steps.Stop, "effects", release)
+
+
+def no_report_hold(patch: pytest.MonkeyPatch) -> None:
+    """The pod goes with its last message."""
+    real = steps.Stop.effects
+
+    def careless(self: Any, view: Any, journal: Any, step: Any) -> Any:
+        found = real(self, view, journal, step)
+        number = step.args.incarnation
+        workload = view.world.workload(number)
+        if found and isinstance(found[0], fx.HoldReport) and workload is not None:
+            return (fx.PutToSleep(workload.handle, number, steps.stop_stamp(journal, step)),)
+        return found
+
+    patch.setattr(steps.Stop, "effects", careless)
+
+
+def reopens_spent_grants(patch: pytest.MonkeyPatch) -> None:
+    """A grant whose outcome is on record counts as new."""
+    patch.setattr(stored_module.Stored, "spent", lambda self, grant_id: False)
+
+
+def sweeps_unrecorded_jobs(patch: pytest.MonkeyPatch) -> None:
+    """Finished Jobs are deleted before their result is on record."""
+    real = decide_module._loose_ends
+
+    def eager(view: Any, journal: Any, taken: Any) -> Any:
+        done = tuple(fx.DeleteJob(j.handle, j.name) for j in view.world.jobs if j.state == "Succeeded")
+        return (*done, *real(view, journal, taken))
+
+    patch.setattr(decide_module, "_loose_ends", eager)
+    real_check = steps._job_check
+
+    def forgetful(view: Any, journal: Any, step: Any) -> Any:
+        found = real_check(view, journal, step)
+        job = view.world.job(steps.job_name(view, journal, step))
+        return steps.Todo("its Job") if job is not None and job.state == "Succeeded" and view.now == 0.0 else found
+
+    patch.setattr(steps, "_job_check", forgetful)
+
+
+def overwrites_facts(patch: pytest.MonkeyPatch) -> None:
+    """The newest reading of a fact wins."""
+    import json
+
+    def learn(self: Any, facts: dict[str, Any]) -> Any:
+        fresh = {k: json.dumps(v, sort_keys=True, separators=(",", ":")) for k, v in facts.items()}
+        return self._replace(facts=tuple(sorted({**dict(self.facts), **fresh}.items())))
+
+    patch.setattr(journal_module.Journal, "learn", learn)
+    real = steps.ResolveWindow.check
+
+    def again(self: Any, view: Any, journal: Any, step: Any) -> Any:
+        forgotten = tuple((k, v) for k, v in journal.facts if k != "window")
+        return real(self, view, journal._replace(facts=forgotten), step)
+
+    patch.setattr(steps.ResolveWindow, "check", again)
+    words = steps._last_words
+
+    def reread(number: int, pods: Any) -> Any:
+        return words(number, pods)
+
+    stop = steps.Stop.check
+
+    def relearn(self: Any, view: Any, journal: Any, step: Any) -> Any:
+        found = stop(self, view, journal, step)
+        pods = view.world.of(step.args.incarnation)
+        name = f"stop:{step.id}"
+        if step.args.report and journal.fact(name) is not None and isinstance(found, steps.Done):
+            return steps.Done({name: reread(step.args.incarnation, pods)})
+        return found
+
+    patch.setattr(steps.Stop, "check", relearn)
+
+
+def reuses_numbers(patch: pytest.MonkeyPatch) -> None:
+    """The next incarnation is one more than the live one."""
+    patch.setattr(stored_module.Stored, "next_incarnation", lambda self: self.live + 1)
+
+
+def sweeps_claims_off_record(patch: pytest.MonkeyPatch) -> None:
+    """Upkeep deletes whatever is not live, retained or not."""
+    real = rest._bury
+
+    def greedy(view: Any) -> Any:
+        found = real(view)
+        for claim in view.world.claims:
+            if claim.incarnation != view.stored.live and not claim.deleting:
+                found.append(fx.DeleteClaim(claim.handle, claim.incarnation))
+        return found
+
+    patch.setattr(rest, "_bury", greedy)
+
+
+def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
+    """The set of possible formats is never written to the claim."""
+    real = steps._make_claims
+
+    def silent(view: Any, journal: Any, step: Any, revision: Any) -> Any:
+        found = real(view, journal, step, revision)
+        return tuple(e for e in found if not isinstance(e, fx.StampClaim))
+
+    patch.setattr(steps, "_make_claims", silent)
+
+
+KEEP = ("keep", "keep, abort", "keep, newer revision")
+FRESH = ("Continuation", "Continuation, abort", "ForwardOnly")
+
+MUTANTS = (
+    Mutant("acts before it writes", ("ForwardOnly", *KEEP), Rules(act_first=True)),
+    Mutant("sends no resourceVersion", (*KEEP, *FRESH), Rules(fenced=False)),
+    Mutant("upserts", (*FRESH, *KEEP), Rules(upsert=True)),
+    Mutant("creates incarnations awake", ("Continuation, abort", *FRESH), Rules(awake_workload=True)),
+    Mutant("creates Jobs awake", ("ForwardOnly",), Rules(awake_job=True)),
+    Mutant("stops without a write", (*KEEP, *FRESH), patch=stop_without_write),
+    Mutant("trusts earlier steps", ("Continuation, abort", *FRESH), patch=trusts_earlier_steps),
+    Mutant("keeps nothing up", KEEP, patch=no_upkeep),
+    Mutant("records the report before replicas 0", ("Continuation, eviction", *FRESH), patch=report_before_settled),
+    Mutant("holds no report", FRESH, patch=no_report_hold),
+    Mutant("revokes grants", KEEP, Rules(revoke=True)),
+    Mutant("opens spent grants again", KEEP, patch=reopens_spent_grants),
+    Mutant("lets Jobs expire", ("ForwardOnly",), Rules(job_ttl=True)),
+    Mutant("sweeps Jobs unrecorded", ("ForwardOnly",), patch=sweeps_unrecorded_jobs),
+    Mutant("overwrites facts", FRESH, patch=overwrites_facts),
+    Mutant("uses incarnation numbers again", ("Continuation, newer revision", *FRESH), patch=reuses_numbers),
+    Mutant("sweeps claims off record", FRESH, patch=sweeps_claims_off_record),
+    Mutant("stamps no formats", ("keep with another format",), patch=stamps_no_formats),
+)
