@@ -111,9 +111,9 @@ class Found(NamedTuple):
 class Explorer:
     """Explores one setup under one set of rules."""
 
-    def __init__(self, setup: Setup, rules: Rules = Rules(), limit: int = 2_000_000) -> None:
+    def __init__(self, setup: Setup, rules: Rules | None = None, limit: int = 2_000_000) -> None:
         self.setup = setup
-        self.rules = rules
+        self.rules = rules or Rules()
         self.limit = limit
         self.formats = {name: r.state_version for name, r in setup.revisions.items()}
         self.decisions: dict[object, Decision] = {}
@@ -154,7 +154,10 @@ class Explorer:
                 if record is None and not decision.effects:
                     continue
                 flight = Flight(record, True, tuple(Call(e) for e in decision.effects))
-                yield Move(f"observe{' late' if late else ''}: {_told(decision, record)}", state._replace(active=flight))
+                yield Move(
+                    f"observe{' late' if late else ''}: {_told(decision, record)}",
+                    state._replace(active=flight),
+                )
             return
         done, label = self.advance(state, state.active)
         yield Move(label, done[0]._replace(active=done[1]))
@@ -192,7 +195,9 @@ class Explorer:
         if after is None:
             return (state, None), f"{label}: refused"
         # This flight's own later calls are about other objects; freshness of theirs was updated in `changed`.
-        remaining = Flight(flight.record, flight.fresh, tuple(self._stale(c, key_of(call.effect)) for c in rest))
+        remaining = Flight(
+            flight.record, flight.fresh, tuple(self._stale(c, key_of(call.effect)) for c in rest)
+        )
         over = not remaining.calls and remaining.record is None
         return (after, None if over else remaining), label
 
@@ -215,7 +220,9 @@ class Explorer:
         cluster = self.apply(state, effect, key, known)
         return self.changed(state, key, cluster)
 
-    def apply(self, state: State, effect: fx.Effect, key: tuple[str, object], known: object) -> Cluster:
+    def apply(  # noqa: C901 - a table of effects, one arm each
+        self, state: State, effect: fx.Effect, key: tuple[str, object], known: object
+    ) -> Cluster:
         """Return the cluster after one accepted effect."""
         cluster = state.cluster
         match effect:
@@ -231,14 +238,22 @@ class Explorer:
                 return put(cluster, key, W(0, known.template, effect.stamp, False))
             case fx.WakeWorkload():
                 assert isinstance(known, W)
-                return put(cluster, key, W(1, model.template_of(effect, known.template), effect.stamp or known.stamp, False))
+                return put(
+                    cluster,
+                    key,
+                    W(1, model.template_of(effect, known.template), effect.stamp or known.stamp, False),
+                )
             case fx.CreateWorkload():
                 awake = 1 if self.rules.awake_workload or isinstance(known, W) else 0
                 return put(cluster, key, W(awake, effect.template, "", not awake))
             case fx.DeleteWorkload():
                 pod = get(cluster, ("pods", effect.incarnation))
                 cluster = put(cluster, key, None)
-                return put(cluster, ("pods", effect.incarnation), pod._replace(term=True)) if isinstance(pod, P) else cluster
+                return (
+                    put(cluster, ("pods", effect.incarnation), pod._replace(term=True))
+                    if isinstance(pod, P)
+                    else cluster
+                )
             case fx.CreateClaim():
                 return put(cluster, key, C(effect.formats, ()))
             case fx.StampClaim():
@@ -249,7 +264,12 @@ class Explorer:
                 self.check_claim_deletion(state, effect.incarnation)
                 return put(cluster, key, known._replace(deleting=True))
             case fx.CreateJob():
-                job = J(effect.hook, effect.incarnation, effect.revision, "Active" if self.rules.awake_job else "Suspended")
+                job = J(
+                    effect.hook,
+                    effect.incarnation,
+                    effect.revision,
+                    "Active" if self.rules.awake_job else "Suspended",
+                )
                 return put(cluster, key, job)
             case fx.ReleaseJob():
                 assert isinstance(known, J)
@@ -290,7 +310,9 @@ class Explorer:
         for name, j in state.cluster.jobs:
             yield from self._job(state, name, j)
         for n, c in state.cluster.claims:
-            mounted = get(state.cluster, ("pods", n)) or any(j.incarnation == n for _, j in state.cluster.jobs)
+            mounted = get(state.cluster, ("pods", n)) or any(
+                j.incarnation == n for _, j in state.cluster.jobs
+            )
             if c.deleting and not mounted:
                 yield Move(f"claim {n} gone", self._set(state, ("claims", n), None))
 
@@ -321,12 +343,19 @@ class Explorer:
         elif not p.term:
             if p.phase == "pending" and p.template.revision not in self.setup.broken:
                 self.check_past_report(state, n)
-                yield Move(f"pod {n} started", self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)))
+                yield Move(
+                    f"pod {n} started",
+                    self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)),
+                )
             if p.phase == "started":
                 yield Move(f"pod {n} ready", self._set(state, key, p._replace(phase="ready")))
             if state.luck.evictions:
                 luck = state.luck._replace(evictions=state.luck.evictions - 1)
-                yield Move(f"pod {n} evicted", self._set(state, key, p._replace(term=True, evicted=True))._replace(luck=luck), luck=True)
+                yield Move(
+                    f"pod {n} evicted",
+                    self._set(state, key, p._replace(term=True, evicted=True))._replace(luck=luck),
+                    luck=True,
+                )
 
     def _wrote(self, state: State, n: int, p: P, *, ended: bool = False) -> State:
         """A pod that runs may have rewritten its state; its report at the end says in which format it left it."""
@@ -378,18 +407,34 @@ class Explorer:
         if luck.aborts and journal is not None:
             less = luck._replace(aborts=luck.aborts - 1)
             if journal.grant_id:
-                grants = tuple(g._replace(abort=True) if g.id == journal.grant_id else g for g in state.grants)
+                grants = tuple(
+                    g._replace(abort=True) if g.id == journal.grant_id else g for g in state.grants
+                )
                 yield Move("abort", state._replace(grants=grants, luck=less), luck=True)
             else:
-                yield Move("abort own", state._replace(run=state.run._replace(abort_nonce="a1"), luck=less), luck=True)
+                yield Move(
+                    "abort own",
+                    state._replace(run=state.run._replace(abort_nonce="a1"), luck=less),
+                    luck=True,
+                )
         if luck.newer and state.wanted != self.setup.newest:
-            yield Move("newer revision", state._replace(wanted=self.setup.newest, luck=luck._replace(newer=0)), luck=True)
+            yield Move(
+                "newer revision",
+                state._replace(wanted=self.setup.newest, luck=luck._replace(newer=0)),
+                luck=True,
+            )
         if luck.toggles:
             flipped = state.run._replace(desired_running=not state.run.desired_running)
-            yield Move("toggle", state._replace(run=flipped, luck=luck._replace(toggles=luck.toggles - 1)), luck=True)
+            yield Move(
+                "toggle", state._replace(run=flipped, luck=luck._replace(toggles=luck.toggles - 1)), luck=True
+            )
         if luck.restarts:
             asked = state.run._replace(restart_nonce=f"n{luck.restarts}")
-            yield Move("restart", state._replace(run=asked, luck=luck._replace(restarts=luck.restarts - 1)), luck=True)
+            yield Move(
+                "restart",
+                state._replace(run=asked, luck=luck._replace(restarts=luck.restarts - 1)),
+                luck=True,
+            )
 
     def _grant(self, state: State) -> Iterator[Move]:
         """Grant the plan that leads to the wanted revision, unless it went wrong before: once per revision."""
@@ -454,17 +499,31 @@ class Explorer:
             self.fail(f"pod {n} made without its claim", state)
         journal = state.record.journal
         if journal is not None and journal.crossed:
-            replaced = any(s.kind is Kind.DELETE_STATE and s.args.committed and s.args.incarnation == n for s in journal.steps)
+            replaced = any(
+                s.kind is Kind.DELETE_STATE and s.args.committed and s.args.incarnation == n
+                for s in journal.steps
+            )
             if replaced and journal.begun_at("delete-live") is not None:
                 self.fail(f"old incarnation {n} starts past the point of no return", state)
             started = next((s for s in journal.steps if s.kind is Kind.START and s.args.irreversible), None)
-            if started and journal.begun_at(started.id) is not None and w.template.revision == journal.source.revision:
+            if (
+                started
+                and journal.begun_at(started.id) is not None
+                and w.template.revision == journal.source.revision
+            ):
                 self.fail("the old version starts on its changed only copy", state)
 
     def check_last_words(self, state: State, n: int, p: P) -> None:
         """Check that a pod which we scale away for its report does not go without it; an evicted one may."""
         journal, workload = state.record.journal, get(state.cluster, ("workloads", n))
-        if journal is None or p.held or p.evicted or not p.ran or not isinstance(workload, W) or workload.replicas:
+        if (
+            journal is None
+            or p.held
+            or p.evicted
+            or not p.ran
+            or not isinstance(workload, W)
+            or workload.replicas
+        ):
             return
         step = next((s for s in journal.route if s.kind is Kind.STOP and s.args.incarnation == n), None)
         if step is not None and step.args.report and workload.stamp == f"{journal.id}/{step.id}":
@@ -475,7 +534,10 @@ class Explorer:
         journal = state.record.journal
         if journal is None or journal.heading is not Heading.FORWARD or journal.fact("stop:stop") is None:
             return
-        begun = any(s.kind is Kind.START and s.args.incarnation == n and journal.begun_at(s.id) is not None for s in journal.steps)
+        begun = any(
+            s.kind is Kind.START and s.args.incarnation == n and journal.begun_at(s.id) is not None
+            for s in journal.steps
+        )
         if not begun:
             self.fail(f"incarnation {n} works past its report", state)
 
@@ -536,8 +598,16 @@ class Explorer:
             self.fail(f"spent grant {after.grant_id} opened again", state)
 
     def _check_closing(self, before: Journal, old: Stored, new: Stored, state: State) -> None:
-        if before.heading is Heading.BACK and (old.applied, old.live, old.parameters) != (new.applied, new.live, new.parameters):
-            same = old.applied and new.applied and old.applied._replace(formats=()) == new.applied._replace(formats=())
+        if before.heading is Heading.BACK and (old.applied, old.live, old.parameters) != (
+            new.applied,
+            new.live,
+            new.parameters,
+        ):
+            same = (
+                old.applied
+                and new.applied
+                and old.applied._replace(formats=()) == new.applied._replace(formats=())
+            )
             if not same or (old.live, old.parameters) != (new.live, new.parameters):
                 self.fail("going back did not end as before", state)
         if old.applied != new.applied and before.heading is Heading.REPLACE and new.applied is not None:
@@ -566,7 +636,9 @@ class Explorer:
 
     def _reasoned(self, state: State) -> bool:
         decision = self.decision(state, True)
-        return decision.situation.standing in (Standing.ROLLED_BACK, Standing.STOPPED) and bool(decision.situation.message)
+        return decision.situation.standing in (Standing.ROLLED_BACK, Standing.STOPPED) and bool(
+            decision.situation.message
+        )
 
     def _waits(self, state: State) -> bool:
         """An open plan that waits, with its reason and the next command, for somebody to do something."""
@@ -651,7 +723,8 @@ def squash(record: Record) -> Record:
             paused_seconds=0,
         )
     history = tuple(
-        e._replace(message="", start_time="", completion_time="", plan_hash="", loss=Loss()) for e in stored.history
+        e._replace(message="", start_time="", completion_time="", plan_hash="", loss=Loss())
+        for e in stored.history
     )
     return Record(stored._replace(history=history), journal)
 
@@ -668,5 +741,3 @@ def _trace(seen: dict[State, tuple[State, str] | None], state: State) -> list[st
         labels.append(step[1])
         step = seen[step[0]]
     return labels[::-1]
-
-

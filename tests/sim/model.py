@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.view import Handle, Pod, Report, Template, World
 from scenario_operator.execution.view import Claim as ViewClaim
+from scenario_operator.execution.view import Handle, Pod, Report, Template, World
 from scenario_operator.execution.view import Job as ViewJob
 from scenario_operator.execution.view import Workload as ViewWorkload
 from scenario_operator.planning.windows import Window
@@ -122,7 +122,12 @@ def world_of(cluster: Cluster, formats: dict[str, str], late: bool) -> World:
     """Return the cluster as one read of the API server shows it."""
     return World(
         workloads=tuple(
-            (n, ViewWorkload(Handle(f"w{n}", ""), w.replicas, _left(cluster, n), w.settled, w.template, w.stamp))
+            (
+                n,
+                ViewWorkload(
+                    Handle(f"w{n}", ""), w.replicas, _left(cluster, n), w.settled, w.template, w.stamp
+                ),
+            )
             for n, w in cluster.workloads
         ),
         pods=(
@@ -133,7 +138,9 @@ def world_of(cluster: Cluster, formats: dict[str, str], late: bool) -> World:
                 if job.state == "Active" and job.hook == "revert"
             ),
         ),
-        claims=tuple(ViewClaim(Handle(f"c{n}", ""), n, True, c.formats, c.deleting) for n, c in cluster.claims),
+        claims=tuple(
+            ViewClaim(Handle(f"c{n}", ""), n, True, c.formats, c.deleting) for n, c in cluster.claims
+        ),
         jobs=tuple(
             ViewJob(Handle(f"{name}#{j.failed}", ""), name, j.state, numbers=(("reverted", 1),))
             for name, j in cluster.jobs

@@ -63,7 +63,12 @@ def report_before_settled(patch: pytest.MonkeyPatch) -> None:
 
     def hasty(self: Any, view: Any, journal: Any, step: Any) -> Any:
         pods = [p for p in view.world.of(step.args.incarnation) if not p.foreign]
-        if step.args.report and journal.fact(f"stop:{step.id}") is None and pods and all(p.ended for p in pods):
+        if (
+            step.args.report
+            and journal.fact(f"stop:{step.id}") is None
+            and pods
+            and all(p.ended for p in pods)
+        ):
             return steps.Todo("x", {f"stop:{step.id}": steps._last_words(step.args.incarnation, tuple(pods))})
         return real(self, view, journal, step)
 
@@ -113,7 +118,11 @@ def sweeps_unrecorded_jobs(patch: pytest.MonkeyPatch) -> None:
     def forgetful(view: Any, journal: Any, step: Any) -> Any:
         found = real_check(view, journal, step)
         job = view.world.job(steps.job_name(view, journal, step))
-        return steps.Todo("its Job") if job is not None and job.state == "Succeeded" and view.now == 0.0 else found
+        return (
+            steps.Todo("its Job")
+            if job is not None and job.state == "Succeeded" and view.now == 0.0
+            else found
+        )
 
     patch.setattr(steps, "_job_check", forgetful)
 
@@ -194,7 +203,11 @@ MUTANTS = (
     Mutant("stops without a write", (*KEEP, *FRESH), patch=stop_without_write),
     Mutant("trusts earlier steps", ("Continuation, abort", *FRESH), patch=trusts_earlier_steps),
     Mutant("keeps nothing up", KEEP, patch=no_upkeep),
-    Mutant("records the report before replicas 0", ("Continuation, eviction", *FRESH), patch=report_before_settled),
+    Mutant(
+        "records the report before replicas 0",
+        ("Continuation, eviction", *FRESH),
+        patch=report_before_settled,
+    ),
     Mutant("holds no report", FRESH, patch=no_report_hold),
     Mutant("revokes grants", KEEP, Rules(revoke=True)),
     Mutant("opens spent grants again", KEEP, patch=reopens_spent_grants),

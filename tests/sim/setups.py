@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.execution.close import applied_of
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.view import Run, Template
+from scenario_operator.execution.view import Template
 from scenario_operator.planning.plan import Cause, Snapshot
 from scenario_operator.planning.revision import Artifact, Revision, make
 from scenario_operator.planning.stored import Handled, Incarnation, Stored
@@ -18,7 +18,9 @@ STRATEGY = Snapshot(stable_seconds=10, max_attempts=2, backoff_seconds=10)
 WINDOW = Window(None, None, None)
 
 
-def revision(number: int, *, state: str, accepts: tuple[str, ...], edges: tuple[dict[str, object], ...] = ()) -> Revision:
+def revision(
+    number: int, *, state: str, accepts: tuple[str, ...], edges: tuple[dict[str, object], ...] = ()
+) -> Revision:
     """Make revision `v<number>` with a state volume and a revert hook."""
     spec = ScenarioSpec.model_validate(
         {
@@ -102,7 +104,9 @@ ABORT = CALM._replace(aborts=1)
 
 def first_start(name: str, luck: Luck, *, broken: frozenset[str] = frozenset()) -> Setup:
     """Return the exploration of a first start on v2."""
-    return Setup(name, Record(Stored(), None), Cluster(), KEEP_SAME, "v2", "v3", STRATEGY, luck, broken=broken)
+    return Setup(
+        name, Record(Stored(), None), Cluster(), KEEP_SAME, "v2", "v3", STRATEGY, luck, broken=broken
+    )
 
 
 QUICK = (
@@ -116,14 +120,24 @@ QUICK = (
     started("keep with another format", KEEP_FORMATS, CALM),
     started("keep with another format that never starts", KEEP_FORMATS, CALM, broken=BROKEN),
     started("keep on the only copy", ONLY_COPY, CALM),
-    started("keep on the only copy that never starts, then a newer revision", ONLY_COPY, NEWER, broken=BROKEN),
+    started(
+        "keep on the only copy that never starts, then a newer revision", ONLY_COPY, NEWER, broken=BROKEN
+    ),
     started("Continuation", FRESH, CALM, strategy=CONTINUE),
     started("Continuation, abort", FRESH, ABORT, strategy=CONTINUE),
-    started("Continuation that never starts, rolled back", FRESH, CALM._replace(hook_failures=1), strategy=CONTINUE, broken=BROKEN),
+    started(
+        "Continuation that never starts, rolled back",
+        FRESH,
+        CALM._replace(hook_failures=1),
+        strategy=CONTINUE,
+        broken=BROKEN,
+    ),
     started("Continuation, newer revision", FRESH, NEWER._replace(late=0), strategy=CONTINUE),
     started("ForwardOnly", FRESH, CALM._replace(hook_failures=1), strategy=FORWARD),
     started("ForwardOnly, abort", FRESH, ABORT, strategy=FORWARD),
-    started("ForwardOnly that never starts, then a newer revision", FRESH, NEWER, strategy=FORWARD, broken=BROKEN),
+    started(
+        "ForwardOnly that never starts, then a newer revision", FRESH, NEWER, strategy=FORWARD, broken=BROKEN
+    ),
     started("ForwardOnly, newer revision", FRESH, NEWER, strategy=FORWARD),
     started("ForwardOnly, hook that fails for long", FRESH, CALM._replace(hook_failures=3), strategy=FORWARD),
     started("restart", KEEP_SAME, CALM._replace(restarts=1), wanted="v1"),
@@ -134,12 +148,27 @@ QUICK = (
 DEEP = (
     started("Continuation, newer revision, a late leader", FRESH, NEWER, strategy=CONTINUE),
     started("keep, two late leaders", KEEP_SAME, CALM._replace(late=2, evictions=1)),
-    started("keep with another format, two late leaders", KEEP_FORMATS, CALM._replace(late=2, evictions=1), broken=BROKEN),
+    started(
+        "keep with another format, two late leaders",
+        KEEP_FORMATS,
+        CALM._replace(late=2, evictions=1),
+        broken=BROKEN,
+    ),
     started("keep, abort and a newer revision", KEEP_SAME, NEWER._replace(aborts=1)),
     started("Continuation, eviction", FRESH, CALM._replace(evictions=1), strategy=CONTINUE),
-    started("ForwardOnly, eviction and failing hooks", FRESH, Luck(late=1, evictions=1, hook_failures=2), strategy=FORWARD),
+    started(
+        "ForwardOnly, eviction and failing hooks",
+        FRESH,
+        Luck(late=1, evictions=1, hook_failures=2),
+        strategy=FORWARD,
+    ),
     started("ForwardOnly, two late leaders", FRESH, CALM._replace(late=2), strategy=FORWARD),
-    started("ForwardOnly, hook that fails for long, then a newer revision", FRESH, NEWER._replace(hook_failures=3), strategy=FORWARD),
+    started(
+        "ForwardOnly, hook that fails for long, then a newer revision",
+        FRESH,
+        NEWER._replace(hook_failures=3),
+        strategy=FORWARD,
+    ),
     started("restart, stop and start", KEEP_SAME, CALM._replace(restarts=1, toggles=2), wanted="v1"),
 )
 """What `make explore` adds: more luck at once, hundreds of thousands of states."""

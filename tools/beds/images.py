@@ -173,7 +173,7 @@ printf 'root:x:0:0:root:/root:/bin/sh\\napp:x:10001:10001::/tmp:/bin/sh\\n' > et
 printf 'root:x:0:\\napp:x:10001:\\n' > etc/group
 chroot . python3.11 -m compileall -q --invalidation-mode=unchecked-hash usr/lib/python3.11 usr/lib/python3
 rm -rf var/lib/dpkg var/lib/apt var/cache usr/share/doc usr/share/man usr/share/locale dev
-rm -f etc/resolv.conf etc/hostname etc/hosts
+rm -f etc/hostname etc/hosts
 mkdir dev
 """
 _BASE_DOCKERFILE = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\n"
@@ -224,6 +224,8 @@ def _build_base() -> None:
         options = ["--variant=extract", "--mode=root", f"--include={_BASE_PACKAGES}", *unwanted]
         options.append(f"--customize-hook={hook}")
         run(["mmdebstrap", *options, "bookworm", work / "rootfs.tar", debian_source("bookworm")])
+        # after its hooks mmdebstrap puts this machine's name servers there
+        run(["tar", "--delete", "--file", work / "rootfs.tar", "./etc/resolv.conf"])
         write(work / "Dockerfile", _BASE_DOCKERFILE)
         _build(_base_reference(), work)
     shutil.rmtree(work)

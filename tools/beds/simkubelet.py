@@ -188,8 +188,11 @@ class Pod:
                 container.resume(known[container.spec["name"]])
 
     def update(self, pod: Json) -> None:
-        """Take a newer object; a watch event may be older than the answer to our own write."""
-        if _version(pod) > _version(self.object):
+        """Take an event unless it is older than the answer to our own write.
+
+        One of the same age counts: that answer may have held a deletion that nobody has acted upon yet.
+        """
+        if _version(pod) >= _version(self.object):
             self.object = pod
             self.awake.set()
 

@@ -17,6 +17,7 @@ from scenario_operator.api.common import (
     Message,
     Number,
     ReasonText,
+    RecordedDigest,
     RevisionName,
     StateVersion,
     StepId,
@@ -25,7 +26,6 @@ from scenario_operator.api.common import (
     VersionLabel,
     Word,
 )
-from scenario_operator.api.strategy import StrategySpec
 
 
 class StepKind(StrEnum):
@@ -108,6 +108,8 @@ class StepAttempts(ApiModel):
     """When the last one failed."""
     message: Message = ""
     """What the last one said."""
+    number: Number = 0
+    """Number of the current try, part of its Job's name."""
 
 
 class Failure(ApiModel):
@@ -121,6 +123,52 @@ class Failure(ApiModel):
     """Why, for people."""
     at: Time
     """When it failed."""
+
+
+class SnapshotBound(ApiModel):
+    """One bound of the window, as the strategy stated it."""
+
+    field: Word
+    """startFrom, outputActionsFrom or notificationsFrom."""
+    mode: CamelWord
+    """Where the bound comes from."""
+    time: Time | None = None
+    """The time, for mode At."""
+    seconds: Count | None = None
+    """The seconds, for mode Lookback."""
+    if_missing: CamelWord | None = None
+    """What replaces a missing stop report."""
+
+
+class StrategySnapshot(ApiModel):
+    """The strategy when the journal was opened; edits of the strategy do not reach a plan in progress."""
+
+    type: CamelWord | None = None
+    """Type of the strategy; absent when none was set."""
+    window: Annotated[tuple[SnapshotBound, ...], Field(max_length=3)] = ()
+    """The bounds that it states."""
+    approval: CamelWord = "Destructive"
+    """Which plans needed consent."""
+    approve_from: CamelWord | None = None
+    """From which level on consent was needed."""
+    on_failure: CamelWord = "RollBack"
+    """What happens when the plan fails before its point of no return."""
+    preflight_seconds: Count = 300
+    """Time for Preflight."""
+    stop_seconds: Count = 300
+    """Time for Stop."""
+    revert_seconds: Count = 600
+    """Time for RevertResults."""
+    start_seconds: Count = 600
+    """Time for Start."""
+    verify_seconds: Count = 300
+    """Time for Verify."""
+    stable_seconds: Count = 10
+    """How long the workload must be up."""
+    max_attempts: Count = 3
+    """How often a failing hook is tried."""
+    backoff_seconds: Count = 10
+    """Seconds before the second try; doubled for each further one."""
 
 
 Steps = Annotated[tuple[JournalStep, ...], Field(max_length=64)]
@@ -145,18 +193,22 @@ class Journal(ApiModel):
     """Revision before; absent for a first start."""
     from_version: VersionLabel | None = None
     """Version before; absent for a first start."""
+    from_digest: RecordedDigest | None = None
+    """Digest of the artifact before."""
     from_state_version: StateVersion | None = None
     """Format of the state that the revision before writes."""
     to_revision: RevisionName
     """Revision that is wanted."""
     to_version: VersionLabel
     """Version that is wanted."""
+    to_digest: RecordedDigest | None = None
+    """Digest of the artifact that is wanted."""
     to_state_version: StateVersion | None = None
     """Format of the state that the wanted revision writes."""
     level: Level
     """How deep the change cuts."""
-    strategy: StrategySpec | None = None
-    """The strategy when the journal was opened; later edits of the strategy do not reach it."""
+    strategy: StrategySnapshot = StrategySnapshot()
+    """The strategy when the journal was opened."""
     live: Number | None = None
     """Number of the incarnation that was live; absent for a first start."""
     next: Number | None = None

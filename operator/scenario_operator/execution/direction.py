@@ -75,7 +75,7 @@ def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal,
 def _try_again(view: View, journal: Journal) -> Journal:
     """Reset the attempts and give the current step its time again."""
     begun = tuple(b._replace(at=view.now) if b.id not in journal.done else b for b in journal.begun)
-    return journal._replace(attempts=(), begun=begun, paused_seconds=0, failure=None, aborted=False)
+    return journal.forgive()._replace(begun=begun, paused_seconds=0, failure=None, aborted=False)
 
 
 def superseded(view: View, journal: Journal) -> bool:
@@ -95,7 +95,7 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
     if isinstance(check, Failed) and not check.uid:
         retry = None if check.human else 0.0
         return Stuck(check.reason, check.message, final=True, human=check.human, retry_in=retry)
-    if attempt is not None:
+    if attempt is not None and attempt.failures:
         exhausted = attempt.failures >= journal.strategy.max_attempts
         pause = min(_BACKOFF_CAP, journal.strategy.backoff_seconds * 2.0 ** (attempt.failures - 1))
         # Past the point of no return, and on the way back, there is nothing but trying again.

@@ -30,13 +30,18 @@ class Begun(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """Failures of one step; `uid` names the last Job or pod counted, so that none counts twice."""
+    """Failures of one step; `uid` names the last Job counted, so that none counts twice.
+
+    `number` is that of the current try, part of its Job's name: it only grows, so that a reset of `failures`
+    never takes a Job that is running for one that is swept.
+    """
 
     step: str
     failures: int
     uid: str
     at: float
     message: str = ""
+    number: int = 0
 
 
 class Failure(NamedTuple):
@@ -128,13 +133,18 @@ class Journal(NamedTuple):
         known = self.attempt_of(step.id)
         if known is not None and known.uid == uid:
             return self
-        counted = Attempt(step.id, (known.failures if known else 0) + 1, uid, now, message[:1024])
+        failures, number = (known.failures, known.number) if known else (0, 0)
+        counted = Attempt(step.id, failures + 1, uid, now, message[:1024], number + 1)
         rest = tuple(a for a in self.attempts if a.step != step.id)
         return self._replace(attempts=tuple(sorted((*rest, counted))))
 
+    def forgive(self) -> Journal:
+        """Let the attempts start anew; the numbers of their Jobs go on."""
+        return self._replace(attempts=tuple(a._replace(failures=0) for a in self.attempts))
+
     def turn(self, heading: Heading, path: tuple[Step, ...], by: str) -> Journal:
         """Change direction; the steps of the new heading are stored with it. Attempts start anew."""
-        return self._replace(heading=heading, path=path, turned_by=by, attempts=())
+        return self._replace(heading=heading, path=path, turned_by=by).forgive()
 
 
 def way_back(journal: Journal) -> tuple[Step, ...]:

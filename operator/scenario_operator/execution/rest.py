@@ -330,7 +330,7 @@ def _rolled_back(view: View) -> Situation | None:
     if last is None or last.outcome not in ("RolledBack", "Aborted"):
         return None
     refused = bool(view.stored.refused)
-    behind = view.wanted is not None and last.to_version == view.wanted.version and _is_behind(view)
+    behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
     if not (refused or (last.grant_id and behind)):
         return None
     message = f"{last.outcome} from {last.to_version}: {last.reason} {last.message}".rstrip()
@@ -369,7 +369,7 @@ def _not_serving(view: View) -> Situation | None:
     if view.stored.stopped or (not view.run.desired_running and not view.stored.live):
         return (
             Situation(Standing.STOPPED, Reason.STOPPED, "stopped by spec.desiredState")
-            if not _is_behind(view)
+            if not is_behind(view)
             else None
         )
     pods = [p for p in view.world.of(view.stored.live) if not p.foreign and not p.terminating]
@@ -387,7 +387,7 @@ def _not_serving(view: View) -> Situation | None:
 def _behind(view: View) -> Situation | None:
     if view.run.pinned:
         return waiting(Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}")
-    if not _is_behind(view):
+    if not is_behind(view):
         return None
     gate = view.gate
     wanted = view.wanted.version if view.wanted else ""
@@ -397,7 +397,8 @@ def _behind(view: View) -> Situation | None:
     return Situation(standing, gate.reason, gate.message, gate.message if gate.attention else "")
 
 
-def _is_behind(view: View) -> bool:
+def is_behind(view: View) -> bool:
+    """Say whether the run is on other content than what is wanted."""
     applied, wanted = view.stored.applied, view.wanted
     if applied is None or wanted is None:
         return False

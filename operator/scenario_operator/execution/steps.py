@@ -115,6 +115,10 @@ class Stop:
                 if not any(p.held for p in own) and not _waited_for_pod(view, journal, step):
                     return ()
             return (PutToSleep(workload.handle, number, stamp),)
+        if step.args.report and journal.fact(f"stop:{step.id}") is None:
+            loose = [p for p in own if p.held != stamp and (p.held or not p.terminating)]
+            if loose:
+                return tuple(HoldReport(p.handle, number, stamp) for p in loose)
         recorded = not step.args.report or journal.fact(f"stop:{step.id}") is not None
         released = recorded and (workload is None or workload.settled)
         return tuple(ReleaseReport(p.handle, number) for p in own if p.held and released)
@@ -447,7 +451,7 @@ def last_stop(view: View, journal: Journal) -> LastStop | None:
 def job_name(view: View, journal: Journal, step: Step) -> str:
     """Name the Job of the current attempt at a step; a retry has a new name, so that no old one is taken for it."""
     known = journal.attempt_of(step.id)
-    return f"{view.run.name}-{journal.id}-{step.id}-{known.failures if known else 0}"
+    return f"{view.run.name}-{journal.id}-{step.id}-{known.number if known else 0}"
 
 
 def _stop_fact(journal: Journal | None, number: int) -> LastStop | None:

@@ -100,7 +100,8 @@ class Report(NamedTuple):
 class Pod(NamedTuple):
     """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
 
-    `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good. `exit_code` None: not known.
+    `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good.
+    `exit_code` None: not known.
     """
 
     handle: Handle

@@ -1,0 +1,144 @@
+"""A run's whole status: the record, and what the situation means for conditions (docs/conditions.md).
+
+This is the one place that finalises conditions. During an open plan nothing but news of the plan is worth a
+write: a pod that becomes ready in the middle of it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.decide import Decision
+from scenario_operator.execution.rest import is_behind
+from scenario_operator.execution.situation import Situation, Standing
+from scenario_operator.execution.view import View
+from scenario_operator.execution.wire import dump
+
+JsonObject = dict[str, Any]
+_C = ConditionType
+
+_READY_FALSE = {
+    Standing.WORKING,
+    Standing.LEARNING,
+    Standing.STARTING,
+    Standing.ROLLED_BACK,
+    Standing.STALLED,
+    Standing.PAST_RETURN,
+}
+_RECONCILING = {Standing.WORKING, Standing.LEARNING, Standing.STARTING, Standing.PAST_RETURN}
+_STALLED = {Standing.ROLLED_BACK, Standing.STALLED}
+
+
+def render(view: View, decision: Decision, old: Mapping[str, Any]) -> JsonObject:
+    """Return the status to write; conditions keep their transition times."""
+    situation = decision.situation
+    assessments = assess(view, decision)
+    now = datetime.fromtimestamp(view.now, UTC)
+    generation = view.run.generation
+    return {
+        "observedGeneration": generation,
+        "conditions": merge_conditions(old.get("conditions") or [], assessments, now, generation),
+        "phase": phase(situation, decision),
+        **dump(decision.record, view.run.name),
+    }
+
+
+def is_news(view: View, decision: Decision, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Say whether a status is worth writing over the old one."""
+    if old == new:
+        return False
+    if decision.record.journal is None or view.journal is None:
+        return True
+    quiet = {_C.AVAILABLE.value}
+    return _without(old, quiet) != _without(new, quiet)
+
+
+def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> JsonObject:
+    """Return the merge patch that makes the status equal to `new`: what is gone is set to null."""
+    patch: JsonObject = {}
+    for key in old.keys() | new.keys():
+        if key not in new:
+            patch[key] = None
+        elif key not in old:
+            patch[key] = new[key]
+        elif isinstance(old[key], dict) and isinstance(new[key], dict):
+            if old[key] != new[key]:
+                patch[key] = merge_patch(old[key], new[key])
+        elif old[key] != new[key]:
+            patch[key] = new[key]
+    return patch
+
+
+def assess(view: View, decision: Decision) -> list[Assessment]:
+    """Return every condition that the readiness table states for this situation."""
+    situation, stored = decision.situation, decision.record.stored
+    reason, message = Reason(situation.reason), situation.message
+    standing = situation.standing
+    assessments = [
+        Assessment(
+            _C.READY, "False" if standing in _READY_FALSE else "True", _ready_reason(situation), message
+        ),
+        _available(view, decision),
+        _up_to_date(view, decision),
+        Assessment(_C.ACTION_REQUIRED, "True", reason, situation.attention)
+        if situation.attention
+        else Assessment(_C.ACTION_REQUIRED, "False", Reason.NO_ACTION_REQUIRED),
+    ]
+    if standing in _RECONCILING:
+        assessments.append(Assessment(_C.RECONCILING, "True", reason, message))
+    if standing in _STALLED:
+        assessments.append(Assessment(_C.STALLED, "True", reason, message))
+    if standing is Standing.LEARNING:
+        assessments.append(Assessment(_C.LEARNING, "True", reason, message))
+    if situation.degraded:
+        assessments.append(Assessment(_C.DEGRADED, "True", reason, situation.degraded))
+    if standing is Standing.ROLLED_BACK:
+        assessments.append(Assessment(_C.ROLLED_BACK, "True", reason, message))
+    if stored.parameters.conflicts:
+        names = ", ".join(c.name for c in stored.parameters.conflicts)
+        told = f"the default of {names} changed; the user's value stands"
+        assessments.append(Assessment(_C.PARAMETERS_CONFLICTING, "True", Reason.PARAMETERS_CONFLICTING, told))
+    return assessments
+
+
+def phase(situation: Situation, decision: Decision) -> str:
+    """Summarise for people; automation reads conditions."""
+    if situation.standing is Standing.SETTLED or situation.standing in (Standing.WAITING, Standing.BLOCKED):
+        return "Running" if decision.record.stored.live else "Pending"
+    words = {Standing.WORKING: "Upgrading", Standing.PAST_RETURN: "Upgrading"}
+    if situation.standing is Standing.WORKING and decision.record.stored.applied is None:
+        return "Starting"
+    return words.get(situation.standing, situation.standing.value)
+
+
+def _ready_reason(situation: Situation) -> Reason:
+    return Reason(situation.reason)
+
+
+def _available(view: View, decision: Decision) -> Assessment:
+    standing = decision.situation.standing
+    if standing is Standing.STOPPED:
+        return Assessment(_C.AVAILABLE, "False", Reason.STOPPED)
+    if standing is Standing.LEARNING:
+        return Assessment(_C.AVAILABLE, "False", Reason.LEARNING)
+    serving = any(p.ready and not p.foreign and not p.terminating for p in view.world.pods)
+    if serving and standing is not Standing.PAST_RETURN:
+        return Assessment(_C.AVAILABLE, "True", Reason.AVAILABLE)
+    return Assessment(_C.AVAILABLE, "False", Reason.NOT_READY)
+
+
+def _up_to_date(view: View, decision: Decision) -> Assessment:
+    stored, situation = decision.record.stored, decision.situation
+    current = view._replace(stored=stored)
+    if stored.applied is not None and not is_behind(current):
+        return Assessment(_C.UP_TO_DATE, "True", Reason.UP_TO_DATE, f"on version {stored.applied.version}")
+    return Assessment(_C.UP_TO_DATE, "False", Reason(situation.reason), situation.message)
+
+
+def _without(status: Mapping[str, Any], kinds: set[str]) -> JsonObject:
+    conditions = [c for c in status.get("conditions") or [] if c["type"] not in kinds]
+    return {**status, "conditions": conditions}

@@ -1,0 +1,238 @@
+"""Two real processes on a real API server: never two leaders, also when one is frozen and thaws.
+
+The processes are started by these tests, sample their own belief and try to write as fast as they can; what
+they wrote is read from the server's audit log.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BED = f"lease-{os.getpid()}"
+
+#: Short terms, so that a test of several leases takes seconds.
+DURATION_SECONDS = 3
+
+CANDIDATE = """
+import asyncio, sys
+from pathlib import Path
+from scenario_operator.cluster import connection, errors
+from scenario_operator.cluster.bucket import UNLIMITED
+from scenario_operator.cluster.client import KubernetesClient, connect
+from scenario_operator.cluster.kinds import CONFIG_MAP
+from scenario_operator.cluster.lease import Lease, Terms, uptime
+
+async def main(kubeconfig, name, identity):
+    configuration = await connection.load(Path(kubeconfig))
+    async with connect(configuration, version="test", suffix=f" {identity}") as api:
+        terms = Terms(duration_seconds=3, renew_seconds=1.0, retry_seconds=0.3, margin_seconds=0.6)
+        lease = Lease(KubernetesClient(api, bucket=UNLIMITED), namespace="default", name=name,
+                      identity=identity, terms=terms)
+        client = KubernetesClient(api, bucket=UNLIMITED, guard=lease)
+
+        async def sample():
+            while True:
+                before, holds, after = uptime(), lease.holds(), uptime()
+                if holds:
+                    print("holds", before, after, flush=True)
+                await asyncio.sleep(0.005)
+
+        async def write():
+            number = 0
+            while True:
+                number += 1
+                manifest = {"metadata": {"name": f"{identity}-{number}"}, "data": {"x": "y" * 1000}}
+                try:
+                    await client.create(CONFIG_MAP, "default", manifest)
+                except errors.LeaseLost:
+                    print("refused", flush=True)
+                await asyncio.sleep(0.001)
+
+        sampling = asyncio.create_task(sample())
+        await lease.acquire()
+        print("leads", uptime(), lease.transitions, flush=True)
+        writing = asyncio.create_task(write())
+        try:
+            await lease.keep()
+        except errors.LeaseLost as error:
+            print("lost", error, flush=True)
+            return 1
+
+sys.exit(asyncio.run(main(*sys.argv[1:])))
+"""
+
+
+@dataclass
+class Candidate:
+    """One process, and what it says."""
+
+    identity: str
+    process: subprocess.Popen[str]
+    output: Path
+
+    def lines(self, word: str) -> list[list[str]]:
+        return [line.split() for line in self.output.read_text().splitlines() if line.startswith(word + " ")]
+
+    def said(self, word: str) -> bool:
+        return word in self.output.read_text().split()
+
+    def held(self) -> list[float]:
+        """Moments, by a clock that all processes of the machine share, at which it believed to lead."""
+        return [float(before) for _, before, _ in self.lines("holds")]
+
+
+def bed(*arguments: str) -> str:
+    command = [sys.executable, str(ROOT / "tools" / "bed"), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def facts() -> Iterator[dict[str, Any]]:
+    """A real API server."""
+    found: dict[str, Any] = json.loads(bed("up", "api", "--name", BED, "-o", "json"))
+    try:
+        yield found
+    finally:
+        bed("down", BED)
+
+
+Start = Callable[[str], Candidate]
+
+
+@pytest.fixture
+def start(facts: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
+    """Start candidates for one lease; ended with the test."""
+    started: list[Candidate] = []
+    lease = f"lease-{abs(hash(request.node.name)) % 10**8}"
+
+    def start_one(label: str) -> Candidate:
+        identity = f"{lease}-{label}"
+        output = tmp_path / label
+        process = subprocess.Popen(
+            [sys.executable, "-c", CANDIDATE, facts["kubeconfig"], lease, identity],
+            stdout=output.open("w"),
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
+        )
+        started.append(Candidate(identity, process, output))
+        return started[-1]
+
+    yield start_one
+    for candidate in started:
+        candidate.process.send_signal(signal.SIGCONT)
+        candidate.process.kill()
+        candidate.process.wait()
+
+
+def written_by(facts: dict[str, Any], candidate: Candidate) -> list[str]:
+    """The moments at which the server received and accepted its writes, as RFC 3339 in UTC."""
+    moments = []
+    for line in Path(facts["audit"]).read_text().splitlines():
+        entry = json.loads(line)
+        if (
+            entry["verb"] == "create"
+            and entry.get("userAgent", "").endswith(f" {candidate.identity}")
+            and entry["objectRef"]["resource"] == "configmaps"
+            and entry["responseStatus"]["code"] < 300
+        ):
+            moments.append(entry["requestReceivedTimestamp"])
+    return sorted(moments)
+
+
+def assert_one_after_the_other(facts: dict[str, Any], first: Candidate, second: Candidate) -> None:
+    assert first.held()
+    assert second.held()
+    assert max(first.held()) < min(second.held())
+    written = written_by(facts, first), written_by(facts, second)
+    assert len(written[0]) > 10
+    assert len(written[1]) > 10
+    assert written[0][-1] < written[1][0]
+
+
+def test_a_frozen_leader_is_followed_and_writes_nothing_after_it_thaws(
+    start: Start, facts: dict[str, Any]
+) -> None:
+    first = start("first")
+    until(lambda: first.said("leads"), "the first leads")
+    second = start("second")
+    time.sleep(1)
+
+    first.process.send_signal(signal.SIGSTOP)
+    until(lambda: second.said("leads"), "the second follows")
+    time.sleep(0.5)
+    first.process.send_signal(signal.SIGCONT)
+
+    assert first.process.wait(10) == 1
+    assert first.said("lost")
+    time.sleep(0.5)
+    assert_one_after_the_other(facts, first, second)
+
+
+def test_a_short_freeze_is_survived_without_an_overlap(start: Start, facts: dict[str, Any]) -> None:
+    first = start("first")
+    until(lambda: first.said("leads"), "the first leads")
+    second = start("second")
+    for _ in range(5):
+        first.process.send_signal(signal.SIGSTOP)
+        time.sleep(1.0)
+        first.process.send_signal(signal.SIGCONT)
+        time.sleep(0.7)
+
+    assert first.process.poll() is None
+    assert not second.said("leads")
+
+
+def test_a_killed_leader_is_followed_within_its_lease(start: Start, facts: dict[str, Any]) -> None:
+    first = start("first")
+    until(lambda: first.said("leads"), "the first leads")
+    second = start("second")
+    time.sleep(1)
+    killed = time.clock_gettime(time.CLOCK_BOOTTIME)
+    first.process.kill()
+    until(lambda: second.said("leads"), "the second follows")
+
+    gap = float(second.lines("leads")[0][1]) - killed
+    assert gap <= DURATION_SECONDS + 1.0
+    assert second.lines("leads")[0][2] == "1"
+    time.sleep(0.5)
+    assert_one_after_the_other(facts, first, second)
+
+
+def test_a_leader_cut_off_from_the_server_stops_by_itself(start: Start, facts: dict[str, Any]) -> None:
+    first = start("first")
+    until(lambda: first.said("leads"), "the first leads")
+    bed("restart", BED, "kube-apiserver", "--kill")
+    time.sleep(DURATION_SECONDS + 1)
+
+    # Either it renewed in time or it stopped: what it never does is to go on without a lease.
+    held = first.held()
+    if first.process.poll() is not None:
+        assert first.process.returncode == 1
+    else:
+        assert time.clock_gettime(time.CLOCK_BOOTTIME) - max(held) < 1.0
+
+
+def test_of_five_candidates_one_leads(start: Start, facts: dict[str, Any]) -> None:
+    candidates = [start(str(number)) for number in range(5)]
+    until(lambda: any(candidate.said("leads") for candidate in candidates), "one leads")
+    time.sleep(2 * DURATION_SECONDS)
+
+    assert sum(candidate.said("leads") for candidate in candidates) == 1
+    assert sum(bool(candidate.held()) for candidate in candidates) == 1
