@@ -115,6 +115,8 @@ class PlanGroup(ApiModel):
     """The steps, in order."""
     destructive: bool = False
     """Whether it deletes or retires state or reverts results."""
+    destroys: Annotated[tuple[Line, ...], Field(max_length=64)] = ()
+    """What it deletes, retires or reverts."""
     reversible: bool = False
     """Whether it can go back from every step."""
     point_of_no_return: Line | None = None
@@ -123,6 +125,10 @@ class PlanGroup(ApiModel):
     """How many runs are in the group."""
     approved: bool = False
     """Whether it has the consent it needs."""
+    approver: Annotated[str, Field(max_length=256)] | None = None
+    """Whose consent it has: a person, the Scenario's spec or the policy."""
+    attention: ReasonText | None = None
+    """Why a person must approve it whatever the policy says."""
     diff: Annotated[tuple[Line, ...], Field(max_length=64)] = ()
     """What changes."""
     notes: Annotated[tuple[Message, ...], Field(max_length=16)] = ()
@@ -223,6 +229,10 @@ class UpgradeStatus(ApiModel):
     """Grants that were not returned."""
     runs: Annotated[tuple[RunReport, ...], Field(max_length=200)] = ()
     """Unfinished and failed runs first; what does not fit is in ConfigMaps named <attempt>-report-<k>."""
+    granted: Number = 0
+    """How many grants were ever given; no grant id is used twice."""
+    closed: bool = False
+    """Whether nothing is granted any more."""
     start_time: Time | None = None
     """When the first run was granted."""
     completion_time: Time | None = None

@@ -153,12 +153,18 @@ def _dump_outcome(entry: Outcome) -> JsonObject:
 
 def _load_outcome(source: Mapping[str, Any]) -> Outcome:
     values = {k: source.get(_OUTCOME.get(k, wire_name(k)), "") for k in Outcome._fields if k != "loss"}
-    return Outcome(**values, loss=_read(Loss, source.get("loss") or {}))
+    return Outcome(**values, loss=load_loss(source.get("loss") or {}))
 
 
 def dump_loss(loss: Loss) -> JsonObject:
     """Write what a plan cost; what does not apply is left out."""
     return {k: list(v) if isinstance(v, tuple) else v for k, v in _flat(loss).items() if v is not False}
+
+
+def load_loss(source: Mapping[str, Any]) -> Loss:
+    """Read what a plan cost."""
+    loss: Loss = _read(Loss, source)
+    return loss
 
 
 def _dump_journal(journal: Journal) -> JsonObject:

@@ -6,9 +6,12 @@ All bounds are inclusive RFC 3339 times in UTC; None is the beginning of the inp
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
+
+_FRACTION = re.compile(r"\.([0-9]+)")
 
 
 class Mode(StrEnum):
@@ -95,7 +98,8 @@ def resolve(strategy: Bounds, sources: Sources, *, never_again: bool) -> Resolve
         values.append(value)
     start, output, notify = values
     if never_again:
-        notify = later(notify, _horizon("notifications_from", sources, sources.stop))
+        reached = _reached(sources.stop, sources) if sources.stop else None
+        notify = later(notify, _horizon("notifications_from", sources, reached))
     output = later(start, output)
     return Resolved(Window(start, output, later(output, notify)), at_risk)
 
@@ -114,7 +118,8 @@ def later(one: str | None, other: str | None) -> str | None:
 
 def needs_report(strategy: Bounds) -> bool:
     """Say whether resolving these bounds would hold for want of a stop report."""
-    return any(b is not None and b.mode is Mode.STOPPED_AT and b.if_missing == "Hold" for b in strategy)
+    referring = (Mode.STOPPED_AT, Mode.LOOKBACK)
+    return any(b is not None and b.mode in referring and b.if_missing == "Hold" for b in strategy)
 
 
 def in_order(bounds: Bounds) -> bool:
@@ -128,8 +133,9 @@ def _bound(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool
         case Mode.SAME:
             return (getattr(sources.stored, field) if sources.stored else None), False
         case Mode.RUN:
+            # What a run's spec says refers to no stop: its Lookback reaches back from now.
             own = getattr(sources.run, field)
-            return _bound(field, own, sources) if own is not None else (None, False)
+            return _bound(field, own, sources._replace(stop=None)) if own is not None else (None, False)
         case Mode.BEGINNING:
             return None, False
         case Mode.AT:
@@ -137,43 +143,53 @@ def _bound(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool
         case Mode.NOW:
             return sources.now, False
         case Mode.LOOKBACK:
-            reference = sources.stop.processed_until if sources.stop else None
-            return _back(reference or sources.now, bound.seconds), False
+            position, guessed = _position(field, bound, sources)
+            return _back(position or sources.now, bound.seconds), guessed
         case Mode.STOPPED_AT | Mode.OBSERVED_STOP:
-            return _stopped_at(field, bound, sources)
+            # Nothing was ever processed (no stop): there is no hand-over, the bound is the stored one.
+            position, guessed = _position(field, bound, sources)
+            return _horizon(field, sources, position), guessed
 
 
-def _stopped_at(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool]:
-    """Resolve the hand-over: the report, else what the strategy allows in its place.
+def _position(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool]:
+    """Return where the old version stopped: its report, else what the strategy allows in its place.
 
-    Nothing was ever processed (no stop): there is no hand-over, the bound is the stored one.
+    The second value says whether that was only observed. None: nothing was ever stopped.
     """
     stop = sources.stop
     if stop is None:
-        return (getattr(sources.stored, field) if sources.stored else None), False
-    if stop.processed_until is not None:
-        return _horizon(field, sources, stop), False
-    if bound.mode is Mode.STOPPED_AT and bound.if_missing == "Hold":
+        return None, False
+    if bound.mode is Mode.OBSERVED_STOP:
+        return stop.finished_at or sources.now, True
+    if stop.processed_until is None and bound.if_missing == "Hold":
         raise ReportMissingError(field)
-    observed = stop.finished_at or sources.now
-    return _horizon(field, sources, StopFacts(observed, observed)), True
+    return _reached(stop, sources), stop.processed_until is None
 
 
-def _horizon(field: str, sources: Sources, stop: StopFacts | None) -> str | None:
+def _reached(stop: StopFacts, sources: Sources) -> str:
+    return stop.processed_until or stop.finished_at or sources.now
+
+
+def _horizon(field: str, sources: Sources, position: str | None) -> str | None:
     """Return the position of a stop, but never before the same bound of the version that stopped.
 
     A version that was still learning or recomputing hands over its horizon, not its position.
     """
-    position = stop.processed_until if stop else None
-    if field == "start_from":
+    if field == "start_from" and position is not None:
         return position
     return later(position, getattr(sources.stored, field) if sources.stored else None)
 
 
-def _back(reference: str, seconds: int) -> str:
-    moved = _instant(reference).timestamp() - seconds
-    return datetime.fromtimestamp(moved, UTC).isoformat().replace("+00:00", "Z")
+def _back(reference: str, seconds: int) -> str | None:
+    """Return the time so long before; None, the beginning, when that is before all time."""
+    try:
+        moved = datetime.fromisoformat(reference).astimezone(UTC) - timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+    return moved.isoformat().replace("+00:00", "Z")
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _instant(text: str) -> tuple[datetime, str]:
+    """Return a time as it compares: the moment, and the digits below a microsecond that Python cuts off."""
+    fraction = _FRACTION.search(text)
+    return datetime.fromisoformat(text), fraction.group(1).ljust(9, "0")[6:] if fraction else "000"

@@ -1,0 +1,150 @@
+"""What the scenario's side knows of runs and attempts: the few facts from which it schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from scenario_operator.planning.parameters import Pairs
+from scenario_operator.planning.plan import Snapshot
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import Outcome, Stored
+
+
+class RunFacts(NamedTuple):
+    """One run as its status tells it. `strategy` is its own, None when it has none.
+
+    `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a person
+    has to do something before its plan goes on.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    stored: Stored
+    parameters: Pairs = ()
+    strategy: Snapshot | None = None
+    pinned: bool = False
+    hold: bool = False
+    journal_grant: str | None = None
+    journal_attempt: str = ""
+    waits: bool = False
+    settled: bool = False
+    failed: bool = False
+    recompute_nonce: str = ""
+    retry_nonce: str = ""
+
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """Return the outcomes on record, by grant."""
+        return {entry.grant_id: entry for entry in self.stored.history if entry.grant_id}
+
+
+class Entry(NamedTuple):
+    """A grant: the right of one run to carry out one plan now."""
+
+    id: str
+    run_uid: str
+    namespace: str
+    name: str
+    plan_hash: str
+    parked: bool = False
+
+
+class Report(NamedTuple):
+    """How one run of an attempt ended."""
+
+    namespace: str
+    name: str
+    uid: str
+    group: str
+    approver: str
+    outcome: Outcome
+
+
+class Approval(NamedTuple):
+    """Somebody's consent to the plans of one hash."""
+
+    plan_hash: str
+    approver: str
+
+
+class Group(NamedTuple):
+    """Runs whose plans are equal."""
+
+    hash: str
+    source_version: str
+    source_state: str
+    strategy: str
+    level: str
+    steps: tuple[str, ...]
+    destroys: tuple[str, ...]
+    reversible: bool
+    point_of_no_return: str
+    attention: str
+    diff: tuple[str, ...]
+    notes: tuple[str, ...]
+    runs: int = 0
+    approved: bool = False
+    approver: str = ""
+
+
+class Attempt(NamedTuple):
+    """One ScenarioUpgrade: what people ask of it and how far it is.
+
+    `granted` counts grants ever given, so that no grant id is used twice. `closed`: nothing is granted any more.
+    `unlisted`: successes that no longer fit into the listed reports.
+    """
+
+    name: str
+    uid: str
+    sequence: int
+    revision: str
+    cause: str = "Revision"
+    only: tuple[str, ...] = ()
+    suspend: bool = False
+    abort: bool = False
+    skip_revert: bool = False
+    approvals: tuple[Approval, ...] = ()
+    phase: str = "Pending"
+    groups: tuple[Group, ...] = ()
+    active: tuple[Entry, ...] = ()
+    reports: tuple[Report, ...] = ()
+    granted: int = 0
+    finished: bool = False
+    closed: bool = False
+    reason: str = ""
+    waiting: int = 0
+    held: int = 0
+    unlisted: int = 0
+
+    def report_of(self, uid: str) -> Report | None:
+        """Return the outcome of a run in this attempt, None while it has none."""
+        return next((r for r in self.reports if r.uid == uid), None)
+
+
+class Pace(NamedTuple):
+    """How fast a rollout may go, from the Scenario's strategy only."""
+
+    max_concurrent: int = 10
+    max_failed: int = 1
+
+
+class Fleet(NamedTuple):
+    """Everything the scenario's side decides from.
+
+    `wanted` is the newest published revision. `gone` holds run uids that a live read found to be no more.
+    """
+
+    scenario: str
+    wanted: Revision | None
+    revisions: Mapping[str, Revision]
+    strategy: Snapshot | None
+    pace: Pace
+    suspend: bool
+    approved_plans: frozenset[str]
+    runs: tuple[RunFacts, ...]
+    attempts: tuple[Attempt, ...]
+    now: str
+    gone: frozenset[str] = frozenset()
+    sequence: int = 0

@@ -1,0 +1,85 @@
+"""Plan groups: runs whose plans are equal are shown, approved and counted together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
+from scenario_operator.planning.legality import violations
+from scenario_operator.planning.plan import Cause, Plan
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import Stored
+from scenario_operator.rollout.facts import Attempt, Fleet, Group, RunFacts
+
+
+class Planned(NamedTuple):
+    """A run that an attempt would lead to its revision, with its plan."""
+
+    run: RunFacts
+    plan: Plan
+
+
+class Planner:
+    """Makes plans for runs; runs that are alike share one computation."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._known: dict[object, Plan | Blocked] = {}
+
+    def plan(self, run: RunFacts, target: Revision, cause: Cause) -> Plan | Blocked:
+        """Return the plan of one run, or why there is none."""
+        strategy = run.strategy or self._fleet.strategy
+        key = (_shape(run.stored), run.parameters, target.name, strategy, cause)
+        if key not in self._known:
+            self._known[key] = self._make(run, target, strategy, cause)
+        return self._known[key]
+
+    def _make(self, run: RunFacts, target: Revision, strategy: object, cause: Cause) -> Plan | Blocked:
+        applied = run.stored.applied
+        source = self._fleet.revisions.get(applied.revision) if applied else None
+        chosen = run.strategy or self._fleet.strategy
+        plan = plan_upgrade(Case(run.stored, source, target, chosen, run.parameters, cause))
+        if isinstance(plan, Plan):
+            formats = applied.formats if applied else ()
+            broken = violations(plan, running=not run.stored.stopped, accepted=target.accepts(formats))
+            if broken:
+                raise AssertionError(f"plan {plan.hash} for {run.name} is illegal: {broken}")
+        return plan
+
+
+def cause_of(attempt: Attempt) -> Cause:
+    """Return why the plans of an attempt are made."""
+    return Cause.RECOMPUTE if attempt.cause == "Recompute" else Cause.UPGRADE
+
+
+def is_behind(run: RunFacts, wanted: Revision) -> bool:
+    """Say whether a started run is on other content than the wanted revision."""
+    applied = run.stored.applied
+    if applied is None:
+        return False
+    return (applied.logic_hash, applied.config_hash) != (wanted.logic_hash, wanted.config_hash)
+
+
+def group_of(plan: Plan) -> Group:
+    """Show a plan as a group without runs."""
+    return Group(
+        hash=plan.hash,
+        source_version=plan.source.version,
+        source_state=plan.source.state_version,
+        strategy=plan.strategy.type,
+        level=plan.level,
+        steps=tuple(d.title() for d in plan.steps),
+        destroys=plan.destructive,
+        reversible=plan.reversible,
+        point_of_no_return=plan.point_of_no_return,
+        attention=plan.attention,
+        diff=plan.diff,
+        notes=plan.notes,
+    )
+
+
+def _shape(stored: Stored) -> object:
+    """Return what a plan depends on, so that equal runs are planned once."""
+    back = tuple((stored.live - i.number, i.state, i.results) for i in stored.incarnations)
+    base = stored.parameters
+    return stored.applied, bool(stored.live), stored.stopped, back, stored.last_stop, base

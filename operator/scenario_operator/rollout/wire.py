@@ -1,0 +1,289 @@
+"""Attempts as ScenarioUpgrade objects hold them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from scenario_operator.api import names
+from scenario_operator.api.common import Outcome as Word
+from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.wire import dump_loss, load_loss
+from scenario_operator.planning.stored import Outcome
+from scenario_operator.rollout.facts import Approval, Attempt, Entry, Fleet, Group, Report
+from scenario_operator.rollout.schedule import FAILURES, SUCCESSES, troubled
+
+JsonObject = dict[str, Any]
+LISTED = 200
+"""Runs that a report lists in the object itself."""
+_C = ConditionType
+_SKIPPED = frozenset(
+    {Word.SUPERSEDED.value, Word.CANCELLED.value, Word.SKIPPED.value, "Pinned", Word.ABORTED.value}
+)
+
+
+def load_attempt(obj: Mapping[str, Any]) -> Attempt:
+    """Read a ScenarioUpgrade."""
+    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    reports = tuple(_load_report(r, metadata["name"]) for r in status.get("runs") or ())
+    listed = sum(1 for r in reports if r.outcome.outcome in SUCCESSES)
+    return Attempt(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        sequence=int(metadata["name"].rsplit("-", 1)[1]),
+        revision=spec["revision"],
+        cause=spec["cause"],
+        only=tuple(spec.get("runs") or ()),
+        suspend=spec.get("suspend", False),
+        abort=spec.get("abort") == metadata["uid"],
+        skip_revert=spec.get("skipRevert", False),
+        approvals=tuple(Approval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()),
+        phase=status.get("phase", "Pending"),
+        groups=tuple(_load_group(g) for g in status.get("groups") or ()),
+        active=tuple(_load_entry(e) for e in status.get("active") or ()),
+        reports=reports,
+        granted=status.get("granted", 0),
+        finished="completionTime" in status,
+        closed=status.get("closed", False),
+        reason=_ready_reason(status),
+        unlisted=max(0, (status.get("counts") or {}).get("succeeded", 0) - listed),
+    )
+
+
+def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generation: int) -> JsonObject:
+    """Return the status of a ScenarioUpgrade; times that stand are kept."""
+    attempt = _trimmed(attempt)
+    target = fleet.revisions.get(attempt.revision)
+    counts = counts_of(attempt)
+    now = datetime.fromisoformat(fleet.now)
+    status: JsonObject = {
+        "observedGeneration": generation,
+        "conditions": merge_conditions(old.get("conditions") or [], assess(attempt, fleet), now, generation),
+        "phase": attempt.phase,
+        "from": ", ".join(sorted({g.source_version for g in attempt.groups if g.source_version})) or None,
+        "to": target.version if target else old.get("to"),
+        "groups": [_dump_group(g) for g in attempt.groups],
+        "counts": counts,
+        "progress": f"{counts['total'] - counts['waiting'] - counts['running']}/{counts['total']}",
+        "active": [_dump_entry(e) for e in attempt.active],
+        "runs": [_dump_report(r) for r in attempt.reports],
+        "granted": attempt.granted,
+        "closed": attempt.closed,
+        "startTime": old.get("startTime") or (fleet.now if attempt.granted else None),
+        "completionTime": old.get("completionTime") or (fleet.now if attempt.finished else None),
+    }
+    return {key: value for key, value in status.items() if value is not None}
+
+
+def counts_of(attempt: Attempt) -> dict[str, int]:
+    """Count the runs of an attempt; complete also when not all are listed."""
+    words = [r.outcome.outcome for r in attempt.reports]
+    succeeded = sum(1 for w in words if w in SUCCESSES) + attempt.unlisted
+    rolled_back = sum(1 for w in words if w == Word.ROLLED_BACK.value)
+    failed = sum(1 for w in words if w == Word.FAILED.value)
+    skipped = sum(1 for w in words if w in _SKIPPED)
+    running = len(attempt.active)
+    return {
+        "total": attempt.waiting + running + succeeded + rolled_back + failed + skipped,
+        "waiting": attempt.waiting,
+        "running": running,
+        "succeeded": succeeded,
+        "rolledBack": rolled_back,
+        "failed": failed,
+        "skipped": skipped,
+        "held": attempt.held + sum(1 for e in attempt.active if e.parked),
+    }
+
+
+def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
+    """Return the conditions of an attempt."""
+    reason = Reason(attempt.reason or "RollingOut")
+    unapproved = [g for g in attempt.groups if not g.approved]
+    message = _message(attempt, fleet, unapproved)
+    if attempt.finished:
+        done = attempt.phase == "Succeeded"
+        return [
+            Assessment(_C.READY, "True", reason, message),
+            _approved(attempt, unapproved),
+            Assessment(_C.SUCCEEDED, "True" if done else "False", reason, message),
+        ]
+    gated = attempt.phase in ("AwaitingApproval", "Suspended")
+    stalled = attempt.phase == "Held"
+    return [
+        Assessment(_C.READY, "True" if gated else "False", reason, message),
+        *([] if gated or stalled else [Assessment(_C.RECONCILING, "True", reason, message)]),
+        *([Assessment(_C.STALLED, "True", reason, message)] if stalled else []),
+        _approved(attempt, unapproved),
+        Assessment(_C.SUCCEEDED, "Unknown", reason, message),
+    ]
+
+
+def approve_command(namespace: str, attempt: str, plan_hash: str) -> str:
+    """Return the command that approves a plan; the approver has to be who runs it."""
+    patch = (
+        f'{{"spec":{{"approvals":[{{"planHash":"{plan_hash}","approver":"'
+        "'\"$(kubectl auth whoami -o jsonpath={.status.userInfo.username})\"'"
+        '"}]}}'
+    )
+    return f"kubectl -n {namespace} patch supg {attempt} --type=merge --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
+
+
+def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:
+    hashes = {g.hash for g in attempt.groups}
+    stale = [a.plan_hash for a in attempt.approvals if a.plan_hash not in hashes]
+    if unapproved and stale:
+        told = f"{stale[0]} is approved, but the plan is {unapproved[0].hash}"
+        return Assessment(_C.APPROVED, "False", Reason.PLAN_CHANGED, told)
+    if unapproved:
+        told = f"plan {unapproved[0].hash} needs consent: {_why(unapproved[0])}"
+        return Assessment(_C.APPROVED, "False", Reason.APPROVAL_REQUIRED, told)
+    if any(g.approver and g.approver != "policy" for g in attempt.groups):
+        return Assessment(_C.APPROVED, "True", Reason.APPROVED)
+    return Assessment(_C.APPROVED, "True", Reason.APPROVAL_NOT_REQUIRED)
+
+
+def _why(group: Group) -> str:
+    if group.attention:
+        return group.attention
+    return ", ".join(group.destroys) if group.destroys else f"level {group.level}"
+
+
+def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
+    counts = counts_of(attempt)
+    if attempt.phase == "AwaitingApproval" and unapproved:
+        return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {unapproved[0].hash}: {_why(unapproved[0])}"
+    if attempt.phase == "Held":
+        return (
+            f"{troubled(attempt)} runs have failed or wait for a person, more than maxFailed {fleet.pace.max_failed}; "
+            "raise spec.rollout.maxFailed of the strategy or publish a fixed version"
+        )
+    done = counts["total"] - counts["waiting"] - counts["running"]
+    failed = sum(1 for r in attempt.reports if r.outcome.outcome in FAILURES)
+    return f"{done} of {counts['total']} runs settled, {failed} failed"
+
+
+def _ready_reason(status: Mapping[str, Any]) -> str:
+    ready = next((c for c in status.get("conditions") or [] if c["type"] == _C.READY.value), None)
+    return ready["reason"] if ready else ""
+
+
+def _trimmed(attempt: Attempt) -> Attempt:
+    """Keep what does not fit out of the list: failures stay, the oldest successes go, the counts stay right."""
+    over = len(attempt.reports) - LISTED
+    if over <= 0:
+        return attempt
+    dispensable = [r for r in attempt.reports if r.outcome.outcome in SUCCESSES][:over]
+    kept = tuple(r for r in attempt.reports if r not in dispensable)[:LISTED]
+    return attempt._replace(reports=kept, unlisted=attempt.unlisted + len(dispensable))
+
+
+def _load_group(source: Mapping[str, Any]) -> Group:
+    return Group(
+        hash=source["hash"],
+        source_version=(source.get("from") or {}).get("version", ""),
+        source_state=(source.get("from") or {}).get("stateVersion", ""),
+        strategy=source.get("strategy", ""),
+        level=source["level"],
+        steps=tuple(source.get("steps") or ()),
+        destroys=tuple(source.get("destroys") or ()),
+        reversible=source.get("reversible", False),
+        point_of_no_return=source.get("pointOfNoReturn", ""),
+        attention=source.get("attention", ""),
+        diff=tuple(source.get("diff") or ()),
+        notes=tuple(source.get("notes") or ()),
+        runs=source.get("runs", 0),
+        approved=source.get("approved", False),
+        approver=source.get("approver", ""),
+    )
+
+
+def _dump_group(group: Group) -> JsonObject:
+    source = {"version": group.source_version, "stateVersion": group.source_state}
+    written: JsonObject = {
+        "hash": group.hash,
+        "from": {key: value for key, value in source.items() if value},
+        "strategy": group.strategy,
+        "level": group.level,
+        "steps": list(group.steps),
+        "destructive": bool(group.destroys),
+        "destroys": list(group.destroys),
+        "reversible": group.reversible,
+        "pointOfNoReturn": group.point_of_no_return,
+        "attention": group.attention,
+        "runs": group.runs,
+        "approved": group.approved,
+        "approver": group.approver,
+        "diff": list(group.diff),
+        "notes": list(group.notes),
+    }
+    return {key: value for key, value in written.items() if value not in ("", [], {})}
+
+
+def _load_entry(source: Mapping[str, Any]) -> Entry:
+    return Entry(
+        source["id"],
+        source["runUID"],
+        source["namespace"],
+        source["name"],
+        source["planHash"],
+        source.get("parked", False),
+    )
+
+
+def _dump_entry(entry: Entry) -> JsonObject:
+    return {
+        "id": entry.id,
+        "runUID": entry.run_uid,
+        "namespace": entry.namespace,
+        "name": entry.name,
+        "planHash": entry.plan_hash,
+        "parked": entry.parked,
+    }
+
+
+def _load_report(source: Mapping[str, Any], attempt: str) -> Report:
+    outcome = Outcome(
+        grant_id="",
+        attempt=attempt,
+        outcome=source.get("outcome", ""),
+        reason=source.get("reason", ""),
+        message=source.get("message", ""),
+        from_version=source.get("from", ""),
+        to_version=source.get("to", ""),
+        strategy=source.get("strategy", ""),
+        plan_hash=source.get("group", ""),
+        start_time=source.get("startTime", ""),
+        completion_time=source.get("completionTime", ""),
+        loss=load_loss(source.get("loss") or {}),
+    )
+    return Report(
+        source["namespace"],
+        source["name"],
+        source["uid"],
+        source.get("group", ""),
+        source.get("approver", ""),
+        outcome,
+    )
+
+
+def _dump_report(report: Report) -> JsonObject:
+    outcome = report.outcome
+    written: JsonObject = {
+        "namespace": report.namespace,
+        "name": report.name,
+        "uid": report.uid,
+        "group": report.group,
+        "outcome": outcome.outcome,
+        "reason": outcome.reason,
+        "message": outcome.message,
+        "startTime": outcome.start_time,
+        "completionTime": outcome.completion_time,
+        "from": outcome.from_version,
+        "to": outcome.to_version,
+        "strategy": outcome.strategy,
+        "approver": report.approver,
+        "loss": dump_loss(outcome.loss),
+    }
+    return {key: value for key, value in written.items() if value not in ("", {})}
