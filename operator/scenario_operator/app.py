@@ -38,6 +38,7 @@ from scenario_operator.cluster.lease import Lease, Terms
 from scenario_operator.cluster.queue import WorkQueue
 from scenario_operator.cluster.resync import Resync
 from scenario_operator.cluster.store import Store
+from scenario_operator.cluster.trims import TRIMS
 from scenario_operator.cluster.worker import Workers
 from scenario_operator.observability import health, logs
 from scenario_operator.observability.metrics import Metrics
@@ -169,7 +170,7 @@ class _Process:
     async def _lead(self, build_controllers: BuildControllers) -> int:
         """Make the parts that only a leader has and let them work until the first of them ends."""
         queue: WorkQueue[Key] = WorkQueue(min_interval=_interval)
-        store = Store(indices=indices(WATCHED_KINDS))
+        store = Store(trims=TRIMS, indices=indices(WATCHED_KINDS))
         poster = EventPoster(self._client, controller=f"{names.GROUP}/operator", instance=self._identity)
         controllers = build_controllers(self._context(store, queue, poster))
         self._workers = Workers(queue, controllers, observe=self.metrics.reconciled, about=logs.about)

@@ -58,11 +58,9 @@ def plan_upgrade(case: Case) -> Plan | Blocked:
     applied = case.stored.applied
     if applied is None:
         return plan_start(case)
-    missing = merge(case.stored.parameters, dict(case.user), case.target.spec.parameters or ()).missing
+    missing = _missing_parameter(case)
     if missing:
-        return Blocked(
-            Reason.PARAMETER_REQUIRED, f"spec.parameters.{missing[0]} is required by {_label(case.target)}"
-        )
+        return missing
     if case.stored.live == 0:
         return _plan(case, case.cause, Level.NONE, (Draft("commit", Kind.COMMIT),), reversible=True)
     if case.cause is Cause.RECOMPUTE:
@@ -79,17 +77,15 @@ def plan_upgrade(case: Case) -> Plan | Blocked:
         return _keep(case, applied, change)
     kind = case.strategy.type if case.strategy else ""
     if kind not in PRESETS:
-        return _no_reach(case, applied, kind)
+        return _no_reach(case, applied, change, kind)
     return _fresh(case, applied, change, kind)
 
 
 def plan_start(case: Case) -> Plan | Blocked:
     """Make the plan of a start with no stored state: the first one, or the one after a replacement."""
-    missing = merge(case.stored.parameters, dict(case.user), case.target.spec.parameters or ()).missing
+    missing = _missing_parameter(case)
     if missing:
-        return Blocked(
-            Reason.PARAMETER_REQUIRED, f"spec.parameters.{missing[0]} is required by {_label(case.target)}"
-        )
+        return missing
     only_copy = case.stored.live != 0
     slot = _LIVE if only_copy else _NEXT
     steps = (
@@ -98,7 +94,7 @@ def plan_start(case: Case) -> Plan | Blocked:
         *_verify(case.target, slot),
         Draft("commit", Kind.COMMIT),
     )
-    return _plan(case, Cause.START, Level.NONE, steps, reversible=True)
+    return _plan(case, Cause.START, Level.NONE, steps, reversible=not only_copy)
 
 
 def plan_stop(case: Case) -> Plan:
@@ -107,8 +103,11 @@ def plan_stop(case: Case) -> Plan:
     return _plan(case, Cause.STOP, Level.RESTART, steps, reversible=True)
 
 
-def plan_resume(case: Case) -> Plan:
+def plan_resume(case: Case) -> Plan | Blocked:
     """Make the plan that starts a run again which its user had stopped."""
+    missing = _missing_parameter(case)
+    if missing:
+        return missing
     steps = (
         Draft("start", Kind.START, _LIVE, Args(revision="to")),
         *_verify(case.target, _LIVE),
@@ -117,8 +116,11 @@ def plan_resume(case: Case) -> Plan:
     return _plan(case, Cause.START, Level.RESTART, steps, reversible=True)
 
 
-def plan_restart(case: Case, cause: Cause) -> Plan:
+def plan_restart(case: Case, cause: Cause) -> Plan | Blocked:
     """Make the plan of a restart on the same version: asked for, or because parameters changed."""
+    missing = _missing_parameter(case)
+    if missing:
+        return missing
     applied = case.stored.applied
     steps = _keep_steps(case, applied, reversible=True)
     return _plan(case, cause, Level.RESTART, steps, reversible=True)
@@ -130,6 +132,9 @@ def classify(case: Case, applied: Applied) -> Change:
     diff = _diff(case, applied)
     same_logic = target.logic_hash == applied.logic_hash
     if same_logic:
+        if case.source is not None and case.source.has_state != target.has_state:
+            # A volume that comes or goes is configuration, but the state in it cannot stay where it is.
+            return Change(Level.REPLACE, False, False, diff)
         same = target.config_hash == applied.config_hash
         return Change(Level.NONE if same else Level.RESTART, True, False, diff)
     edge = compatibility.edge(target.spec, applied.version, applied.digest)
@@ -264,29 +269,47 @@ def _unresolvable(case: Case, strategy: Snapshot) -> Blocked | None:
 def _attention(case: Case, change: Change, axes: Axes) -> tuple[str, tuple[str, ...]]:
     """Find what a human must approve whatever the policy says, and what he should know."""
     notes: list[str] = []
+    attention = ""
     if change.disputed:
+        attention = Reason.DISPUTED.value
+        notes.append(_contradiction(case))
+    changed = _changed_identities(case) if axes.results != REVERT else []
+    if changed:
+        attention = attention or Reason.OUTPUT_IDENTITY_CHANGED.value
         notes.append(
-            f"declared Compatible, but {_label(case.target)} accepts none of the stored formats "
-            f"{list(case.stored.applied.formats) if case.stored.applied else []}"
+            f"the identity of {', '.join(changed)} changes: open outputs of the old version stay open"
         )
-        return Reason.DISPUTED.value, tuple(notes)
-    if axes.results != REVERT and case.source is not None:
-        old = {o.kind: o.identity for o in case.source.spec.outputs or ()}
-        changed = [
-            o.kind for o in case.target.spec.outputs or () if o.kind in old and old[o.kind] != o.identity
-        ]
-        if changed:
-            notes.append(
-                f"the identity of {', '.join(sorted(changed))} changes: open outputs of the old version stay open"
-            )
-            return Reason.OUTPUT_IDENTITY_CHANGED.value, tuple(notes)
     if axes.results == REVERT and not _revertible(case):
         notes.append("no Reversible outputs are declared: results stay as they are")
-    return "", tuple(notes)
+    return attention, tuple(notes)
 
 
-def _no_reach(case: Case, applied: Applied, kind: str) -> Blocked:
+def _changed_identities(case: Case) -> list[str]:
+    old = {o.kind: o.identity for o in case.source.spec.outputs or ()} if case.source else {}
+    return sorted(
+        o.kind for o in case.target.spec.outputs or () if o.kind in old and old[o.kind] != o.identity
+    )
+
+
+def _contradiction(case: Case) -> str:
+    """Say how the declaration and what is stored contradict each other."""
+    target = case.target
+    if case.source is not None and case.source.has_state != target.has_state:
+        which = "only one of the two versions has a state volume (spec.state.volume)"
+    else:
+        formats = case.stored.applied.formats if case.stored.applied else ()
+        which = f"spec.state.accepts of {_label(target)} does not contain every stored format {list(formats)}"
+    return f"declared Compatible, but {which}"
+
+
+def _no_reach(case: Case, applied: Applied, change: Change, kind: str) -> Blocked:
     what = f"{applied.version} → {case.target.version} needs level Replace"
+    if change.disputed:
+        return Blocked(
+            Reason.DISPUTED,
+            f"{_contradiction(case)}: correct the one or the other, or set spec.upgrade.strategyRef to a "
+            "strategy of type Continuation or ForwardOnly and approve its plan",
+        )
     if not kind:
         return Blocked(
             Reason.STRATEGY_REQUIRED,
@@ -309,6 +332,15 @@ def _preflight(case: Case) -> tuple[Draft, ...]:
 def _verify(target: Revision, slot: Slot) -> tuple[Draft, ...]:
     hook = bool(target.spec.hooks and target.spec.hooks.verify)
     return (Draft("verify", Kind.VERIFY, slot, Args(revision="to", hook=hook)),)
+
+
+def _missing_parameter(case: Case) -> Blocked | None:
+    """No version is ever started without a parameter that it requires."""
+    missing = merge(case.stored.parameters, dict(case.user), case.target.spec.parameters or ()).missing
+    if not missing:
+        return None
+    message = f"spec.parameters.{missing[0]} is required by {_label(case.target)}"
+    return Blocked(Reason.PARAMETER_REQUIRED, message)
 
 
 def _forbidden_downgrade(case: Case, applied: Applied) -> bool:

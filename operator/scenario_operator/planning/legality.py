@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scenario_operator.api.common import Level
 from scenario_operator.planning.plan import Args, Draft, Kind, Plan
 from scenario_operator.planning.presets import FRESH, PRESETS, REVERT
 
@@ -13,6 +14,7 @@ def violations(plan: Plan, *, running: bool, accepted: bool) -> tuple[str, ...]:
     """
     return (
         *_ends_with_commit(plan),
+        *_shared_ids(plan),
         *_two_writers(plan, running=running),
         *_unasked_destruction(plan),
         *_order(plan),
@@ -25,7 +27,14 @@ def _ends_with_commit(plan: Plan) -> tuple[str, ...]:
     return () if commits == [len(plan.steps) - 1] else ("a plan ends with its only Commit",)
 
 
+def _shared_ids(plan: Plan) -> tuple[str, ...]:
+    """A journal knows steps by their ids: what one has done would count for the other."""
+    ids = [d.id for d in plan.steps]
+    return tuple(f"step {step} stands twice" for step in sorted({i for i in ids if ids.count(i) > 1}))
+
+
 def _two_writers(plan: Plan, *, running: bool) -> tuple[str, ...]:
+    """Nothing starts, and nothing is destroyed, under a version that may still run."""
     alive: set[str] = {"live"} if running else set()
     for draft in plan.steps:
         if draft.kind is Kind.STOP:
@@ -34,6 +43,8 @@ def _two_writers(plan: Plan, *, running: bool) -> tuple[str, ...]:
             if alive:
                 return (f"{draft.title()} while {', '.join(sorted(alive))} may still run",)
             alive.add(str(draft.slot))
+        if draft.kind in (Kind.REVERT_RESULTS, Kind.DELETE_STATE) and str(draft.slot) in alive:
+            return (f"{draft.title()} while {draft.slot} may still run",)
     return ()
 
 
@@ -46,6 +57,8 @@ def _unasked_destruction(plan: Plan) -> tuple[str, ...]:
         if draft.kind is Kind.DELETE_STATE and draft.args.committed and (axes is None or axes.state != FRESH):
             found.append(f"{draft.title()} without a strategy that gives up state")
     destroys = any(d.kind in (Kind.REVERT_RESULTS, Kind.DELETE_STATE) for d in plan.steps)
+    if destroys and plan.level != Level.REPLACE:
+        found.append(f"a plan of level {plan.level} keeps state and results")
     if destroys and not plan.destructive:
         found.append("a plan that destroys must say so")
     return tuple(found)

@@ -14,7 +14,7 @@ from scenario_operator.planning.stored import Outcome, Stored
 class RunFacts(NamedTuple):
     """One run as its status tells it. `strategy` is its own, None when it has none.
 
-    `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a person
+    `strategy_missing` names the one that it refers to and that is not there. `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a person
     has to do something before its plan goes on.
     """
 
@@ -24,12 +24,13 @@ class RunFacts(NamedTuple):
     stored: Stored
     parameters: Pairs = ()
     strategy: Snapshot | None = None
+    strategy_missing: str = ""
     pinned: bool = False
     hold: bool = False
     journal_grant: str | None = None
     journal_attempt: str = ""
+    journal_revisions: tuple[str, ...] = ()
     waits: bool = False
-    settled: bool = False
     failed: bool = False
     recompute_nonce: str = ""
     retry_nonce: str = ""
@@ -148,3 +149,4 @@ class Fleet(NamedTuple):
     now: str
     gone: frozenset[str] = frozenset()
     sequence: int = 0
+    strategy_missing: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.reasons import Reason
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.legality import violations
 from scenario_operator.planning.plan import Cause, Plan
@@ -29,12 +30,15 @@ class Planner:
     def plan(self, run: RunFacts, target: Revision, cause: Cause) -> Plan | Blocked:
         """Return the plan of one run, or why there is none."""
         strategy = run.strategy or self._fleet.strategy
+        missing = run.strategy_missing or ("" if run.strategy else self._fleet.strategy_missing)
+        if missing:
+            return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {missing}")
         key = (_shape(run.stored), run.parameters, target.name, strategy, cause)
         if key not in self._known:
-            self._known[key] = self._make(run, target, strategy, cause)
+            self._known[key] = self._make(run, target, cause)
         return self._known[key]
 
-    def _make(self, run: RunFacts, target: Revision, strategy: object, cause: Cause) -> Plan | Blocked:
+    def _make(self, run: RunFacts, target: Revision, cause: Cause) -> Plan | Blocked:
         applied = run.stored.applied
         source = self._fleet.revisions.get(applied.revision) if applied else None
         chosen = run.strategy or self._fleet.strategy

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenario_operator.api import names
-from scenario_operator.cluster.kinds import POD, RUN, JsonObject
+from scenario_operator.cluster.kinds import CONFIG_MAP, JOB, POD, RUN, JsonObject, Kind
 from scenario_operator.cluster.store import Change, Store, by_label, filed
+from scenario_operator.cluster.trims import TRIMS
 
 
 def pod(uid: str, version: int, name: str | None = None, **metadata: Any) -> JsonObject:
@@ -148,6 +149,29 @@ def test_only_what_matters_is_kept() -> None:
     assert kept["spec"] == {}
     assert "managedFields" not in kept["metadata"]
     assert kept["metadata"]["annotations"] == {"mine": "x"}
+
+
+def test_of_pods_jobs_and_artifacts_only_what_decisions_need_is_kept() -> None:
+    store = Store(trims=TRIMS)
+    claim = {"name": "state", "persistentVolumeClaim": {"claimName": "state-r-1-0"}}
+    container = {"name": "main", "image": "i", "env": [{"name": "A", "value": "b"}]}
+    body = {"containers": [container], "volumes": [claim, {"name": "tmp", "emptyDir": {}}]}
+    store.offer(POD, None, {**pod("p", 1), "spec": body, "status": {"phase": "Running"}})
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": body}
+    store.offer(JOB, None, {**pod("j", 1), "spec": {"suspend": True, "template": template}})
+    store.offer(CONFIG_MAP, None, {**pod("artifact", 1), "immutable": True, "data": {"a": "b"}})
+    store.offer(CONFIG_MAP, None, {**pod("view", 1), "data": {"a": "b"}})
+
+    def kept(kind: Kind, name: str) -> JsonObject:
+        found = store.get(kind, "ns", name)
+        assert found is not None
+        return found
+
+    assert kept(POD, "p")["spec"] == {"containers": [{"name": "main", "image": "i"}], "volumes": [claim]}
+    assert kept(POD, "p")["status"] == {"phase": "Running"}
+    assert kept(JOB, "j")["spec"] == {"suspend": True, "template": {"metadata": {"labels": {"a": "b"}}}}
+    assert "data" not in kept(CONFIG_MAP, "artifact")
+    assert kept(CONFIG_MAP, "view")["data"] == {"a": "b"}
 
 
 def test_what_was_offered_is_not_changed() -> None:

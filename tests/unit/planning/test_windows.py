@@ -38,8 +38,11 @@ HAND_OVER = Bound(Mode.STOPPED_AT)
 OBSERVED = Bound(Mode.STOPPED_AT, if_missing="ObservedStop")
 
 
+NO_BOUNDS = Bounds()
+
+
 def sources(
-    stop: StopFacts | None = REPORTED, stored: Window | None = STORED, run: Bounds = Bounds()
+    stop: StopFacts | None = REPORTED, stored: Window | None = STORED, run: Bounds = NO_BOUNDS
 ) -> Sources:
     return Sources(stored, run, stop, NOW)
 

@@ -1,0 +1,101 @@
+{{- define "scenario-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "scenario-operator.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "scenario-operator.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "scenario-operator.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "scenario-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "scenario-operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- /* Labels of everything but the pods' selector; call with (list . COMPONENT). */}}
+{{- define "scenario-operator.labels" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ include "scenario-operator.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+app.kubernetes.io/part-of: scenario-operator
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "scenario-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "scenario-operator.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- required "serviceAccount.name must be set when serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "scenario-operator.leaseName" -}}
+{{- default (include "scenario-operator.fullname" .) .Values.operator.lease.name }}
+{{- end }}
+
+{{- define "scenario-operator.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ default $.Chart.AppVersion .tag }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* What the operator does to the objects of a namespace: the one place for cluster-wide and namespaced installs. */}}
+{{- define "scenario-operator.rules" -}}
+# What people write: read; a run also gets the finalizer of RevertResults.
+- apiGroups: [scenarios.dev]
+  resources: [scenarios, upgradestrategies]
+  verbs: [get, list, watch]
+- apiGroups: [scenarios.dev]
+  resources: [scenarioruns]
+  verbs: [get, list, watch, patch]
+- apiGroups: [scenarios.dev]
+  resources: [scenarioupgrades]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [scenarios.dev]
+  resources: [scenarios/status, scenarioruns/status, scenarioupgrades/status]
+  verbs: [patch]
+# Asked for by OwnerReferencesPermissionEnforcement when a child blocks its owner's deletion.
+- apiGroups: [scenarios.dev]
+  resources: [scenarios/finalizers, scenarioruns/finalizers]
+  verbs: [update]
+# Workloads, hook Jobs, state and results, the live incarnation's Service.
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch, update, delete]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims, services]
+  verbs: [get, list, watch, create, patch, delete]
+# Pods: the report finalizer, and probes that ask a node for an image's digest.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, create, patch, delete]
+# Revisions; artifact copies, views and reports.
+- apiGroups: [apps]
+  resources: [controllerrevisions]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+# Whether it terminates, and its labels for allowedNamespaces.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end }}

@@ -1,0 +1,1 @@
+"""What people and the chart run: commands that edit what the API offers, and nothing else."""

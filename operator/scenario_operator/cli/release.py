@@ -1,0 +1,189 @@
+"""`python -m scenario_operator.cli.release`: before an uninstall, let go of what only the operator would.
+
+A Stop holds a pod by our finalizer until its last report is in the journal. Without an operator nobody takes
+that off, and the pod, its namespace and its volume hang for ever. So first the operator is stopped (else it
+could put the finalizer back), then it is taken off everywhere. The reports of such pods are lost: the next
+operator says so (`StopReportMissing`).
+This module must not know why a pod is held, and touches nothing but that one finalizer.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from scenario_operator.api import names
+from scenario_operator.cluster import connection, errors
+from scenario_operator.cluster.bucket import TokenBucket
+from scenario_operator.cluster.client import Client, KubernetesClient, connect
+from scenario_operator.cluster.kinds import POD, JsonObject, Kind, Ref
+
+DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
+
+_ATTEMPTS: Final = 5
+_POLL_SECONDS: Final = 1.0
+
+
+class Sleep(Protocol):
+    """`asyncio.sleep`, or a test's."""
+
+    async def __call__(self, seconds: float) -> None: ...
+
+
+class StillRunning(errors.Transient):
+    """The operator's pods did not end in time: taking finalizers off now could be undone by them."""
+
+
+async def stop_operator(
+    client: Client,
+    deployment: Ref,
+    *,
+    wait_seconds: float,
+    say: Callable[[str], None],
+    sleep: Sleep = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Scale the operator to 0 and wait until its last pod is gone; nothing to do when it is not there.
+
+    Raises `StillRunning` after `wait_seconds`.
+    """
+    deadline = clock() + wait_seconds
+    found = await _scaled_to_zero(client, deployment, sleep)
+    if found is None:
+        say(f"{deployment}: not there")
+        return
+    selector = ",".join(
+        f"{key}={value}" for key, value in sorted(found["spec"]["selector"]["matchLabels"].items())
+    )
+    while (await client.list(POD, deployment.namespace, label_selector=selector)).items:
+        if clock() >= deadline:
+            raise StillRunning(f"pods of {deployment} still exist after {wait_seconds:g} s")
+        await sleep(_POLL_SECONDS)
+    say(f"{deployment}: stopped")
+
+
+async def _scaled_to_zero(client: Client, deployment: Ref, sleep: Sleep) -> JsonObject | None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        found = await client.get(deployment)
+        if found is None or not found["spec"].get("replicas", 1):
+            return found
+        metadata = found["metadata"]
+        try:
+            await client.patch(
+                deployment,
+                {"spec": {"replicas": 0}},
+                uid=metadata["uid"],
+                resource_version=metadata["resourceVersion"],
+                subresource="scale",
+            )
+        except errors.Transient:
+            if attempt == _ATTEMPTS:
+                raise
+            await sleep(_POLL_SECONDS)
+    return found
+
+
+async def release_pods(
+    client: Client, namespace: str | None, *, say: Callable[[str], None], sleep: Sleep = asyncio.sleep
+) -> int:
+    """Take the finalizer off every pod of a namespace (None: of all); return how many were held.
+
+    All pods are looked at, not only those with our label: a stripped label must not hide one.
+    """
+    held = [pod for pod in (await client.list(POD, namespace)).items if _is_held(pod)]
+    for pod in held:
+        await _release(client, pod, say, sleep)
+    return len(held)
+
+
+async def _release(client: Client, pod: JsonObject, say: Callable[[str], None], sleep: Sleep) -> None:
+    ref = Ref.to(POD, pod)
+    uid = pod["metadata"]["uid"]
+    current: JsonObject | None = pod
+    for attempt in range(1, _ATTEMPTS + 1):
+        if current is None or current["metadata"]["uid"] != uid or not _is_held(current):
+            say(f"{ref}: gone, or released meanwhile")
+            return
+        metadata = current["metadata"]
+        others = [each for each in metadata["finalizers"] if each != names.FINALIZER_REPORT]
+        try:
+            await client.patch(
+                ref,
+                {"metadata": {"finalizers": others or None}},
+                uid=uid,
+                resource_version=metadata["resourceVersion"],
+            )
+        except errors.Transient:
+            if attempt == _ATTEMPTS:
+                raise
+            await sleep(_POLL_SECONDS)
+            current = await client.get(ref)
+        else:
+            say(f"{ref}: released; its last report is lost unless it was recorded")
+            return
+
+
+def _is_held(pod: Mapping[str, Any]) -> bool:
+    return names.FINALIZER_REPORT in (pod["metadata"].get("finalizers") or ())
+
+
+async def run(options: argparse.Namespace, say: Callable[[str], None]) -> int:
+    """Carry out the command; return the exit code."""
+    try:
+        configuration = await connection.load(options.kubeconfig)
+        async with connect(configuration, version="release") as api:
+            client = KubernetesClient(api, bucket=TokenBucket(50, 50))
+            for deployment in options.deployment:
+                await stop_operator(client, deployment, wait_seconds=options.wait_seconds, say=say)
+            held = 0
+            for namespace in options.namespace or (None,):
+                held += await release_pods(client, namespace, say=say)
+    except errors.ClusterError as error:
+        say(f"not finished: {error}; run it again")
+        return 1
+    say(f"pods that were held: {held}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
+        prog="python -m scenario_operator.cli.release",
+        description=f"Stop the operator and take the finalizer {names.FINALIZER_REPORT} off pods.",
+    )
+    made.add_argument(
+        "--deployment",
+        type=_deployment,
+        action="append",
+        default=[],
+        metavar="NAMESPACE/NAME",
+        help="the operator's: scaled to 0 first",
+    )
+    made.add_argument(
+        "--namespace", action="append", default=[], metavar="NAME", help="look here only; repeat for more"
+    )
+    made.add_argument(
+        "--wait-seconds", type=float, default=120.0, metavar="S", help="for the operator's end (default: 120)"
+    )
+    made.add_argument("--kubeconfig", type=Path, metavar="FILE", help="instead of the pod's service account")
+    return made
+
+
+def _deployment(text: str) -> Ref:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME")
+    return Ref(DEPLOYMENT, namespace, name)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point: 0 nothing is held any more, 1 try again."""
+    options = parser().parse_args(arguments)
+    return asyncio.run(run(options, lambda line: print(line, flush=True)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

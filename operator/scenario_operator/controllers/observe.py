@@ -1,0 +1,339 @@
+"""Reading the world into a View: once from what the watches brought, once live before anything is written (R6).
+
+The live read goes by name as well as by label: an object of ours whose labels were stripped, or a stranger's
+with the name that we would use, must not be overlooked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from scenario_operator.api import names
+from scenario_operator.api.common import normalise_time
+from scenario_operator.api.run import DesiredState, ScenarioRun
+from scenario_operator.execution import wire
+from scenario_operator.execution.decide import Record
+from scenario_operator.execution.view import (
+    RENDERER,
+    Claim,
+    Handle,
+    Job,
+    Pod,
+    Report,
+    Run,
+    Template,
+    Workload,
+    World,
+)
+from scenario_operator.manifests.drift import drifted
+from scenario_operator.manifests.identity import RunIdentity
+from scenario_operator.manifests.statefulset import statefulset
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.snapshot import bounds_of
+from scenario_operator.planning.windows import Window
+
+JsonObject = Mapping[str, Any]
+CONTAINER = "scenario"
+
+
+class Things(NamedTuple):
+    """The objects that concern one run, as they were read."""
+
+    run: JsonObject
+    workloads: tuple[JsonObject, ...]
+    pods: tuple[JsonObject, ...]
+    claims: tuple[JsonObject, ...]
+    jobs: tuple[JsonObject, ...]
+
+
+def run_of(obj: JsonObject) -> Run:
+    """Read what the user asks of a run."""
+    parsed = ScenarioRun.read(obj)
+    spec = parsed.spec
+    return Run(
+        namespace=parsed.metadata.namespace,
+        name=parsed.metadata.name,
+        uid=parsed.metadata.uid,
+        generation=parsed.metadata.generation,
+        scenario=spec.scenario_ref.name,
+        desired_running=spec.desired_state is DesiredState.RUNNING,
+        pinned=spec.pinned_version or "",
+        hold=spec.hold or "",
+        bounds=bounds_of(spec),
+        parameters=tuple(sorted(spec.parameters.items())),
+        recompute_nonce=spec.recompute_nonce or "",
+        restart_nonce=spec.restart_nonce or "",
+        retry_nonce=spec.retry_nonce or "",
+        abort_nonce=spec.abort_nonce or "",
+        deleting=parsed.metadata.deletion_timestamp is not None,
+    )
+
+
+def record_of(obj: JsonObject) -> Record:
+    """Read the record of a run from its status."""
+    return wire.load(obj.get("status") or {})
+
+
+def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> World:
+    """Read everything that exists of a run."""
+    claims = tuple(c for c in map(lambda obj: _claim(run, obj), things.claims) if c is not None)
+    results = next((c for c in things.claims if c["metadata"]["name"] == names.results_claim(run.name)), None)
+    return World(
+        workloads=tuple(
+            (_number(obj), _workload(run, obj, revisions)) for obj in things.workloads if _number(obj)
+        ),
+        pods=tuple(_pods(run, things.pods)),
+        claims=claims,
+        jobs=tuple(_job(obj, things.pods) for obj in things.jobs if _is_ours(run, obj)),
+        results=_results(run, results),
+    )
+
+
+def handle(obj: JsonObject) -> Handle:
+    """Return the identity and version of an object that was read."""
+    return Handle(obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
+
+
+def _number(obj: JsonObject) -> int:
+    """Return the incarnation that an object belongs to by its label, else by its name; 0: to none."""
+    label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "")
+    if label.isdigit():
+        return int(label)
+    tail = obj["metadata"]["name"].rsplit("-", 1)[-1]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _is_ours(run: Run, obj: JsonObject) -> bool:
+    return any(o.get("uid") == run.uid for o in obj["metadata"].get("ownerReferences") or ())
+
+
+def _workload(run: Run, obj: JsonObject, revisions: Mapping[str, Revision]) -> Workload:
+    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    template = read_template(annotations.get(names.ANNOTATION_TEMPLATE, ""))
+    settled = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    return Workload(
+        handle=handle(obj),
+        replicas=spec.get("replicas", 1),
+        status_replicas=status.get("replicas", 0),
+        settled=settled,
+        template=template,
+        stop_stamp=annotations.get(names.ANNOTATION_STOP, ""),
+        drifted=_drifted(run, obj, template, revisions),
+        owned=_is_ours(run, obj),
+    )
+
+
+def _drifted(run: Run, obj: JsonObject, template: Template, revisions: Mapping[str, Revision]) -> bool:
+    """Compare what we render with what stands; another renderer's work is judged by its stamps only (R12)."""
+    renderer = (obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_RENDERER)
+    revision = revisions.get(template.revision)
+    if renderer != str(RENDERER) or revision is None:
+        return False
+    rendered = statefulset(
+        identity_of(run), _number(obj), revision, template.window, template.parameters, renderer=RENDERER
+    )
+    return drifted(obj, rendered)
+
+
+def identity_of(run: Run) -> RunIdentity:
+    """Return who the owner of what we render is."""
+    return RunIdentity(run.namespace, run.name, run.uid, run.scenario)
+
+
+def read_template(text: str) -> Template:
+    """Read the stamp of what a workload was rendered from; an unreadable stamp fits nothing."""
+    try:
+        stamp = json.loads(text)
+        window = stamp["window"]
+        bounds = (window.get(f) for f in ("startFrom", "outputActionsFrom", "notificationsFrom"))
+        return Template(stamp["revision"], Window(*bounds), tuple(sorted(stamp["parameters"].items())))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Template("", Window(), ())
+
+
+def _claim(run: Run, obj: JsonObject) -> Claim | None:
+    metadata = obj["metadata"]
+    prefix = f"state-{run.name}-"
+    if not metadata["name"].startswith(prefix):
+        return None
+    middle = metadata["name"][len(prefix) :].removesuffix("-0")
+    if not middle.isdigit():
+        return None
+    stamped = (metadata.get("labels") or {}).get(names.LABEL_RUN_UID)
+    return Claim(
+        handle=handle(obj),
+        incarnation=int(middle),
+        ours=stamped == run.uid,
+        formats=_formats((metadata.get("annotations") or {}).get(names.ANNOTATION_STATE_FORMATS, "")),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(json.loads(text)))
+    except (ValueError, TypeError):
+        return ()
+
+
+def _results(run: Run, obj: JsonObject | None) -> str:
+    if obj is None:
+        return ""
+    if (obj["metadata"].get("labels") or {}).get(names.LABEL_RUN_UID) != run.uid:
+        return "foreign"
+    return "deleting" if "deletionTimestamp" in obj["metadata"] else "ours"
+
+
+def _pods(run: Run, objects: Iterable[JsonObject]) -> Iterable[Pod]:
+    """Read the workload's own pods, and whatever else runs and mounts a state claim of the run."""
+    for obj in objects:
+        labels = obj["metadata"].get("labels") or {}
+        mine = labels.get(names.LABEL_RUN_UID) == run.uid
+        if mine and labels.get(names.LABEL_COMPONENT) == names.COMPONENT_WORKLOAD:
+            yield _pod(obj, _number_of_pod(obj))
+        elif (mounted := _mounted(run, obj)) and _phase(obj) not in ("Succeeded", "Failed"):
+            yield Pod(handle(obj), mounted, "", foreign=True, terminating="deletionTimestamp" in obj["metadata"])
+
+
+def _number_of_pod(obj: JsonObject) -> int:
+    label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "0")
+    return int(label) if label.isdigit() else 0
+
+
+def _mounted(run: Run, obj: JsonObject) -> int:
+    """Return the incarnation whose state claim a pod mounts, 0 for none."""
+    prefix = f"state-{run.name}-"
+    for volume in obj["spec"].get("volumes") or ():
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+        middle = claim.removeprefix(prefix).removesuffix("-0")
+        if claim.startswith(prefix) and middle.isdigit():
+            return int(middle)
+    return 0
+
+
+def _phase(obj: JsonObject) -> str:
+    return str((obj.get("status") or {}).get("phase", ""))
+
+
+def _pod(obj: JsonObject, number: int) -> Pod:
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    container = next((c for c in status.get("containerStatuses") or () if c["name"] == CONTAINER), {})
+    state = container.get("state") or {}
+    terminated = state.get("terminated") or {}
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+    held = names.FINALIZER_REPORT in (metadata.get("finalizers") or ())
+    mark = (metadata.get("annotations") or {}).get(names.ANNOTATION_STEP, "") if held else ""
+    running = (state.get("running") or {}).get("startedAt")
+    forced = "deletionTimestamp" in metadata and metadata.get("deletionGracePeriodSeconds") == 0
+    return Pod(
+        handle=handle(obj),
+        incarnation=number,
+        revision=(metadata.get("labels") or {}).get(names.LABEL_REVISION, ""),
+        terminating="deletionTimestamp" in metadata,
+        held=mark or ("held" if held else ""),
+        started=bool(container.get("started")) and running is not None,
+        ready=ready and running is not None,
+        started_at=_epoch(running) if running else 0.0,
+        ended=_phase(obj) in ("Succeeded", "Failed") or forced,
+        exit_code=terminated.get("exitCode"),
+        finished_at=terminated.get("finishedAt"),
+        report=read_report(terminated.get("message", "")) if terminated else None,
+        trouble=_trouble(status, container),
+    )
+
+
+def read_report(text: str) -> Report:
+    """Read a termination message as the contract's report; anything else says nothing."""
+    try:
+        told = json.loads(text)
+        until, version = told.get("processedUntil"), told.get("stateVersion")
+        outputs = told.get("outputs") or {}
+        position = str(normalise_time(until)) if until is not None else None
+        return Report(
+            processed_until=position,
+            state_version=version if isinstance(version, str) else None,
+            open_outputs=outputs.get("open") if isinstance(outputs.get("open"), int) else 0,
+        )
+    except (ValueError, AttributeError, TypeError):
+        return Report(text_ok=not text)
+
+
+def _trouble(status: JsonObject, container: JsonObject) -> str:
+    """Say in the kubelet's words why a pod does not run."""
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+        last = (container.get("lastState") or {}).get("terminated") or {}
+        told = last.get("message") or waiting.get("message") or ""
+        exit_code = f" (exit code {last['exitCode']})" if "exitCode" in last else ""
+        return f"{waiting['reason']}{exit_code}: {told}"[:512].rstrip(": ")
+    scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), None)
+    if scheduled is not None and scheduled["status"] == "False":
+        return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}"[:512]
+    return ""
+
+
+def _job(obj: JsonObject, pods: Iterable[JsonObject]) -> Job:
+    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    done = {c["type"]: c for c in status.get("conditions") or () if c["status"] == "True"}
+    state = "Suspended" if spec.get("suspend") else "Active"
+    message = ""
+    if "Complete" in done or "SuccessCriteriaMet" in done:
+        state = "Succeeded"
+    elif "Failed" in done or "FailureTarget" in done:
+        state = "Failed"
+        failed = done.get("Failed") or done["FailureTarget"]
+        message = f"{failed.get('reason', '')}: {failed.get('message', '')}"
+    told = _told(metadata["name"], pods)
+    return Job(
+        handle=handle(obj),
+        name=metadata["name"],
+        state=state,
+        message=told or message,
+        numbers=_numbers(told),
+        deleting="deletionTimestamp" in metadata,
+        finished_at=status.get("completionTime"),
+    )
+
+
+def _told(job: str, pods: Iterable[JsonObject]) -> str:
+    """Return the last termination message of a Job's pod."""
+    for obj in pods:
+        if (obj["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-name") != job:
+            continue
+        for container in (obj.get("status") or {}).get("containerStatuses") or ():
+            terminated = (container.get("state") or {}).get("terminated") or {}
+            if terminated:
+                code = terminated.get("exitCode")
+                told = terminated.get("message", "")
+                return told if code == 0 else f"exit code {code}: {told}".rstrip(": ")
+    return ""
+
+
+def _numbers(text: str) -> tuple[tuple[str, int], ...]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return ()
+    if not isinstance(told, dict):
+        return ()
+    found = {k: v for k, v in told.items() if isinstance(v, int) and not isinstance(v, bool)}
+    return tuple(sorted(found.items())[:32])
+
+
+def _epoch(text: str) -> float:
+    return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+
+
+def readable(obj: JsonObject) -> bool:
+    """Say whether a run fits the schema we know; one that does not is left alone."""
+    try:
+        ScenarioRun.read(obj)
+    except ValidationError:
+        return False
+    return True

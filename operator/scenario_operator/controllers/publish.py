@@ -1,0 +1,277 @@
+"""Publishing: from a Scenario's spec to an immutable revision with a resolved artifact.
+
+Every step can be interrupted: the probe pod, the validate Job and the revision have names that follow from what
+they are for, so the next pass finds what this one made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
+from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.errors import AlreadyExists
+from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
+from scenario_operator.manifests.job import validate_job
+from scenario_operator.manifests.probe import probe_pod
+from scenario_operator.manifests.revision import artifact_copy, parse_revision, revision_manifest
+from scenario_operator.planning.plan import digest_of
+from scenario_operator.planning.revision import Artifact, Revision, content_hash, make
+from scenario_operator.planning.validity import Problem, problem_of, reuse_of
+
+_PULL_TROUBLE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
+_RETRY_SECONDS = 30.0
+"""After so long a probe that cannot pull is made anew: the kubelet's own back-off grows to five minutes."""
+
+
+class Published(NamedTuple):
+    """How far a spec is. `revision` is what is served: the newest valid one, not always that of this spec.
+
+    `problem`: the spec is not valid. `pending`: why it is not published yet.
+    """
+
+    revision: Revision | None
+    problem: Problem | None = None
+    pending: Problem | None = None
+
+
+class Probed(NamedTuple):
+    """What a probe pod says: an artifact, or why there is none yet."""
+
+    artifact: Artifact | None
+    pending: Problem | None
+
+
+class Publisher:
+    """Publishes the revisions of one Scenario at a time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def publish(
+        self, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
+    ) -> Published:
+        """Bring the Scenario's spec one step nearer to a revision; `in_use` names those that runs carry."""
+        newest = max(known.values(), key=lambda r: r.number, default=None)
+        try:
+            spec = ScenarioSpec.model_validate(scenario["spec"])
+        except ValidationError as error:
+            return Published(newest, _invalid(error))
+        problem = problem_of(spec)
+        if problem is not None:
+            return Published(newest, problem)
+        files, missing = await self._files(scenario, spec)
+        if missing is not None:
+            return Published(newest, pending=missing)
+        files_hash = digest_of(files)[:16] if files else ""
+        probed = await self._artifact(scenario, spec, known, files_hash)
+        if probed.artifact is None:
+            return Published(newest, pending=probed.pending)
+        return await self._serve(scenario, spec, probed.artifact, files, known, in_use)
+
+    async def _serve(
+        self,
+        scenario: JsonObject,
+        spec: ScenarioSpec,
+        artifact: Artifact,
+        files: Mapping[str, Any],
+        known: Mapping[str, Revision],
+        in_use: frozenset[str],
+    ) -> Published:
+        newest = max(known.values(), key=lambda r: r.number, default=None)
+        if newest is not None and content_hash(newest.spec, newest.artifact) == content_hash(spec, artifact):
+            await self._clean(scenario)
+            return Published(newest)
+        if spec.artifact.digest and spec.artifact.digest != artifact.digest:
+            told = f"spec.artifact.digest is {spec.artifact.digest}, the image has {artifact.digest}"
+            return Published(newest, Problem(Reason.DIGEST_MISMATCH, told))
+        reused = reuse_of(spec, artifact, [r for r in known.values() if r.name in in_use])
+        if reused is not None:
+            return Published(newest, reused)
+        number = 1 + max((r.number for r in known.values()), default=0)
+        metadata = scenario["metadata"]
+        revision = make(names.revision(metadata["name"], number), number, spec, artifact)
+        refusal = await self._validated(scenario, revision)
+        if refusal is not None:
+            waiting = refusal.reason is Reason.RESOLVING
+            return Published(newest, None if waiting else refusal, refusal if waiting else None)
+        return await self._create(scenario, revision, files)
+
+    async def _create(
+        self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]
+    ) -> Published:
+        """Create the revision, then the copy of its files that it owns; a run never starts without both."""
+        client, metadata = self._context.client, scenario["metadata"]
+        ref = Ref(CONTROLLER_REVISION, metadata["namespace"], revision.name)
+        try:
+            made = await client.create(
+                CONTROLLER_REVISION, metadata["namespace"], revision_manifest(metadata["namespace"], metadata["name"], revision)
+            )
+        except AlreadyExists:
+            found = await client.get(ref)
+            if found is None or parse_revision(found) != revision:
+                raise
+            made = found
+        if files:
+            await self._copy(scenario, revision, files, made)
+        self._context.store.offer(CONTROLLER_REVISION, "ADDED", made)
+        await self._clean(scenario)
+        return Published(revision)
+
+    async def _copy(
+        self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any], owner: JsonObject
+    ) -> None:
+        metadata = scenario["metadata"]
+        manifest = artifact_copy(metadata["namespace"], metadata["name"], revision, files, owner["metadata"]["uid"])
+        try:
+            await self._context.client.create(CONFIG_MAP, metadata["namespace"], manifest)
+        except AlreadyExists:
+            return
+
+    async def _files(self, scenario: JsonObject, spec: ScenarioSpec) -> tuple[dict[str, Any], Problem | None]:
+        """Read the artifact's ConfigMap: its content is part of the revision."""
+        reference = spec.artifact.config_map_ref
+        if reference is None:
+            return {}, None
+        found = await self._context.client.get(
+            Ref(CONFIG_MAP, scenario["metadata"]["namespace"], reference.name)
+        )
+        if found is None:
+            told = f"spec.artifact.configMapRef: there is no ConfigMap {reference.name}"
+            return {}, Problem(Reason.CONFIG_MAP_MISSING, told)
+        return {k: found[k] for k in ("data", "binaryData") if found.get(k)}, None
+
+    async def _artifact(
+        self, scenario: JsonObject, spec: ScenarioSpec, known: Mapping[str, Revision], files_hash: str
+    ) -> Probed:
+        """Return the artifact: as recorded for the same label and image string, else as a probe finds it."""
+        for revision in sorted(known.values(), key=lambda r: -r.number):
+            same = revision.version == spec.version and revision.spec.artifact.image == spec.artifact.image
+            if same and revision.spec.artifact.digest == spec.artifact.digest:
+                recorded = revision.artifact
+                return Probed(Artifact(recorded.image, recorded.digest, recorded.unpinned, files_hash), None)
+        return await self._probe(scenario, spec, files_hash)
+
+    async def _probe(self, scenario: JsonObject, spec: ScenarioSpec, files_hash: str) -> Probed:
+        """Pull the image for real; only if that fails, look whether the node has it without a registry."""
+        pulled = await self._ask(scenario, spec, "Always")
+        if pulled.artifact is None and pulled.pending is not None and _unpullable(pulled.pending):
+            local = await self._ask(scenario, spec, "Never")
+            pulled = local if local.artifact is not None else pulled
+        artifact = pulled.artifact
+        if artifact is None:
+            return pulled
+        return Probed(Artifact(artifact.image, artifact.digest, artifact.unpinned, files_hash), None)
+
+    async def _ask(self, scenario: JsonObject, spec: ScenarioSpec, policy: str) -> Probed:
+        metadata, client = scenario["metadata"], self._context.client
+        namespace = metadata["namespace"]
+        name = probe_name(metadata["name"], spec.artifact.image, policy)
+        ref = Ref(POD, namespace, name)
+        pod = await client.get(ref)
+        if pod is None:
+            await client.create(POD, namespace, probe_pod(namespace, name, metadata["name"], spec, policy))
+            return Probed(None, Problem(Reason.RESOLVING, f"resolving {spec.artifact.image}"))
+        found = read_probe(pod, spec.artifact.image)
+        stale = found.artifact is None and found.pending is not None and _unpullable(found.pending)
+        if stale and policy == "Always" and self._age(pod) > _RETRY_SECONDS:
+            await client.delete(ref, uid=pod["metadata"]["uid"])
+        return found
+
+    def _age(self, obj: JsonObject) -> float:
+        from datetime import datetime
+
+        created = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
+        return (self._context.now() - created).total_seconds()
+
+    async def _validated(self, scenario: JsonObject, revision: Revision) -> Problem | None:
+        """Run hooks.validate once for this content; None when it has passed or there is none."""
+        hook = revision.spec.hooks.validate_
+        if hook is None:
+            return None
+        metadata, client = scenario["metadata"], self._context.client
+        content = content_hash(revision.spec, revision.artifact)
+        name = f"{metadata['name']}-validate-{content[:10]}"
+        job = await client.get(Ref(JOB, metadata["namespace"], name))
+        if job is None:
+            manifest = validate_job(metadata["namespace"], name, metadata["name"], revision)
+            await client.create(JOB, metadata["namespace"], manifest)
+            return Problem(Reason.RESOLVING, "running hooks.validate")
+        done = {c["type"] for c in (job.get("status") or {}).get("conditions") or () if c["status"] == "True"}
+        if "Complete" in done:
+            return None
+        if "Failed" in done:
+            told = await self._job_message(metadata["namespace"], name)
+            return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
+        return Problem(Reason.RESOLVING, "running hooks.validate")
+
+    async def _job_message(self, namespace: str, job: str) -> str:
+        selector = f"batch.kubernetes.io/job-name={job}"
+        for pod in (await self._context.client.list(POD, namespace, label_selector=selector)).items:
+            for container in (pod.get("status") or {}).get("containerStatuses") or ():
+                ended = (container.get("state") or {}).get("terminated") or {}
+                if ended:
+                    return f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": ")
+        return "the hook failed"
+
+    async def _clean(self, scenario: JsonObject) -> None:
+        """Delete probes and validate Jobs that have served; only those that the watches know of."""
+        metadata, store, client = scenario["metadata"], self._context.store, self._context.client
+        value = f"{metadata['namespace']}/{metadata['name']}"
+        for kind in (POD, JOB):
+            for obj in store.indexed(kind, "scenario", value):
+                labels = obj["metadata"].get("labels") or {}
+                serving = labels.get(names.LABEL_RUN) is not None
+                if not serving and "deletionTimestamp" not in obj["metadata"]:
+                    await client.delete(Ref.to(kind, obj), uid=obj["metadata"]["uid"])
+
+
+def probe_name(scenario: str, image: str, policy: str) -> str:
+    """Name the probe of an image: the same question has the same name."""
+    return f"{scenario}-probe-{digest_of([image, policy])[:10]}"
+
+
+def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
+    """Read what a probe found: a command that cannot start proves the pull and gives the digest."""
+    status = pod.get("status") or {}
+    container = next(iter(status.get("containerStatuses") or ()), {})
+    state = container.get("state") or {}
+    image_id = container.get("imageID", "")
+    if "terminated" in state and image_id:
+        digest = image_id[image_id.rfind("sha256:") :]
+        if "@" not in image_id:
+            return Probed(Artifact(image, digest, unpinned=True), None)
+        return Probed(Artifact(f"{repository(image)}@{digest}", digest), None)
+    waiting = state.get("waiting") or {}
+    if waiting.get("reason") in _PULL_TROUBLE:
+        told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
+        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:900]))
+    scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), {})
+    if scheduled.get("status") == "False":
+        told = f"resolving {image}: the probe pod is not scheduled: {scheduled.get('message', '')}"
+        return Probed(None, Problem(Reason.RESOLVING, told[:900]))
+    return Probed(None, Problem(Reason.RESOLVING, f"resolving {image}"))
+
+
+def repository(image: str) -> str:
+    """Return an image reference without tag and digest; a port is no tag."""
+    bare = image.split("@", 1)[0]
+    head, slash, last = bare.rpartition("/")
+    return f"{head}{slash}{last.split(':', 1)[0]}"
+
+
+def _unpullable(pending: Problem) -> bool:
+    return pending.reason is Reason.ARTIFACT_UNAVAILABLE
+
+
+def _invalid(error: ValidationError) -> Problem:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in ("spec", *first["loc"]))
+    return Problem(Reason.INVALID_SPEC, f"{path}: {first['msg']}")
+
+

@@ -1,0 +1,215 @@
+"""The run controller: look, decide, write the status, carry out the effects (execution.md §2).
+
+Reads like the rule R1: status first, then effects; and like R6: the cache wakes, the live world decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from scenario_operator.api import names
+from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.keys import Key
+from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
+from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.observe import Things, readable, record_of, run_of, world_of
+from scenario_operator.controllers.perform import perform
+from scenario_operator.controllers.surroundings import Surroundings, surroundings
+from scenario_operator.execution.decide import Decision, Record, decide
+from scenario_operator.execution.effects import ReleaseReport
+from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.status import is_news, merge_patch, render
+from scenario_operator.execution.view import Handle, Run, View
+from scenario_operator.planning.plan import Kind as StepKind
+
+logger = logging.getLogger(__name__)
+
+_LOOKS_EVERYWHERE = frozenset({StepKind.STOP, StepKind.START, StepKind.REVERT_RESULTS, StepKind.DELETE_STATE})
+"""Steps during which the live read takes in every pod of the namespace: a stripped label hides nothing."""
+
+
+class RunController:
+    """Brings one run one step further."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Make one pass over a run; see `cluster.context.Controller`."""
+        known = self._context.store.get(RUN, key.namespace, key.name)
+        if known is None:
+            await self._release_orphans(key)
+            return None
+        if not readable(known):
+            logger.warning("run does not fit the schema key=%(key)s", {"key": key})
+            return timedelta(seconds=30)
+        view = self._view(known, self._cached(known), surroundings(self._context, known))
+        decision = decide(view)
+        if not decision.effects and not self._worth(view, decision, known):
+            return _wake(decision)
+        return await self._act(key)
+
+    async def _act(self, key: Key) -> timedelta | None:
+        """Look live, decide again, and carry out only that."""
+        context = self._context
+        obj = await context.client.get(Ref(RUN, key.namespace, key.name))
+        if obj is None or not readable(obj):
+            return timedelta(seconds=1)
+        around = await surroundings(context, obj).live(context, obj)
+        view = self._view(obj, await self._live(obj), around)
+        decision = decide(view)
+        old = obj.get("status") or {}
+        if self._worth(view, decision, obj):
+            obj = await self._write(obj, view, decision, old)
+            self._tell(obj, view, decision, old)
+        for effect in decision.effects:
+            await perform(context.client, view, effect)
+            logger.info("effect %(effect)s", {"effect": effect})
+        return _wake(decision)
+
+    def _view(self, obj: JsonObject, things: Things, around: Surroundings) -> View:
+        run = run_of(obj)
+        record = record_of(obj)
+        revisions = around.revisions
+        return around.complete(
+            View(
+                run=run,
+                stored=record.stored,
+                journal=record.journal,
+                grant=None,
+                wanted=None,
+                revisions=revisions,
+                world=world_of(run, things, revisions),
+                now=self._context.now().timestamp(),
+            )
+        )
+
+    @staticmethod
+    def _worth(view: View, decision: Decision, obj: JsonObject) -> bool:
+        old = obj.get("status") or {}
+        return is_news(view, decision, old, render(view, decision, old))
+
+    async def _write(
+        self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]
+    ) -> JsonObject:
+        """Write the status, fenced by the version that was read: a conflict means look again (R1)."""
+        metadata = obj["metadata"]
+        written = await self._context.client.patch(
+            Ref.to(RUN, obj),
+            {"status": merge_patch(old, render(view, decision, old))},
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            subresource="status",
+        )
+        self._context.store.offer(RUN, "MODIFIED", written)
+        return written
+
+    def _tell(self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]) -> None:
+        """Tell people of a change of state, once: Event, log line and metrics."""
+        situation = decision.situation
+        before = _ready(old)
+        if situation.reason and situation.reason != before:
+            warns = bool(situation.attention or situation.degraded)
+            self._context.events.post(obj, "Warning" if warns else "Normal", situation.reason, situation.message)
+            logger.info("state reason=%(r)s: %(m)s", {"r": situation.reason, "m": situation.message})
+        fresh = len(decision.record.stored.history) and decision.record.stored.history[0]
+        if fresh and fresh not in view.stored.history:
+            self._context.measures.upgrade_finished(fresh.outcome)
+        self._measure(view.journal, decision.record, view.now)
+
+    def _measure(self, before: Journal | None, record: Record, now: float) -> None:
+        if before is None:
+            return
+        after = set(record.journal.done) if record.journal else {s.id for s in before.route}
+        for step in before.route:
+            since = before.begun_at(step.id)
+            if step.id in after and step.id not in before.done and since is not None:
+                self._context.measures.step_finished(step.kind.value, max(0.0, now - since))
+
+    def _cached(self, obj: JsonObject) -> Things:
+        metadata = obj["metadata"]
+        value = filed(metadata["namespace"], metadata["name"])
+
+        def found(kind: Kind) -> tuple[JsonObject, ...]:
+            return tuple(self._context.store.indexed(kind, "run", value))
+
+        return Things(obj, found(STATEFUL_SET), found(POD), found(CLAIM), found(JOB))
+
+    async def _live(self, obj: JsonObject) -> Things:
+        """List what is labelled as the run's, and look by name for what should carry our labels and does not."""
+        metadata = obj["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
+        client = self._context.client
+        mine = f"{names.LABEL_RUN}={name}"
+
+        async def listed(kind: Kind) -> tuple[JsonObject, ...]:
+            return (await client.list(kind, namespace, label_selector=mine)).items
+
+        record = record_of(obj)
+        everywhere = _looks_everywhere(record)
+        pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
+        workloads, claims = await listed(STATEFUL_SET), await listed(CLAIM)
+        for number in _expected(record):
+            workloads += await self._by_name(STATEFUL_SET, namespace, names.statefulset(name, number), workloads)
+            claims += await self._by_name(CLAIM, namespace, names.state_claim(name, number), claims)
+        claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
+        return Things(obj, workloads, pods, claims, await listed(JOB))
+
+    async def _by_name(
+        self, kind: Kind, namespace: str, name: str, known: tuple[JsonObject, ...]
+    ) -> tuple[JsonObject, ...]:
+        if any(obj["metadata"]["name"] == name for obj in known):
+            return ()
+        found = await self._context.client.get(Ref(kind, namespace, name))
+        return (found,) if found is not None else ()
+
+    async def _release_orphans(self, key: Key) -> None:
+        """Let the held pods of a run go that a live read finds to be gone or another one."""
+        client = self._context.client
+        live = await client.get(Ref(RUN, key.namespace, key.name))
+        uid = live["metadata"]["uid"] if live else None
+        selector = f"{names.LABEL_RUN}={key.name}"
+        for pod in (await client.list(POD, key.namespace, label_selector=selector)).items:
+            metadata = pod["metadata"]
+            if names.FINALIZER_REPORT not in (metadata.get("finalizers") or ()):
+                continue
+            if (metadata.get("labels") or {}).get(names.LABEL_RUN_UID) == uid:
+                continue
+            view = _orphan_view(key)
+            handle = Handle(metadata["uid"], metadata["resourceVersion"])
+            number = int((metadata.get("labels") or {}).get(names.LABEL_INCARNATION, "0"))
+            await perform(client, view, ReleaseReport(handle, number))
+
+
+def _orphan_view(key: Key) -> View:
+    from scenario_operator.execution.view import World
+    from scenario_operator.planning.stored import Stored
+
+    run = Run(key.namespace, key.name, "", deleting=True)
+    return View(run, Stored(), None, None, None, {}, World(), 0.0)
+
+
+def _looks_everywhere(record: Record) -> bool:
+    journal = record.journal
+    step = journal.current() if journal else None
+    return step is not None and step.kind in _LOOKS_EVERYWHERE
+
+
+def _expected(record: Record) -> list[int]:
+    """Return the incarnations whose objects may exist under our names: known ones, and the next to be made."""
+    known = [i.number for i in record.stored.incarnations if i.state != "Deleted"]
+    return [*known, record.stored.next_incarnation()] if record.journal is None else known
+
+
+def _ready(status: Mapping[str, Any]) -> str:
+    ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), None)
+    return ready["reason"] if ready else ""
+
+
+def _wake(decision: Decision) -> timedelta | None:
+    return timedelta(seconds=decision.wake) if decision.wake is not None else None
+
+

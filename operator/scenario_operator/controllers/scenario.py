@@ -1,0 +1,340 @@
+"""The scenario controller: publish the spec, lead the runs through attempts, say how it stands.
+
+One key holds a Scenario with all its attempts, so that grants of an old and a new attempt are counted together.
+It never writes a run; a run never writes here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from scenario_operator.api import names
+from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.errors import AlreadyExists
+from scenario_operator.cluster.keys import BY_SCENARIO, Key
+from scenario_operator.cluster.kinds import (
+    CONTROLLER_REVISION,
+    RUN,
+    SCENARIO,
+    STRATEGY,
+    UPGRADE,
+    JsonObject,
+    Ref,
+)
+from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.observe import readable, record_of, run_of
+from scenario_operator.controllers.publish import Published, Publisher
+from scenario_operator.controllers.surroundings import revisions_of, scenario_strategy
+from scenario_operator.execution.status import merge_patch
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.snapshot import snapshot_of
+from scenario_operator.planning.stored import DELETED, KEPT, timestamp
+from scenario_operator.api.strategy import StrategySpec
+from scenario_operator.rollout.decide import FleetDecision, Opening, decide
+from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
+from scenario_operator.rollout.standing import Standing, render, standing_of
+from scenario_operator.rollout.wire import dump_attempt, load_attempt
+
+logger = logging.getLogger(__name__)
+_LOOK_AGAIN = timedelta(seconds=30)
+
+
+class ScenarioController:
+    """Brings one Scenario with its attempts one step further."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._publisher = Publisher(context)
+
+    async def reconcile(self, key: Key) -> timedelta | None:
+        """Make one pass over a Scenario; see `cluster.context.Controller`."""
+        scenario = self._context.store.get(SCENARIO, key.namespace, key.name)
+        if scenario is None:
+            await self._sweep(key)
+            return None
+        scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or scenario
+        runs = self._runs(key)
+        known = revisions_of(self._context, key.namespace, key.name)
+        published = await self._publisher.publish(scenario, known, _in_use(runs))
+        if published.revision is not None:
+            known = {**known, published.revision.name: published.revision}
+        fleet = await self._fleet(key, scenario, published, known, runs)
+        decision = decide(fleet)
+        await self._write_attempts(key, fleet, decision)
+        if decision.opening is not None and published.problem is None and published.pending is None:
+            scenario = await self._open(key, scenario, decision.opening)
+        await self._say(scenario, published, fleet, decision)
+        await self._tidy(key, scenario, fleet, decision, known)
+        rests = decision.opening is None and published.pending is None and all(a.finished for a in decision.attempts)
+        return None if rests else _LOOK_AGAIN
+
+    def _runs(self, key: Key) -> tuple[RunFacts, ...]:
+        found = self._context.store.indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
+        facts = [self._facts(obj) for obj in found if readable(obj)]
+        return tuple(sorted(facts, key=lambda run: run.name))
+
+    def _facts(self, obj: JsonObject) -> RunFacts:
+        """Read the few facts from which runs are scheduled."""
+        run, record = run_of(obj), record_of(obj)
+        journal = record.journal
+        strategy, missing = self._own_strategy(obj)
+        conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
+        waits = conditions.get("ActionRequired", {}).get("status") == "True"
+        return RunFacts(
+            namespace=run.namespace,
+            name=run.name,
+            uid=run.uid,
+            stored=record.stored,
+            parameters=run.parameters,
+            strategy=strategy,
+            strategy_missing=missing,
+            pinned=bool(run.pinned),
+            hold=bool(run.hold),
+            journal_grant=journal.grant_id if journal else None,
+            journal_attempt=journal.attempt if journal else "",
+            journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
+            waits=waits and journal is not None,
+            failed=conditions.get("RolledBack", {}).get("status") == "True",
+            recompute_nonce=run.recompute_nonce,
+            retry_nonce=run.retry_nonce,
+        )
+
+    def _own_strategy(self, obj: JsonObject) -> tuple[Any, str]:
+        reference = obj["spec"].get("strategyRef")
+        if not reference:
+            return None, ""
+        found = self._context.store.get(STRATEGY, obj["metadata"]["namespace"], reference["name"])
+        if found is None:
+            return None, reference["name"]
+        return snapshot_of(StrategySpec.model_validate(found["spec"])), ""
+
+    async def _fleet(
+        self,
+        key: Key,
+        scenario: JsonObject,
+        published: Published,
+        revisions: Mapping[str, Revision],
+        runs: tuple[RunFacts, ...],
+    ) -> Fleet:
+        """Put together what the rollout is decided from; attempts are read live, since grants are counted there."""
+        spec, missing = scenario_strategy(self._context, scenario)
+        policy = scenario["spec"].get("upgrade") or {}
+        attempts = tuple(load_attempt(obj) for obj in await self._attempts(key))
+        rollout = spec.rollout if spec else None
+        return Fleet(
+            scenario=key.name,
+            wanted=published.revision,
+            revisions=revisions,
+            strategy=snapshot_of(spec) if spec else None,
+            strategy_missing=missing,
+            pace=Pace(rollout.max_concurrent, rollout.max_failed) if rollout else Pace(),
+            suspend=policy.get("suspend", False),
+            approved_plans=frozenset(policy.get("approvedPlans") or ()),
+            runs=runs,
+            attempts=attempts,
+            now=timestamp(self._context.now().timestamp()),
+            gone=await self._gone(attempts, runs),
+            sequence=(scenario.get("status") or {}).get("lastUpgradeSequence", 0),
+        )
+
+    async def _attempts(self, key: Key) -> list[JsonObject]:
+        """Return the attempts; live as soon as one is unfinished, since what is granted is counted there."""
+        known = self._context.store.indexed(UPGRADE, BY_SCENARIO, filed(key.namespace, key.name))
+        if all("completionTime" in (obj.get("status") or {}) for obj in known):
+            return known
+        listed = await self._context.client.list(UPGRADE, key.namespace)
+        return [obj for obj in listed.items if obj["spec"]["scenarioRef"]["name"] == key.name]
+
+    async def _gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
+        """Return the holders of grants that a live read finds to be no more."""
+        known = {run.uid for run in runs}
+        gone: set[str] = set()
+        for entry in (e for a in attempts if not a.finished for e in a.active):
+            if entry.run_uid in known:
+                continue
+            live = await self._context.client.get(Ref(RUN, entry.namespace, entry.name))
+            if live is None or live["metadata"]["uid"] != entry.run_uid:
+                gone.add(entry.run_uid)
+        return frozenset(gone)
+
+    async def _write_attempts(self, key: Key, fleet: Fleet, decision: FleetDecision) -> None:
+        """Write what has changed, predecessors first; a conflict means look again."""
+        for attempt in decision.attempts:
+            ref = Ref(UPGRADE, key.namespace, attempt.name)
+            obj = await self._context.client.get(ref)
+            if obj is None:
+                continue
+            old = obj.get("status") or {}
+            new = dump_attempt(attempt, fleet, old, obj["metadata"].get("generation", 1))
+            if old == new:
+                continue
+            before = next(a for a in fleet.attempts if a.name == attempt.name)
+            if load_attempt(obj) != before:
+                self._context.wake(key)
+                return
+            written = await self._context.client.patch(
+                ref,
+                {"status": merge_patch(old, new)},
+                uid=obj["metadata"]["uid"],
+                resource_version=obj["metadata"]["resourceVersion"],
+                subresource="status",
+            )
+            self._context.store.offer(UPGRADE, "MODIFIED", written)
+            self._tell(written, old, new)
+            for entry in attempt.active:
+                if entry not in before.active:
+                    self._context.wake(Key("run", entry.namespace, entry.name))
+
+    def _tell(self, obj: JsonObject, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        if old.get("phase") == new.get("phase"):
+            return
+        ready = next(c for c in new["conditions"] if c["type"] == "Ready")
+        warns = new["phase"] in ("Held", "Failed", "AwaitingApproval")
+        self._context.events.post(obj, "Warning" if warns else "Normal", ready["reason"], ready.get("message", ""))
+        logger.info("attempt %(name)s phase=%(phase)s", {"name": obj["metadata"]["name"], "phase": new["phase"]})
+
+    async def _open(self, key: Key, scenario: JsonObject, opening: Opening) -> JsonObject:
+        """Write the next sequence number, then create the attempt under it: no number is used twice."""
+        status = scenario.get("status") or {}
+        sequence = status.get("lastUpgradeSequence", 0) + 1
+        metadata = scenario["metadata"]
+        written = await self._context.client.patch(
+            Ref(SCENARIO, key.namespace, key.name),
+            {"status": {"lastUpgradeSequence": sequence}},
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            subresource="status",
+        )
+        self._context.store.offer(SCENARIO, "MODIFIED", written)
+        manifest = _attempt_manifest(written, names.upgrade(key.name, sequence), opening)
+        try:
+            made = await self._context.client.create(UPGRADE, key.namespace, manifest)
+        except AlreadyExists:
+            return written
+        self._context.store.offer(UPGRADE, "ADDED", made)
+        self._context.wake(key)
+        return written
+
+    async def _say(
+        self, scenario: JsonObject, published: Published, fleet: Fleet, decision: FleetDecision
+    ) -> None:
+        """Write the Scenario's status, if it says something new."""
+        old = scenario.get("status") or {}
+        standing = standing_of(published, fleet, decision)
+        metadata = scenario["metadata"]
+        new = render(standing, published, fleet, decision, old, metadata.get("generation", 1))
+        if old == new:
+            return
+        written = await self._context.client.patch(
+            Ref.to(SCENARIO, scenario),
+            {"status": merge_patch(old, new)},
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            subresource="status",
+        )
+        self._context.store.offer(SCENARIO, "MODIFIED", written)
+        if _reason(old) != standing.reason:
+            self._announce(written, standing)
+        if any(old.get(k) != new.get(k) for k in ("latestRevision", "activeRevision", "conditions")):
+            for run in fleet.runs:
+                self._context.wake(Key("run", run.namespace, run.name))
+
+    def _announce(self, scenario: JsonObject, standing: Standing) -> None:
+        kind = "Warning" if standing.stalled or standing.attention else "Normal"
+        self._context.events.post(scenario, kind, standing.reason, standing.message)
+        logger.info("scenario state reason=%(r)s: %(m)s", {"r": standing.reason, "m": standing.message})
+
+    async def _tidy(
+        self,
+        key: Key,
+        scenario: JsonObject,
+        fleet: Fleet,
+        decision: FleetDecision,
+        revisions: Mapping[str, Revision],
+    ) -> None:
+        """Remove attempts beyond the history limit and revisions that nothing names any more."""
+        limit = (scenario["spec"].get("upgrade") or {}).get("historyLimit", 10)
+        finished = sorted((a for a in fleet.attempts if a.finished), key=lambda a: a.sequence)
+        for attempt in finished[: max(0, len(finished) - limit)]:
+            await self._context.client.delete(Ref(UPGRADE, key.namespace, attempt.name), uid=attempt.uid)
+        named = _named(fleet, decision, scenario)
+        for name in revisions.keys() - named:
+            await self._delete_revision(key, name)
+
+    async def _delete_revision(self, key: Key, name: str) -> None:
+        obj = self._context.store.get(CONTROLLER_REVISION, key.namespace, name)
+        if obj is not None:
+            await self._context.client.delete(Ref.to(CONTROLLER_REVISION, obj), uid=obj["metadata"]["uid"])
+
+    async def _sweep(self, key: Key) -> None:
+        """A deleted Scenario leaves its revisions to its runs; with the last run they go."""
+        if self._runs(key):
+            for run in self._runs(key):
+                self._context.wake(Key("run", run.namespace, run.name))
+            return
+        live = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name))
+        if live is not None:
+            return
+        for name in revisions_of(self._context, key.namespace, key.name):
+            await self._delete_revision(key, name)
+
+
+def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict[str, Any]:
+    metadata = scenario["metadata"]
+    spec: dict[str, Any] = {
+        "scenarioRef": {"name": metadata["name"]},
+        "revision": opening.revision,
+        "cause": opening.cause,
+    }
+    if opening.only:
+        spec["runs"] = list(opening.only)
+    owner = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.SCENARIO,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.UPGRADE,
+        "metadata": {
+            "name": name,
+            "namespace": metadata["namespace"],
+            "labels": {names.LABEL_MANAGED_BY: names.CONTROLLER, names.LABEL_SCENARIO: metadata["name"]},
+            "ownerReferences": [owner],
+        },
+        "spec": spec,
+    }
+
+
+def _in_use(runs: tuple[RunFacts, ...]) -> frozenset[str]:
+    """Return the revisions that runs carry: their labels must not change their meaning."""
+    return frozenset(name for run in runs for name in _carried(run))
+
+
+def _carried(run: RunFacts) -> list[str]:
+    carried = [run.stored.applied.revision] if run.stored.applied else []
+    carried += [i.revision for i in run.stored.incarnations if i.state != DELETED or i.results == KEPT]
+    return [*carried, *run.journal_revisions]
+
+
+def _named(fleet: Fleet, decision: FleetDecision, scenario: JsonObject) -> frozenset[str]:
+    status = scenario.get("status") or {}
+    named = set(_in_use(fleet.runs)) | {status.get("latestRevision", ""), status.get("activeRevision", "")}
+    named |= {a.revision for a in (*fleet.attempts, *decision.attempts) if not a.finished}
+    newest = max(fleet.revisions.values(), key=lambda r: r.number, default=None)
+    named |= {newest.name} if newest else set()
+    if any(run.pinned or run.stored.applied is None for run in fleet.runs):
+        # A pin names a label, and a run that has not started may name any of them.
+        named |= set(fleet.revisions)
+    return frozenset(named)
+
+
+def _reason(status: Mapping[str, Any]) -> str:
+    ready = next((c for c in status.get("conditions") or () if c["type"] == "Ready"), None)
+    return ready["reason"] if ready else ""

@@ -1,0 +1,208 @@
+"""What a run needs to know beyond its own objects: its scenario's revisions, its strategy, its grant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
+from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.api.strategy import StrategySpec
+from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.keys import BY_SCENARIO
+from scenario_operator.cluster.kinds import (
+    CONTROLLER_REVISION,
+    SCENARIO,
+    STRATEGY,
+    UPGRADE,
+    JsonObject,
+    Ref,
+)
+from scenario_operator.cluster.store import filed
+from scenario_operator.execution.rest import case_of, is_behind
+from scenario_operator.execution.view import Gate, Grant, View
+from scenario_operator.manifests.revision import parse_revision
+from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.plan import Cause, Snapshot
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.snapshot import snapshot_of
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The scenario, its revisions, the strategy objects and the attempts, as they were last read."""
+
+    scenario: JsonObject | None
+    revisions: Mapping[str, Revision]
+    strategy: Snapshot | None
+    strategy_missing: str
+    attempts: tuple[JsonObject, ...]
+
+    async def live(self, context: Context, run: JsonObject) -> Surroundings:
+        """Read again what a write depends on: the scenario, and the attempts that concern this run."""
+        namespace = run["metadata"]["namespace"]
+        name = run["spec"]["scenarioRef"]["name"]
+        scenario = await context.client.get(Ref(SCENARIO, namespace, name))
+        attempts: list[JsonObject] = []
+        for attempt in self.attempts:
+            if not _concerns(attempt, run):
+                attempts.append(attempt)
+                continue
+            fresh = await context.client.get(Ref.to(UPGRADE, attempt))
+            attempts += [fresh] if fresh is not None else []
+        revisions = dict(self.revisions)
+        latest = ((scenario or {}).get("status") or {}).get("latestRevision")
+        if latest and latest not in revisions:
+            found = await context.client.get(Ref(CONTROLLER_REVISION, namespace, latest))
+            revisions |= {latest: parse_revision(found)} if found else {}
+        return replace(self, scenario=scenario, attempts=tuple(attempts), revisions=revisions)
+
+    def complete(self, view: View) -> View:
+        """Add to a view what comes from around the run."""
+        status = (self.scenario or {}).get("status") or {}
+        wanted = self.revisions.get(status.get("latestRevision", ""))
+        active = self.revisions.get(status.get("activeRevision", ""))
+        pinned = view.run.pinned
+        entry = self._labelled(pinned) if pinned else active
+        view = view._replace(
+            wanted=wanted, entry=entry, strategy=self.strategy, grant=self._grant(view)
+        )
+        return view._replace(gate=self._gate(view))
+
+    def _labelled(self, label: str) -> Revision | None:
+        """Return the newest revision with a version label."""
+        found = [r for r in self.revisions.values() if r.version == label]
+        return max(found, key=lambda r: r.number, default=None)
+
+    def _grant(self, view: View) -> Grant | None:
+        """Return the run's live grant: one that is not spent, else one that is still listed."""
+        grants: list[Grant] = []
+        for attempt in self.attempts:
+            spec, metadata = attempt["spec"], attempt["metadata"]
+            for entry in (attempt.get("status") or {}).get("active") or ():
+                if entry["runUID"] == view.run.uid:
+                    grants.append(
+                        Grant(
+                            id=entry["id"],
+                            attempt=metadata["name"],
+                            plan_hash=entry["planHash"],
+                            revision=spec["revision"],
+                            cause=spec["cause"],
+                            abort=spec.get("abort") == metadata["uid"],
+                            suspend=spec.get("suspend", False),
+                            skip_revert=spec.get("skipRevert", False),
+                        )
+                    )
+        journal = view.journal.grant_id if view.journal else ""
+        grants.sort(key=lambda g: (g.id != journal, view.stored.spent(g.id)))
+        return grants[0] if grants else None
+
+    def _gate(self, view: View) -> Gate | None:
+        """Say why a run that is behind has no grant, or why it has nothing to start on."""
+        if self.scenario is None:
+            name = view.run.scenario
+            return Gate(Reason.SCENARIO_NOT_FOUND.value, f"spec.scenarioRef: there is no Scenario {name}", True)
+        if view.entry is None:
+            return _no_revision(self.scenario, view)
+        if view.journal is not None or view.wanted is None or not is_behind(view):
+            return None
+        if self.strategy_missing:
+            message = f"there is no UpgradeStrategy {self.strategy_missing}"
+            return Gate(Reason.STRATEGY_NOT_FOUND.value, message, attention=True)
+        plan = plan_upgrade(case_of(view, view.wanted, Cause.UPGRADE))
+        if isinstance(plan, Blocked):
+            return Gate(plan.reason.value, plan.message, attention=True)
+        return self._attempt_gate(view, view.wanted, plan.hash)
+
+    def _attempt_gate(self, view: View, wanted: Revision, plan_hash: str) -> Gate | None:
+        for attempt in self.attempts:
+            status = attempt.get("status") or {}
+            if attempt["spec"]["revision"] != wanted.name or "completionTime" in status:
+                continue
+            phase, name = status.get("phase"), attempt["metadata"]["name"]
+            if phase == "Suspended":
+                return Gate(Reason.SUSPENDED.value, f"{name} to {wanted.version} is suspended")
+            if phase == "Held":
+                return Gate(Reason.ROLLOUT_HELD.value, f"{name} to {wanted.version} is held by failures")
+            group = next((g for g in status.get("groups") or () if g["hash"] == plan_hash), None)
+            if group is not None and not group.get("approved"):
+                message = f"plan {plan_hash} of {name} to {wanted.version} waits for approval"
+                return Gate(Reason.AWAITING_APPROVAL.value, message)
+        return None
+
+
+def surroundings(context: Context, run: JsonObject) -> Surroundings:
+    """Read what is around a run from what the watches brought."""
+    namespace = run["metadata"]["namespace"]
+    name = run["spec"]["scenarioRef"]["name"]
+    store = context.store
+    scenario = store.get(SCENARIO, namespace, name)
+    strategy, missing = strategy_for(context, run, scenario)
+    value = filed(namespace, name)
+    attempts = store.indexed(UPGRADE, BY_SCENARIO, value)
+    return Surroundings(scenario, revisions_of(context, namespace, name), strategy, missing, tuple(attempts))
+
+
+def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, Revision]:
+    """Return the published revisions of a scenario by name."""
+    found = context.store.indexed(CONTROLLER_REVISION, BY_SCENARIO, filed(namespace, scenario))
+    return {obj["metadata"]["name"]: parse_revision(obj) for obj in found}
+
+
+def strategy_for(
+    context: Context, run: JsonObject | None, scenario: JsonObject | None
+) -> tuple[Snapshot | None, str]:
+    """Return the strategy of a run, its own or its scenario's, or the name of the one that is not there."""
+    reference = ((run or {}).get("spec") or {}).get("strategyRef")
+    if run is not None and reference:
+        return _referenced(context, run["metadata"]["namespace"], reference["name"])
+    spec, missing = scenario_strategy(context, scenario)
+    return (snapshot_of(spec) if spec else None), missing
+
+
+def scenario_strategy(context: Context, scenario: JsonObject | None) -> tuple[StrategySpec | None, str]:
+    """Return the strategy that a scenario names or states, or the name of the one that is not there."""
+    if scenario is None:
+        return None, ""
+    try:
+        policy = ScenarioSpec.model_validate(scenario["spec"]).upgrade
+    except ValidationError:
+        return None, ""
+    if policy.strategy is not None:
+        return policy.strategy, ""
+    if policy.strategy_ref is None:
+        return None, ""
+    found = context.store.get(STRATEGY, scenario["metadata"]["namespace"], policy.strategy_ref.name)
+    if found is None:
+        return None, policy.strategy_ref.name
+    return StrategySpec.model_validate(found["spec"]), ""
+
+
+def _referenced(context: Context, namespace: str, name: str) -> tuple[Snapshot | None, str]:
+    found = context.store.get(STRATEGY, namespace, name)
+    if found is None:
+        return None, name
+    return snapshot_of(StrategySpec.model_validate(found["spec"])), ""
+
+
+def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
+    uid = run["metadata"]["uid"]
+    journal = ((run.get("status") or {}).get("upgrade") or {}).get("attempt")
+    active = (attempt.get("status") or {}).get("active") or ()
+    return attempt["metadata"]["name"] == journal or any(entry["runUID"] == uid for entry in active)
+
+
+def _no_revision(scenario: JsonObject, view: View) -> Gate:
+    if view.run.pinned:
+        told = f"spec.pinnedVersion: no revision of {view.run.scenario} has version {view.run.pinned}"
+        return Gate(Reason.REVISION_NOT_FOUND.value, told, attention=True)
+    conditions = (scenario.get("status") or {}).get("conditions") or ()
+    ready = next((c for c in conditions if c["type"] == "Ready"), None)
+    told = f": {ready['reason']} {ready.get('message', '')}" if ready else ""
+    see = f"kubectl -n {view.run.namespace} describe {names.SCENARIOS} {view.run.scenario}"
+    message = f"Scenario {view.run.scenario} has no valid revision yet{told}; see: {see}"
+    return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)

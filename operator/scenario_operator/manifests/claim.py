@@ -1,0 +1,74 @@
+"""The claims of a run: state, one for each incarnation, and results, one for all of them.
+
+The stamps on a state claim are what is left when a run's status is lost: whose it is, of which incarnation, and
+which formats its content may have (rules R9 and R11). Owned by the run and never by the StatefulSet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scenario_operator.api import names
+from scenario_operator.api.common import JsonObject
+from scenario_operator.api.scenario import ClaimSpec
+from scenario_operator.manifests.identity import Component, RunIdentity
+from scenario_operator.manifests.stamp import canonical_json
+from scenario_operator.planning.revision import Revision
+
+
+def state_claim(
+    identity: RunIdentity, incarnation: int, revision: Revision, formats: tuple[str, ...]
+) -> JsonObject:
+    """Return the state claim of an incarnation, stamped with the formats that its content may have.
+
+    Raises ValueError if the revision keeps no state volume.
+    """
+    state = revision.spec.state
+    if state is None or state.volume is None:
+        raise ValueError(f"revision {revision.name} keeps no state volume")
+    annotations = {**formats_annotation(formats), names.LABEL_REVISION: revision.name}
+    labels = identity.labels(Component.STATE, incarnation)
+    name = names.state_claim(identity.name, incarnation)
+    return _claim(identity.metadata(name, labels, annotations), state.volume)
+
+
+def results_claim(identity: RunIdentity, revision: Revision) -> JsonObject:
+    """Return the results claim of a run; raises ValueError if the revision declares no results."""
+    results = revision.spec.results
+    if results is None:
+        raise ValueError(f"revision {revision.name} declares no results")
+    labels = identity.labels(Component.RESULTS)
+    annotations = {names.LABEL_REVISION: revision.name}
+    return _claim(identity.metadata(names.results_claim(identity.name), labels, annotations), results.volume)
+
+
+def formats_annotation(formats: tuple[str, ...]) -> dict[str, str]:
+    """Return the annotation that holds the possible formats."""
+    return {names.ANNOTATION_STATE_FORMATS: canonical_json(list(formats))}
+
+
+def read_formats(claim: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the stamped formats; None when there is no readable stamp.
+
+    None is not the empty set: every version accepts an empty set, none must start on a claim without a stamp.
+    """
+    text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_STATE_FORMATS, "")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, list) or not found or not all(isinstance(item, str) for item in found):
+        return None
+    return tuple(found)
+
+
+def _claim(metadata: JsonObject, volume: ClaimSpec) -> JsonObject:
+    spec: JsonObject = {
+        "accessModes": [volume.access_mode],
+        "resources": {"requests": {"storage": volume.size}},
+    }
+    if volume.storage_class_name is not None:
+        spec["storageClassName"] = volume.storage_class_name
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}

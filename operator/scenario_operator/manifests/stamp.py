@@ -1,0 +1,75 @@
+"""The stamp on a StatefulSet: what its template was rendered from, so that it can be read back (rule R12).
+
+The template itself cannot tell: the API server adds defaults to it, and a newer operator renders it differently.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from scenario_operator.api import names
+from scenario_operator.api.common import JsonObject, wire_name
+from scenario_operator.planning.parameters import Pairs
+from scenario_operator.planning.windows import Window
+
+
+class Stamp(NamedTuple):
+    """What a template was rendered from.
+
+    Two workloads with equal revision, window and parameters run the same thing. The version before and the strategy
+    are only told to the program (`upgrade` in run.json); they are kept so that the rendering can be repeated.
+    """
+
+    revision: str
+    window: Window
+    parameters: Pairs
+    previous_version: str = ""
+    strategy: str = ""
+
+
+def canonical_json(content: Any) -> str:
+    """Return JSON with sorted keys and no white space: the same content always has the same text."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def stamp_annotations(stamp: Stamp, renderer: int) -> dict[str, str]:
+    """Return the annotations that say what a template was rendered from and by which code."""
+    content: JsonObject = {
+        "revision": stamp.revision,
+        "window": {wire_name(k): v for k, v in stamp.window._asdict().items() if v is not None},
+        "parameters": dict(stamp.parameters),
+    }
+    if stamp.previous_version:
+        content["previousVersion"] = stamp.previous_version
+    if stamp.strategy:
+        content["strategy"] = stamp.strategy
+    return {names.ANNOTATION_TEMPLATE: canonical_json(content), names.ANNOTATION_RENDERER: str(renderer)}
+
+
+def read_stamp(statefulset: Mapping[str, Any]) -> Stamp | None:
+    """Return what a live template was rendered from; None when the stamp is absent or not one of ours."""
+    text = _annotations(statefulset).get(names.ANNOTATION_TEMPLATE, "")
+    try:
+        content = json.loads(text)
+        window = {field: content["window"].get(wire_name(field)) for field in Window._fields}
+        return Stamp(
+            revision=content["revision"],
+            window=Window(**window),
+            parameters=tuple(sorted(content["parameters"].items())),
+            previous_version=content.get("previousVersion", ""),
+            strategy=content.get("strategy", ""),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def renderer_of(statefulset: Mapping[str, Any]) -> int:
+    """Return the version of the code that rendered a live template, 0 when it is not known."""
+    text = _annotations(statefulset).get(names.ANNOTATION_RENDERER, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    return obj["metadata"].get("annotations") or {}

@@ -1,0 +1,86 @@
+"""The StatefulSet of one incarnation: one pod, never two, asleep until it is woken (rule R3).
+
+OnDelete: only we decide when a pod is made again. No claim templates: the controller would fill a claim that is
+gone with an empty one, and a run would silently begin anew.
+"""
+
+from __future__ import annotations
+
+from scenario_operator.api import names
+from scenario_operator.api.common import JsonObject
+from scenario_operator.manifests import pod
+from scenario_operator.manifests.context import run_context
+from scenario_operator.manifests.identity import Component, RunIdentity
+from scenario_operator.manifests.stamp import Stamp, stamp_annotations
+from scenario_operator.planning.parameters import Pairs
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.windows import Window
+
+
+def statefulset(
+    identity: RunIdentity,
+    incarnation: int,
+    revision: Revision,
+    window: Window,
+    parameters: Pairs,
+    *,
+    renderer: int,
+    previous_version: str = "",
+    strategy: str = "",
+) -> JsonObject:
+    """Return the StatefulSet of an incarnation on a revision, at replicas 0.
+
+    `previous_version` and `strategy` are told to the program as the upgrade that it starts after; "" for none.
+    """
+    stamp = Stamp(revision.name, window, tuple(sorted(parameters)), previous_version, strategy)
+    labels = identity.labels(Component.WORKLOAD, incarnation) | {names.LABEL_REVISION: revision.name}
+    name = names.statefulset(identity.name, incarnation)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": identity.metadata(name, labels, stamp_annotations(stamp, renderer)),
+        "spec": {
+            "replicas": 0,
+            "serviceName": name,
+            "podManagementPolicy": "Parallel",
+            "updateStrategy": {"type": "OnDelete"},
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": _selector(identity, incarnation)},
+            "template": _template(identity, incarnation, revision, stamp, labels),
+        },
+    }
+
+
+def _selector(identity: RunIdentity, incarnation: int) -> dict[str, str]:
+    """Select by what never changes; the component keeps Job pods of the same incarnation out."""
+    labels = identity.labels(Component.WORKLOAD, incarnation)
+    keys = (names.LABEL_RUN_UID, names.LABEL_INCARNATION, names.LABEL_COMPONENT)
+    return {key: labels[key] for key in keys}
+
+
+def _template(
+    identity: RunIdentity, incarnation: int, revision: Revision, stamp: Stamp, labels: dict[str, str]
+) -> JsonObject:
+    workload = revision.spec.workload
+    context = run_context(identity, incarnation, revision, stamp)
+    container = pod.program(revision.artifact.image, workload, context.environment(), probed=True)
+    mounts = [*pod.standard_mounts(revision), *_data_mounts(identity.name, incarnation, revision)]
+    template = pod.template(workload, context, pod.serving_labels(workload, labels), container, mounts)
+    template["spec"] |= {
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": workload.termination_grace_period_seconds,
+        **pod.spread(workload),
+    }
+    return template
+
+
+def _data_mounts(run: str, incarnation: int, revision: Revision) -> list[pod.Mount]:
+    """Mount state and results; state without a volume is scratch space at the same place."""
+    mounts: list[pod.Mount] = []
+    if revision.has_state:
+        mounts.append(pod.claim_mount("state", names.state_claim(run, incarnation)))
+    elif revision.spec.state is not None:
+        mounts.append(pod.scratch_mount("state", "/scenario/state"))
+    if revision.spec.results is not None:
+        mounts.append(pod.claim_mount("results", names.results_claim(run)))
+    return mounts

@@ -1,0 +1,44 @@
+"""What the schema cannot tell about a Scenario: versions, ranges, and labels that would change their meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.planning import compatibility
+from scenario_operator.planning.revision import Artifact, Revision, logic_hash
+
+
+class Problem(NamedTuple):
+    """Why a spec is not served; the message begins with the field's path."""
+
+    reason: Reason
+    message: str
+
+
+def problem_of(spec: ScenarioSpec) -> Problem | None:
+    """Return the first problem of a spec by itself."""
+    if not compatibility.is_version(spec.version):
+        return Problem(
+            Reason.INVALID_VERSION, f"spec.version: {spec.version!r} is not a semantic version such as 2.1.0"
+        )
+    for index, edge in enumerate(spec.compatibility.from_):
+        if edge.versions is not None and not compatibility.is_range(edge.versions):
+            where = f"spec.compatibility.from[{index}].versions"
+            return Problem(Reason.INVALID_SPEC, f"{where}: {edge.versions!r} is not a range such as >=2.0.0 <2.1.0")
+    return None
+
+
+def reuse_of(spec: ScenarioSpec, artifact: Artifact, in_use: Iterable[Revision]) -> Problem | None:
+    """Return a problem when the label already stands for other logic that a run or a revision in use carries."""
+    logic = logic_hash(spec, artifact)
+    for revision in in_use:
+        if revision.version == spec.version and revision.logic_hash != logic:
+            return Problem(
+                Reason.VERSION_REUSED,
+                f"spec.version: {spec.version} already stands for other logic (revision {revision.name}); "
+                "people pin and approve by label: give the new logic a new version",
+            )
+    return None

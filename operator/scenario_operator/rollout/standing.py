@@ -1,0 +1,270 @@
+"""How a Scenario stands: which row of the readiness table applies, and its whole status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api.reasons import Reason
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.validity import Problem
+from scenario_operator.rollout.decide import FleetDecision
+from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
+from scenario_operator.rollout.groups import is_behind
+from scenario_operator.rollout.wire import approve_command
+
+JsonObject = dict[str, Any]
+_C = ConditionType
+_PATIENCE = timedelta(minutes=10)
+"""After so long an artifact that cannot be had counts as stalled; it is still retried."""
+
+
+class Publication(Protocol):
+    """How far the spec is: see `controllers.publish.Published`."""
+
+    @property
+    def revision(self) -> Revision | None: ...
+    @property
+    def problem(self) -> Problem | None: ...
+    @property
+    def pending(self) -> Problem | None: ...
+
+
+class Standing(NamedTuple):
+    """The row: reason and message, whether Ready, and what goes with it."""
+
+    reason: str
+    message: str
+    ready: bool = False
+    reconciling: bool = False
+    stalled: bool = False
+    attention: str = ""
+    attention_reason: str = ""
+
+
+def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -> Standing:
+    """Return how the Scenario stands, the most pressing first."""
+    if published.problem is not None:
+        problem = published.problem
+        return Standing(problem.reason.value, problem.message, stalled=True, attention=problem.message)
+    if published.pending is not None:
+        pending = published.pending
+        return Standing(pending.reason.value, pending.message, reconciling=True)
+    attempt = _current(fleet, decision)
+    if attempt is not None and not (attempt.phase == "Running" and decision.blocked and _idle(attempt)):
+        return _of_attempt(attempt, fleet)
+    if decision.blocked is not None:
+        told = f"{decision.blocked.runs} runs have no plan to the wanted revision: {decision.blocked.message}"
+        return Standing(decision.blocked.reason, told, stalled=True, attention=told)
+    return _settled(fleet, decision)
+
+
+def render(
+    standing: Standing,
+    published: Publication,
+    fleet: Fleet,
+    decision: FleetDecision,
+    old: Mapping[str, Any],
+    generation: int,
+) -> JsonObject:
+    """Return the Scenario's status."""
+    now = datetime.fromisoformat(fleet.now)
+    standing = _lost_patience(standing, old, now)
+    revision = published.revision
+    current = _current(fleet, decision)
+    status: JsonObject = {
+        "observedGeneration": generation,
+        "conditions": merge_conditions(
+            old.get("conditions") or [], _assess(standing, published, fleet, decision), now, generation
+        ),
+        "latestRevision": revision.name if revision else None,
+        "activeRevision": _active(published, fleet, decision, old),
+        "resolvedImage": revision.artifact.image if revision else None,
+        "artifact": _artifact(revision, old, fleet.now) if revision else None,
+        "lastUpgradeSequence": old.get("lastUpgradeSequence", 0),
+        "runs": _counts(fleet),
+        "versions": _versions(fleet),
+        "currentUpgrade": current.name if current else None,
+    }
+    return {key: value for key, value in status.items() if value is not None}
+
+
+def _current(fleet: Fleet, decision: FleetDecision) -> Attempt | None:
+    wanted = fleet.wanted.name if fleet.wanted else ""
+    unfinished = [a for a in decision.attempts if not a.finished]
+    here = [a for a in unfinished if a.revision == wanted]
+    return max(here or unfinished, key=lambda a: a.sequence, default=None)
+
+
+def _idle(attempt: Attempt) -> bool:
+    return not attempt.active and not attempt.waiting
+
+
+def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
+    namespace = fleet.runs[0].namespace if fleet.runs else ""
+    match attempt.phase:
+        case "AwaitingApproval":
+            group = next(g for g in attempt.groups if not g.approved)
+            what = ", ".join(group.destroys) or f"level {group.level}"
+            command = approve_command(namespace, attempt.name, group.hash)
+            told = f"plan {group.hash} ({group.source_version}, {group.strategy or 'no strategy'}) needs consent: {what}"
+            return Standing(
+                Reason.AWAITING_APPROVAL.value, told, ready=True, attention=f"{told}; approve: {command}",
+                attention_reason=Reason.APPROVAL_REQUIRED.value,
+            )
+        case "Suspended":
+            told = f"{attempt.name} is suspended with {len(attempt.groups)} plans; see: "
+            told += f"kubectl -n {namespace} get supg {attempt.name} -o yaml"
+            return Standing(Reason.SUSPENDED.value, told, ready=True, attention=told)
+        case "Held":
+            told = f"{attempt.name} is held by failures; see: kubectl -n {namespace} describe supg {attempt.name}"
+            return Standing(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
+        case _:
+            waits = [g for g in attempt.groups if not g.approved]
+            told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
+            attention = ""
+            if waits:
+                attention = f"{told}; approve: {approve_command(namespace, attempt.name, waits[0].hash)}"
+            return Standing(
+                Reason.ROLLING_OUT.value, told, reconciling=True, attention=attention,
+                attention_reason=Reason.APPROVAL_REQUIRED.value if waits else "",
+            )
+
+
+def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
+    if decision.opening is not None or fleet.wanted is None:
+        return Standing(Reason.PLANNING.value, "planning", reconciling=True)
+    if not fleet.runs:
+        return Standing(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
+    failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
+    if failed:
+        names = ", ".join(r.name for r in failed[:5])
+        told = f"{len(failed)} runs are not on {fleet.wanted.version}: {names}; publish a fixed version, or retry them"
+        return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=told)
+    busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
+    if busy:
+        return Standing(Reason.ROLLING_OUT.value, f"{len(busy)} runs are starting or restarting", reconciling=True)
+    return Standing(Reason.ROLLED_OUT.value, f"{len(fleet.runs)} runs are settled on {fleet.wanted.version}", ready=True)
+
+
+def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:
+    return not run.pinned and (run.failed or (run.journal_grant is None and is_behind(run, wanted)))
+
+
+def _is_settled(run: RunFacts, wanted: Revision) -> bool:
+    if run.pinned or run.stored.stopped:
+        return run.journal_grant is None
+    return run.journal_grant is None and run.stored.applied is not None and not is_behind(run, wanted)
+
+
+def _assess(
+    standing: Standing, published: Publication, fleet: Fleet, decision: FleetDecision
+) -> list[Assessment]:
+    reason, message = Reason(standing.reason), standing.message
+    rolled_out = standing.ready and standing.reason == Reason.ROLLED_OUT.value
+    out_reason = Reason.NO_RUNS if rolled_out and not fleet.runs else reason
+    stated = [
+        Assessment(_C.READY, "True" if standing.ready else "False", reason, message),
+        _valid(published),
+        _artifact_available(published),
+        Assessment(_C.ROLLED_OUT, "True" if rolled_out else "False", out_reason, message),
+        _mixed(fleet),
+        Assessment(_C.ACTION_REQUIRED, "True", Reason(standing.attention_reason or standing.reason), standing.attention)
+        if standing.attention
+        else Assessment(_C.ACTION_REQUIRED, "False", Reason.NO_ACTION_REQUIRED),
+    ]
+    if standing.stalled:
+        stated.append(Assessment(_C.STALLED, "True", reason, message))
+    elif standing.reconciling:
+        stated.append(Assessment(_C.RECONCILING, "True", reason, message))
+    return stated
+
+
+def _valid(published: Publication) -> Assessment:
+    if published.problem is not None and published.problem.reason is not Reason.DIGEST_MISMATCH:
+        return Assessment(_C.VALID, "False", published.problem.reason, published.problem.message)
+    if published.pending is not None and published.pending.reason is Reason.RESOLVING:
+        return Assessment(_C.VALID, "Unknown", Reason.RESOLVING, published.pending.message)
+    return Assessment(_C.VALID, "True", Reason.VALID)
+
+
+def _artifact_available(published: Publication) -> Assessment:
+    for told in (published.pending, published.problem):
+        if told is not None and told.reason in (
+            Reason.ARTIFACT_UNAVAILABLE,
+            Reason.CONFIG_MAP_MISSING,
+            Reason.DIGEST_MISMATCH,
+        ):
+            return Assessment(_C.ARTIFACT_AVAILABLE, "False", told.reason, told.message)
+    if published.pending is not None or published.revision is None:
+        return Assessment(_C.ARTIFACT_AVAILABLE, "Unknown", Reason.RESOLVING)
+    artifact = published.revision.artifact
+    reason = Reason.DIGEST_UNPINNED if artifact.unpinned else Reason.RESOLVED
+    return Assessment(_C.ARTIFACT_AVAILABLE, "True", reason, f"{artifact.image} is {artifact.digest}")
+
+
+def _mixed(fleet: Fleet) -> Assessment:
+    versions = sorted({r.stored.applied.version for r in fleet.runs if r.stored.applied and not r.pinned})
+    if len(versions) > 1:
+        return Assessment(_C.MIXED_VERSIONS, "True", Reason.MIXED_VERSIONS, f"runs are on {', '.join(versions)}")
+    return Assessment(_C.MIXED_VERSIONS, "False", Reason.SAME_VERSION)
+
+
+def _lost_patience(standing: Standing, old: Mapping[str, Any], now: datetime) -> Standing:
+    """Turn a pull that has failed for long into a stall; it goes on being retried."""
+    if standing.reason != Reason.ARTIFACT_UNAVAILABLE.value:
+        return standing
+    conditions = old.get("conditions") or ()
+    missing = next((c for c in conditions if c["type"] == _C.ARTIFACT_AVAILABLE.value), None)
+    if missing is None or missing["status"] != "False":
+        return standing
+    if now - datetime.fromisoformat(missing["lastTransitionTime"]) < _PATIENCE:
+        return standing
+    return standing._replace(stalled=True, reconciling=False, attention=standing.message)
+
+
+def _active(
+    published: Publication, fleet: Fleet, decision: FleetDecision, old: Mapping[str, Any]
+) -> str | None:
+    """Return the newest released revision: new runs start on it while a newer one is suspended or unapproved."""
+    before = old.get("activeRevision")
+    latest = published.revision
+    if latest is None or latest.name == before:
+        return before
+    attempt = next((a for a in decision.attempts if a.revision == latest.name and not a.finished), None)
+    gated = attempt is not None and attempt.phase in ("AwaitingApproval", "Suspended") and not attempt.granted
+    if fleet.suspend or gated or decision.opening is not None:
+        return before
+    return latest.name
+
+
+def _artifact(revision: Revision, old: Mapping[str, Any], now: str) -> JsonObject:
+    artifact = revision.artifact
+    known = old.get("artifact") or {}
+    same = known.get("digest") == artifact.digest and known.get("resolvedImage") == artifact.image
+    return {
+        "image": revision.spec.artifact.image,
+        "digest": artifact.digest,
+        "resolvedImage": artifact.image,
+        "unpinned": artifact.unpinned,
+        "since": known.get("since", now) if same else now,
+    }
+
+
+def _counts(fleet: Fleet) -> JsonObject:
+    wanted = fleet.wanted
+    return {
+        "total": len(fleet.runs),
+        "upToDate": sum(1 for r in fleet.runs if wanted and r.stored.applied and not is_behind(r, wanted)),
+        "upgrading": sum(1 for r in fleet.runs if r.journal_grant),
+        "failed": sum(1 for r in fleet.runs if r.failed),
+        "pinned": sum(1 for r in fleet.runs if r.pinned),
+    }
+
+
+def _versions(fleet: Fleet) -> list[JsonObject]:
+    counted = Counter((r.stored.applied.version, r.stored.applied.revision) for r in fleet.runs if r.stored.applied)
+    return [{"version": v, "revision": r, "runs": n} for (v, r), n in sorted(counted.items())[:64]]
