@@ -13,8 +13,8 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
@@ -89,9 +89,7 @@ async def run(settings: Settings, build_controllers: BuildControllers) -> int:
             configuration = await connection.load(settings.kubeconfig, settings.context)
             api = await stack.enter_async_context(connect(configuration, version=operator_version()))
             process = _Process(settings, configuration, api, stop)
-            await stack.enter_async_context(
-                health.serve(process, process.metrics.exposition, port=settings.port)
-            )
+            await stack.enter_async_context(_health(process, settings.port))
             return await process.run(build_controllers)
     except errors.Terminal as refusal:
         logger.error("%(refusal)s", {"refusal": refusal})  # noqa: TRY400 (a sentence for people, not a bug)
@@ -208,6 +206,7 @@ class _Process:
             await self._lease.release()
             crew.unwatch.set()
             await crew.dismiss("the watches", patience_seconds=_KOPF_STOP_SECONDS)
+            crew.close()
 
     def _context(self, store: Store, queue: WorkQueue[Key], events: EventPoster) -> Context:
         return Context(
@@ -241,7 +240,11 @@ class _Process:
 
     async def _unless_stopped(self, waiting: Coroutine[Any, Any, None]) -> bool:
         """Wait, or give up and answer False when told to stop."""
-        return await _Crew(self._stop).meanwhile(waiting)
+        crew = _Crew(self._stop)
+        try:
+            return await crew.meanwhile(waiting)
+        finally:
+            crew.close()
 
 
 class _Crew:
@@ -286,6 +289,22 @@ class _Crew:
             await asyncio.wait(chosen, timeout=patience_seconds)
         for task in chosen:
             await _cancelled(task)
+
+    def close(self) -> None:
+        """Listen to orders no more."""
+        self._stopping.cancel()
+
+
+@asynccontextmanager
+async def _health(process: _Process, port: int) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(health.serve(process, process.metrics.exposition, port=port))
+        except OSError as error:
+            raise errors.Terminal(
+                "PortTaken", f"cannot serve probes: {error}; choose another --port"
+            ) from error
+        yield
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 EventType = Literal["Normal", "Warning"]
 _SAME_EVENT_SECONDS: Final = 600
-_LONGEST_NOTE: Final = 1024
+_LONGEST_NOTE_BYTES: Final = 1024
 _LONGEST_OBJECT_NAME: Final = 200
 _BACKLOG: Final = 1000
 
@@ -30,9 +30,14 @@ class EventSink(Protocol):
     """Where controllers tell what happened."""
 
     def post(
-        self, regarding: Mapping[str, Any], *, type_: EventType, reason: str, action: str, note: str
+        self,
+        regarding: Mapping[str, Any],
+        type_: EventType,
+        reason: str,
+        note: str,
+        action: str = "Reconcile",
     ) -> None:
-        """Tell about `regarding`, a live object; `reason` and `action` are CamelCase words."""
+        """Tell about `regarding`, an object that was read; `reason` and `action` are CamelCase words."""
         ...
 
 
@@ -62,10 +67,15 @@ class EventPoster:
         self._draining = False
 
     def post(
-        self, regarding: Mapping[str, Any], *, type_: EventType, reason: str, action: str, note: str
+        self,
+        regarding: Mapping[str, Any],
+        type_: EventType,
+        reason: str,
+        note: str,
+        action: str = "Reconcile",
     ) -> None:
         metadata = regarding["metadata"]
-        manifest = self._manifest(regarding, type_=type_, reason=reason, action=action, note=note)
+        manifest = self._manifest(regarding, type_, reason, _cut(note), action)
         self._backlog.append(_Told(metadata.get("namespace") or "default", manifest))
         self._arrived.set()
 
@@ -93,7 +103,7 @@ class EventPoster:
             logger.debug("event not posted: %(error)s", {"error": error})
 
     def _manifest(
-        self, regarding: Mapping[str, Any], *, type_: EventType, reason: str, action: str, note: str
+        self, regarding: Mapping[str, Any], type_: EventType, reason: str, note: str, action: str
     ) -> JsonObject:
         metadata = regarding["metadata"]
         namespace = metadata.get("namespace") or "default"
@@ -111,7 +121,7 @@ class EventPoster:
             "type": type_,
             "reason": reason,
             "action": action,
-            "note": note if len(note) <= _LONGEST_NOTE else f"{note[: _LONGEST_NOTE - 1]}…",
+            "note": note,
             "reportingController": self._controller,
             "reportingInstance": self._instance[:128],
             "regarding": {
@@ -123,3 +133,12 @@ class EventPoster:
                 "resourceVersion": metadata.get("resourceVersion"),
             },
         }
+
+
+def _cut(note: str) -> str:
+    encoded = note.encode()
+    if len(encoded) <= _LONGEST_NOTE_BYTES:
+        return note
+    ellipsis = "…"
+    room = _LONGEST_NOTE_BYTES - len(ellipsis.encode())
+    return encoded[:room].decode(errors="ignore") + ellipsis

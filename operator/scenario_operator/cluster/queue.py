@@ -113,6 +113,8 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """End the pass; if the key was added meanwhile it is queued again."""
         self._running.discard(key)
+        if key not in self._failures and self._min_interval(key) <= 0:
+            self._started.pop(key, None)  # nobody will ask, and keys come and go for as long as we run
         lane = self._again.pop(key, None)
         if lane is not None:
             self.add(key, background=lane == 1)

@@ -13,6 +13,7 @@ from typing import Any
 
 import kopf
 
+from scenario_operator.api import names
 from scenario_operator.cluster.connection import Login
 from scenario_operator.cluster.keys import Key, keys_of
 from scenario_operator.cluster.kinds import Kind, selector_of
@@ -51,6 +52,9 @@ def settings(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
     chosen.watching.server_timeout = 300
     chosen.watching.chunk_size = 500
     chosen.process.ultimate_exiting_timeout = None  # the pod's grace period limits the exit
+    # kopf takes off what it thinks is its finalizer wherever it sees it: it must never be somebody's.
+    chosen.persistence.finalizer = f"{names.GROUP}/never-set"
+    chosen.persistence.diffbase_storage = _NoDiffs()
     for kind in kinds:
         selector = selector_of(kind)
         if selector is not None:
@@ -58,6 +62,22 @@ def settings(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
     # It logs every handled event at INFO.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     return chosen
+
+
+class _NoDiffs(kopf.DiffBaseStorage):  # type: ignore[misc]  # kopf is not typed for us
+    """Compares nothing: kopf copies every object twice per event for change handlers that we do not have.
+
+    Measured: a fifth of an event's CPU with objects of 1.5 KB, and of the start's; more with larger ones.
+    """
+
+    def build(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        raise AssertionError("nothing is ever stored: there are no change handlers")
 
 
 def _watch(handlers: kopf.OperatorRegistry, kind: Kind, store: Store, wake: Callable[[Key], None]) -> None:

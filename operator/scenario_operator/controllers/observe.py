@@ -30,15 +30,18 @@ from scenario_operator.execution.view import (
     Workload,
     World,
 )
-from scenario_operator.manifests.drift import drifted
-from scenario_operator.manifests.identity import RunIdentity
-from scenario_operator.manifests.statefulset import statefulset
+from scenario_operator.manifests.claim import read_formats
+from scenario_operator.manifests.drift import drifted_from_its_stamp
+from scenario_operator.manifests.identity import Component, RunIdentity
+from scenario_operator.manifests.stamp import read_stamp
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import bounds_of
 from scenario_operator.planning.windows import Window
 
 JsonObject = Mapping[str, Any]
 CONTAINER = "scenario"
+_UNREADABLE = Template("", Window(), ())
+"""The template of a workload without a readable stamp: it fits nothing that we would render."""
 
 
 class Things(NamedTuple):
@@ -81,7 +84,7 @@ def record_of(obj: JsonObject) -> Record:
 
 def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> World:
     """Read everything that exists of a run."""
-    claims = tuple(c for c in map(lambda obj: _claim(run, obj), things.claims) if c is not None)
+    claims = tuple(c for obj in things.claims if (c := _claim(run, obj)) is not None)
     results = next((c for c in things.claims if c["metadata"]["name"] == names.results_claim(run.name)), None)
     return World(
         workloads=tuple(
@@ -115,7 +118,8 @@ def _is_ours(run: Run, obj: JsonObject) -> bool:
 def _workload(run: Run, obj: JsonObject, revisions: Mapping[str, Revision]) -> Workload:
     metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     annotations = metadata.get("annotations") or {}
-    template = read_template(annotations.get(names.ANNOTATION_TEMPLATE, ""))
+    stamp = read_stamp(obj)
+    template = Template(stamp.revision, stamp.window, stamp.parameters) if stamp else _UNREADABLE
     settled = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
     return Workload(
         handle=handle(obj),
@@ -131,30 +135,15 @@ def _workload(run: Run, obj: JsonObject, revisions: Mapping[str, Revision]) -> W
 
 def _drifted(run: Run, obj: JsonObject, template: Template, revisions: Mapping[str, Revision]) -> bool:
     """Compare what we render with what stands; another renderer's work is judged by its stamps only (R12)."""
-    renderer = (obj["metadata"].get("annotations") or {}).get(names.ANNOTATION_RENDERER)
     revision = revisions.get(template.revision)
-    if renderer != str(RENDERER) or revision is None:
-        return False
-    rendered = statefulset(
-        identity_of(run), _number(obj), revision, template.window, template.parameters, renderer=RENDERER
+    return revision is not None and drifted_from_its_stamp(
+        obj, identity_of(run), _number(obj), revision, RENDERER
     )
-    return drifted(obj, rendered)
 
 
 def identity_of(run: Run) -> RunIdentity:
     """Return who the owner of what we render is."""
     return RunIdentity(run.namespace, run.name, run.uid, run.scenario)
-
-
-def read_template(text: str) -> Template:
-    """Read the stamp of what a workload was rendered from; an unreadable stamp fits nothing."""
-    try:
-        stamp = json.loads(text)
-        window = stamp["window"]
-        bounds = (window.get(f) for f in ("startFrom", "outputActionsFrom", "notificationsFrom"))
-        return Template(stamp["revision"], Window(*bounds), tuple(sorted(stamp["parameters"].items())))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Template("", Window(), ())
 
 
 def _claim(run: Run, obj: JsonObject) -> Claim | None:
@@ -166,20 +155,14 @@ def _claim(run: Run, obj: JsonObject) -> Claim | None:
     if not middle.isdigit():
         return None
     stamped = (metadata.get("labels") or {}).get(names.LABEL_RUN_UID)
+    formats = read_formats(obj)
     return Claim(
         handle=handle(obj),
         incarnation=int(middle),
-        ours=stamped == run.uid,
-        formats=_formats((metadata.get("annotations") or {}).get(names.ANNOTATION_STATE_FORMATS, "")),
+        ours=stamped == run.uid and formats is not None,
+        formats=formats or (),
         deleting="deletionTimestamp" in metadata,
     )
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(sorted(json.loads(text)))
-    except (ValueError, TypeError):
-        return ()
 
 
 def _results(run: Run, obj: JsonObject | None) -> str:
@@ -195,10 +178,12 @@ def _pods(run: Run, objects: Iterable[JsonObject]) -> Iterable[Pod]:
     for obj in objects:
         labels = obj["metadata"].get("labels") or {}
         mine = labels.get(names.LABEL_RUN_UID) == run.uid
-        if mine and labels.get(names.LABEL_COMPONENT) == names.COMPONENT_WORKLOAD:
+        if mine and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value:
             yield _pod(obj, _number_of_pod(obj))
         elif (mounted := _mounted(run, obj)) and _phase(obj) not in ("Succeeded", "Failed"):
-            yield Pod(handle(obj), mounted, "", foreign=True, terminating="deletionTimestamp" in obj["metadata"])
+            yield Pod(
+                handle(obj), mounted, "", foreign=True, terminating="deletionTimestamp" in obj["metadata"]
+            )
 
 
 def _number_of_pod(obj: JsonObject) -> int:
@@ -223,7 +208,8 @@ def _phase(obj: JsonObject) -> str:
 
 def _pod(obj: JsonObject, number: int) -> Pod:
     metadata, status = obj["metadata"], obj.get("status") or {}
-    container = next((c for c in status.get("containerStatuses") or () if c["name"] == CONTAINER), {})
+    containers = status.get("containerStatuses") or ()
+    container: JsonObject = next((c for c in containers if c["name"] == CONTAINER), {})
     state = container.get("state") or {}
     terminated = state.get("terminated") or {}
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
@@ -258,10 +244,14 @@ def read_report(text: str) -> Report:
         return Report(
             processed_until=position,
             state_version=version if isinstance(version, str) else None,
-            open_outputs=outputs.get("open") if isinstance(outputs.get("open"), int) else 0,
+            open_outputs=_count(outputs.get("open")),
         )
     except (ValueError, AttributeError, TypeError):
         return Report(text_ok=not text)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _trouble(status: JsonObject, container: JsonObject) -> str:

@@ -33,6 +33,7 @@ from scenario_operator.execution.effects import (
 )
 from scenario_operator.execution.view import RENDERER, Handle, Template
 from scenario_operator.manifests.claim import formats_annotation, results_claim, state_claim
+from scenario_operator.manifests.context import Upgrade
 from scenario_operator.manifests.identity import RunIdentity
 from scenario_operator.manifests.job import HookCall, hook_job
 from scenario_operator.manifests.statefulset import statefulset
@@ -56,9 +57,22 @@ class Extra:
     previous_version: str = ""
     strategy: str = ""
 
+    def upgrade_to(self, revision: Revision) -> Upgrade | None:
+        """Return the upgrade that a container of this revision takes part in; None for one that was there before."""
+        if not self.previous_version or self.previous_version == revision.version:
+            return None
+        return Upgrade(self.previous_version, revision.version, self.strategy)
+
+
+NOTHING_MORE = Extra()
+
 
 async def perform(
-    client: Client, identity: RunIdentity, revisions: Revisions, effect: Effect, extra: Extra
+    client: Client,
+    identity: RunIdentity,
+    revisions: Revisions,
+    effect: Effect,
+    extra: Extra = NOTHING_MORE,
 ) -> None:
     """Carry out one effect on the objects of one run.
 
@@ -159,9 +173,7 @@ def _with_template(live: JsonObject, rendered: JsonObject, stamp: str) -> JsonOb
     }
 
 
-async def _hold_or_release(
-    client: Client, identity: RunIdentity, effect: HoldReport | ReleaseReport
-) -> None:
+async def _hold_or_release(client: Client, identity: RunIdentity, effect: HoldReport | ReleaseReport) -> None:
     """Put our finalizer and the Stop's mark on a pod, or take both off.
 
     A merge patch replaces the list of finalizers as a whole, so it must name those of others too: they are read
@@ -199,15 +211,15 @@ def _scale(replicas: int, stamp: str) -> JsonObject:
 def _rendered(
     identity: RunIdentity, revisions: Revisions, incarnation: int, template: Template, extra: Extra
 ) -> JsonObject:
+    revision = _known(revisions, template.revision)
     return statefulset(
         identity,
         incarnation,
-        _known(revisions, template.revision),
+        revision,
         template.window,
         template.parameters,
         renderer=RENDERER,
-        previous_version=extra.previous_version,
-        strategy=extra.strategy,
+        upgrade=extra.upgrade_to(revision),
     )
 
 
@@ -222,8 +234,7 @@ def _call(revision: Revision, effect: CreateJob, extra: Extra) -> HookCall:
         timeout_seconds=effect.timeout_seconds,
         mounts_state=effect.mounts_state,
         attempt=extra.attempt,
-        previous_version=extra.previous_version,
-        strategy=extra.strategy,
+        upgrade=extra.upgrade_to(revision),
     )
 
 

@@ -7,7 +7,8 @@ they are for, so the next pass finds what this one made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -17,9 +18,10 @@ from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
+from scenario_operator.manifests.identity import ScenarioIdentity
 from scenario_operator.manifests.job import validate_job
 from scenario_operator.manifests.probe import probe_pod
-from scenario_operator.manifests.revision import artifact_copy, parse_revision, revision_manifest
+from scenario_operator.manifests.revision import artifact_copy, files_hash, parse_revision, revision_manifest
 from scenario_operator.planning.plan import digest_of
 from scenario_operator.planning.revision import Artifact, Revision, content_hash, make
 from scenario_operator.planning.validity import Problem, problem_of, reuse_of
@@ -27,6 +29,9 @@ from scenario_operator.planning.validity import Problem, problem_of, reuse_of
 _PULL_TROUBLE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 _RETRY_SECONDS = 30.0
 """After so long a probe that cannot pull is made anew: the kubelet's own back-off grows to five minutes."""
+
+
+Policy = Literal["Always", "Never"]
 
 
 class Published(NamedTuple):
@@ -68,8 +73,8 @@ class Publisher:
         files, missing = await self._files(scenario, spec)
         if missing is not None:
             return Published(newest, pending=missing)
-        files_hash = digest_of(files)[:16] if files else ""
-        probed = await self._artifact(scenario, spec, known, files_hash)
+        hashed = files_hash(files) if files else ""
+        probed = await self._artifact(scenario, spec, known, hashed)
         if probed.artifact is None:
             return Published(newest, pending=probed.pending)
         return await self._serve(scenario, spec, probed.artifact, files, known, in_use)
@@ -102,15 +107,15 @@ class Publisher:
             return Published(newest, None if waiting else refusal, refusal if waiting else None)
         return await self._create(scenario, revision, files)
 
-    async def _create(
-        self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]
-    ) -> Published:
+    async def _create(self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]) -> Published:
         """Create the revision, then the copy of its files that it owns; a run never starts without both."""
         client, metadata = self._context.client, scenario["metadata"]
         ref = Ref(CONTROLLER_REVISION, metadata["namespace"], revision.name)
         try:
             made = await client.create(
-                CONTROLLER_REVISION, metadata["namespace"], revision_manifest(metadata["namespace"], metadata["name"], revision)
+                CONTROLLER_REVISION,
+                metadata["namespace"],
+                revision_manifest(metadata["namespace"], metadata["name"], revision),
             )
         except AlreadyExists:
             found = await client.get(ref)
@@ -127,7 +132,9 @@ class Publisher:
         self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any], owner: JsonObject
     ) -> None:
         metadata = scenario["metadata"]
-        manifest = artifact_copy(metadata["namespace"], metadata["name"], revision, files, owner["metadata"]["uid"])
+        manifest = artifact_copy(
+            metadata["namespace"], metadata["name"], revision, owner["metadata"]["uid"], files
+        )
         try:
             await self._context.client.create(CONFIG_MAP, metadata["namespace"], manifest)
         except AlreadyExists:
@@ -147,17 +154,17 @@ class Publisher:
         return {k: found[k] for k in ("data", "binaryData") if found.get(k)}, None
 
     async def _artifact(
-        self, scenario: JsonObject, spec: ScenarioSpec, known: Mapping[str, Revision], files_hash: str
+        self, scenario: JsonObject, spec: ScenarioSpec, known: Mapping[str, Revision], hashed: str
     ) -> Probed:
         """Return the artifact: as recorded for the same label and image string, else as a probe finds it."""
         for revision in sorted(known.values(), key=lambda r: -r.number):
             same = revision.version == spec.version and revision.spec.artifact.image == spec.artifact.image
             if same and revision.spec.artifact.digest == spec.artifact.digest:
                 recorded = revision.artifact
-                return Probed(Artifact(recorded.image, recorded.digest, recorded.unpinned, files_hash), None)
-        return await self._probe(scenario, spec, files_hash)
+                return Probed(Artifact(recorded.image, recorded.digest, recorded.unpinned, hashed), None)
+        return await self._probe(scenario, spec, hashed)
 
-    async def _probe(self, scenario: JsonObject, spec: ScenarioSpec, files_hash: str) -> Probed:
+    async def _probe(self, scenario: JsonObject, spec: ScenarioSpec, hashed: str) -> Probed:
         """Pull the image for real; only if that fails, look whether the node has it without a registry."""
         pulled = await self._ask(scenario, spec, "Always")
         if pulled.artifact is None and pulled.pending is not None and _unpullable(pulled.pending):
@@ -166,16 +173,16 @@ class Publisher:
         artifact = pulled.artifact
         if artifact is None:
             return pulled
-        return Probed(Artifact(artifact.image, artifact.digest, artifact.unpinned, files_hash), None)
+        return Probed(Artifact(artifact.image, artifact.digest, artifact.unpinned, hashed), None)
 
-    async def _ask(self, scenario: JsonObject, spec: ScenarioSpec, policy: str) -> Probed:
+    async def _ask(self, scenario: JsonObject, spec: ScenarioSpec, policy: Policy) -> Probed:
         metadata, client = scenario["metadata"], self._context.client
         namespace = metadata["namespace"]
         name = probe_name(metadata["name"], spec.artifact.image, policy)
         ref = Ref(POD, namespace, name)
         pod = await client.get(ref)
         if pod is None:
-            await client.create(POD, namespace, probe_pod(namespace, name, metadata["name"], spec, policy))
+            await client.create(POD, namespace, _probe(scenario, name, spec, policy))
             return Probed(None, Problem(Reason.RESOLVING, f"resolving {spec.artifact.image}"))
         found = read_probe(pod, spec.artifact.image)
         stale = found.artifact is None and found.pending is not None and _unpullable(found.pending)
@@ -184,8 +191,6 @@ class Publisher:
         return found
 
     def _age(self, obj: JsonObject) -> float:
-        from datetime import datetime
-
         created = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
         return (self._context.now() - created).total_seconds()
 
@@ -199,7 +204,7 @@ class Publisher:
         name = f"{metadata['name']}-validate-{content[:10]}"
         job = await client.get(Ref(JOB, metadata["namespace"], name))
         if job is None:
-            manifest = validate_job(metadata["namespace"], name, metadata["name"], revision)
+            manifest = validate_job(_identity(scenario), name, revision)
             await client.create(JOB, metadata["namespace"], manifest)
             return Problem(Reason.RESOLVING, "running hooks.validate")
         done = {c["type"] for c in (job.get("status") or {}).get("conditions") or () if c["status"] == "True"}
@@ -231,7 +236,16 @@ class Publisher:
                     await client.delete(Ref.to(kind, obj), uid=obj["metadata"]["uid"])
 
 
-def probe_name(scenario: str, image: str, policy: str) -> str:
+def _identity(scenario: JsonObject) -> ScenarioIdentity:
+    metadata = scenario["metadata"]
+    return ScenarioIdentity(metadata["namespace"], metadata["name"], metadata["uid"])
+
+
+def _probe(scenario: JsonObject, name: str, spec: ScenarioSpec, policy: Policy) -> JsonObject:
+    return probe_pod(_identity(scenario), name, spec.artifact.image, spec.workload, pull_policy=policy)
+
+
+def probe_name(scenario: str, image: str, policy: Policy) -> str:
     """Name the probe of an image: the same question has the same name."""
     return f"{scenario}-probe-{digest_of([image, policy])[:10]}"
 
@@ -239,7 +253,7 @@ def probe_name(scenario: str, image: str, policy: str) -> str:
 def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
     """Read what a probe found: a command that cannot start proves the pull and gives the digest."""
     status = pod.get("status") or {}
-    container = next(iter(status.get("containerStatuses") or ()), {})
+    container: JsonObject = next(iter(status.get("containerStatuses") or ()), {})
     state = container.get("state") or {}
     image_id = container.get("imageID", "")
     if "terminated" in state and image_id:
@@ -251,7 +265,8 @@ def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
     if waiting.get("reason") in _PULL_TROUBLE:
         told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
         return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:900]))
-    scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), {})
+    conditions = status.get("conditions") or ()
+    scheduled: JsonObject = next((c for c in conditions if c["type"] == "PodScheduled"), {})
     if scheduled.get("status") == "False":
         told = f"resolving {image}: the probe pod is not scheduled: {scheduled.get('message', '')}"
         return Probed(None, Problem(Reason.RESOLVING, told[:900]))
@@ -273,5 +288,3 @@ def _invalid(error: ValidationError) -> Problem:
     first = error.errors()[0]
     path = ".".join(str(part) for part in ("spec", *first["loc"]))
     return Problem(Reason.INVALID_SPEC, f"{path}: {first['msg']}")
-
-

@@ -15,14 +15,15 @@ from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
 from scenario_operator.cluster.store import filed
-from scenario_operator.controllers.observe import Things, readable, record_of, run_of, world_of
-from scenario_operator.controllers.perform import perform
+from scenario_operator.controllers.observe import Things, identity_of, readable, record_of, run_of, world_of
+from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.controllers.surroundings import Surroundings, surroundings
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.effects import ReleaseReport
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.status import is_news, merge_patch, render
-from scenario_operator.execution.view import Handle, Run, View
+from scenario_operator.execution.view import Handle, View
+from scenario_operator.manifests.identity import RunIdentity
 from scenario_operator.planning.plan import Kind as StepKind
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class RunController:
             obj = await self._write(obj, view, decision, old)
             self._tell(obj, view, decision, old)
         for effect in decision.effects:
-            await perform(context.client, view, effect)
+            await perform(context.client, identity_of(view.run), view.revisions, effect, _extra(decision))
             logger.info("effect %(effect)s", {"effect": effect})
         return _wake(decision)
 
@@ -104,7 +105,9 @@ class RunController:
             resource_version=metadata["resourceVersion"],
             subresource="status",
         )
+        # The watch will bring nothing new any more, so whoever else is concerned is told here.
         self._context.store.offer(RUN, "MODIFIED", written)
+        self._context.wake(Key("scenario", metadata["namespace"], view.run.scenario))
         return written
 
     def _tell(self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]) -> None:
@@ -113,7 +116,13 @@ class RunController:
         before = _ready(old)
         if situation.reason and situation.reason != before:
             warns = bool(situation.attention or situation.degraded)
-            self._context.events.post(obj, "Warning" if warns else "Normal", situation.reason, situation.message)
+            self._context.events.post(
+                obj,
+                type_="Warning" if warns else "Normal",
+                reason=situation.reason,
+                action="Reconcile",
+                note=situation.message,
+            )
             logger.info("state reason=%(r)s: %(m)s", {"r": situation.reason, "m": situation.message})
         fresh = len(decision.record.stored.history) and decision.record.stored.history[0]
         if fresh and fresh not in view.stored.history:
@@ -153,7 +162,9 @@ class RunController:
         pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
         workloads, claims = await listed(STATEFUL_SET), await listed(CLAIM)
         for number in _expected(record):
-            workloads += await self._by_name(STATEFUL_SET, namespace, names.statefulset(name, number), workloads)
+            workloads += await self._by_name(
+                STATEFUL_SET, namespace, names.statefulset(name, number), workloads
+            )
             claims += await self._by_name(CLAIM, namespace, names.state_claim(name, number), claims)
         claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
         return Things(obj, workloads, pods, claims, await listed(JOB))
@@ -178,18 +189,18 @@ class RunController:
                 continue
             if (metadata.get("labels") or {}).get(names.LABEL_RUN_UID) == uid:
                 continue
-            view = _orphan_view(key)
+            identity = RunIdentity(key.namespace, key.name, "", "")
             handle = Handle(metadata["uid"], metadata["resourceVersion"])
             number = int((metadata.get("labels") or {}).get(names.LABEL_INCARNATION, "0"))
-            await perform(client, view, ReleaseReport(handle, number))
+            await perform(client, identity, {}, ReleaseReport(handle, number), Extra())
 
 
-def _orphan_view(key: Key) -> View:
-    from scenario_operator.execution.view import World
-    from scenario_operator.planning.stored import Stored
-
-    run = Run(key.namespace, key.name, "", deleting=True)
-    return View(run, Stored(), None, None, None, {}, World(), 0.0)
+def _extra(decision: Decision) -> Extra:
+    """Return what containers are told of the plan that starts them."""
+    journal = decision.record.journal
+    if journal is None:
+        return Extra()
+    return Extra(journal.attempt, journal.source.version, journal.strategy.type)
 
 
 def _looks_everywhere(record: Record) -> bool:
@@ -211,5 +222,3 @@ def _ready(status: Mapping[str, Any]) -> str:
 
 def _wake(decision: Decision) -> timedelta | None:
     return timedelta(seconds=decision.wake) if decision.wake is not None else None
-
-

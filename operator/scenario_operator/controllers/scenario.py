@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from scenario_operator.api import names
+from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
@@ -32,7 +33,6 @@ from scenario_operator.execution.status import merge_patch
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import DELETED, KEPT, timestamp
-from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.rollout.decide import FleetDecision, Opening, decide
 from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
 from scenario_operator.rollout.standing import Standing, render, standing_of
@@ -68,7 +68,11 @@ class ScenarioController:
             scenario = await self._open(key, scenario, decision.opening)
         await self._say(scenario, published, fleet, decision)
         await self._tidy(key, scenario, fleet, decision, known)
-        rests = decision.opening is None and published.pending is None and all(a.finished for a in decision.attempts)
+        rests = (
+            decision.opening is None
+            and published.pending is None
+            and all(a.finished for a in decision.attempts)
+        )
         return None if rests else _LOOK_AGAIN
 
     def _runs(self, key: Key) -> tuple[RunFacts, ...]:
@@ -193,8 +197,16 @@ class ScenarioController:
             return
         ready = next(c for c in new["conditions"] if c["type"] == "Ready")
         warns = new["phase"] in ("Held", "Failed", "AwaitingApproval")
-        self._context.events.post(obj, "Warning" if warns else "Normal", ready["reason"], ready.get("message", ""))
-        logger.info("attempt %(name)s phase=%(phase)s", {"name": obj["metadata"]["name"], "phase": new["phase"]})
+        self._context.events.post(
+            obj,
+            type_="Warning" if warns else "Normal",
+            reason=ready["reason"],
+            action="Upgrade",
+            note=ready.get("message", ""),
+        )
+        logger.info(
+            "attempt %(name)s phase=%(phase)s", {"name": obj["metadata"]["name"], "phase": new["phase"]}
+        )
 
     async def _open(self, key: Key, scenario: JsonObject, opening: Opening) -> JsonObject:
         """Write the next sequence number, then create the attempt under it: no number is used twice."""
@@ -243,8 +255,13 @@ class ScenarioController:
                 self._context.wake(Key("run", run.namespace, run.name))
 
     def _announce(self, scenario: JsonObject, standing: Standing) -> None:
-        kind = "Warning" if standing.stalled or standing.attention else "Normal"
-        self._context.events.post(scenario, kind, standing.reason, standing.message)
+        self._context.events.post(
+            scenario,
+            type_="Warning" if standing.stalled or standing.attention else "Normal",
+            reason=standing.reason,
+            action="Reconcile",
+            note=standing.message,
+        )
         logger.info("scenario state reason=%(r)s: %(m)s", {"r": standing.reason, "m": standing.message})
 
     async def _tidy(

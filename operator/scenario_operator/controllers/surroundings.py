@@ -25,7 +25,7 @@ from scenario_operator.cluster.kinds import (
 from scenario_operator.cluster.store import filed
 from scenario_operator.execution.rest import case_of, is_behind
 from scenario_operator.execution.view import Gate, Grant, View
-from scenario_operator.manifests.revision import parse_revision
+from scenario_operator.manifests.revision import is_revision, parse_revision
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.plan import Cause, Snapshot
 from scenario_operator.planning.revision import Revision
@@ -68,9 +68,7 @@ class Surroundings:
         active = self.revisions.get(status.get("activeRevision", ""))
         pinned = view.run.pinned
         entry = self._labelled(pinned) if pinned else active
-        view = view._replace(
-            wanted=wanted, entry=entry, strategy=self.strategy, grant=self._grant(view)
-        )
+        view = view._replace(wanted=wanted, entry=entry, strategy=self.strategy, grant=self._grant(view))
         return view._replace(gate=self._gate(view))
 
     def _labelled(self, label: str) -> Revision | None:
@@ -82,21 +80,8 @@ class Surroundings:
         """Return the run's live grant: one that is not spent, else one that is still listed."""
         grants: list[Grant] = []
         for attempt in self.attempts:
-            spec, metadata = attempt["spec"], attempt["metadata"]
-            for entry in (attempt.get("status") or {}).get("active") or ():
-                if entry["runUID"] == view.run.uid:
-                    grants.append(
-                        Grant(
-                            id=entry["id"],
-                            attempt=metadata["name"],
-                            plan_hash=entry["planHash"],
-                            revision=spec["revision"],
-                            cause=spec["cause"],
-                            abort=spec.get("abort") == metadata["uid"],
-                            suspend=spec.get("suspend", False),
-                            skip_revert=spec.get("skipRevert", False),
-                        )
-                    )
+            active = (attempt.get("status") or {}).get("active") or ()
+            grants += [_grant_of(attempt, entry) for entry in active if entry["runUID"] == view.run.uid]
         journal = view.journal.grant_id if view.journal else ""
         grants.sort(key=lambda g: (g.id != journal, view.stored.spent(g.id)))
         return grants[0] if grants else None
@@ -105,7 +90,9 @@ class Surroundings:
         """Say why a run that is behind has no grant, or why it has nothing to start on."""
         if self.scenario is None:
             name = view.run.scenario
-            return Gate(Reason.SCENARIO_NOT_FOUND.value, f"spec.scenarioRef: there is no Scenario {name}", True)
+            return Gate(
+                Reason.SCENARIO_NOT_FOUND.value, f"spec.scenarioRef: there is no Scenario {name}", True
+            )
         if view.entry is None:
             return _no_revision(self.scenario, view)
         if view.journal is not None or view.wanted is None or not is_behind(view):
@@ -135,6 +122,20 @@ class Surroundings:
         return None
 
 
+def _grant_of(attempt: Mapping[str, Any], entry: Mapping[str, Any]) -> Grant:
+    spec, metadata = attempt["spec"], attempt["metadata"]
+    return Grant(
+        id=entry["id"],
+        attempt=metadata["name"],
+        plan_hash=entry["planHash"],
+        revision=spec["revision"],
+        cause=spec["cause"],
+        abort=spec.get("abort") == metadata["uid"],
+        suspend=spec.get("suspend", False),
+        skip_revert=spec.get("skipRevert", False),
+    )
+
+
 def surroundings(context: Context, run: JsonObject) -> Surroundings:
     """Read what is around a run from what the watches brought."""
     namespace = run["metadata"]["namespace"]
@@ -150,7 +151,21 @@ def surroundings(context: Context, run: JsonObject) -> Surroundings:
 def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, Revision]:
     """Return the published revisions of a scenario by name."""
     found = context.store.indexed(CONTROLLER_REVISION, BY_SCENARIO, filed(namespace, scenario))
-    return {obj["metadata"]["name"]: parse_revision(obj) for obj in found}
+    return {obj["metadata"]["name"]: _parsed(obj) for obj in found if is_revision(obj)}
+
+
+_PARSED: dict[tuple[str, str], Revision] = {}
+"""Revisions are immutable, so each is parsed once; keyed by uid and version, bounded by `_REMEMBERED`."""
+_REMEMBERED = 4096
+
+
+def _parsed(obj: JsonObject) -> Revision:
+    key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
+    if key not in _PARSED:
+        if len(_PARSED) >= _REMEMBERED:
+            _PARSED.clear()
+        _PARSED[key] = parse_revision(obj)
+    return _PARSED[key]
 
 
 def strategy_for(

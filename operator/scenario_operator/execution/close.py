@@ -23,6 +23,7 @@ from scenario_operator.planning.stored import (
     epoch,
     timestamp,
 )
+from scenario_operator.planning.windows import Window
 
 HISTORY = 5
 INCARNATIONS = 48
@@ -230,14 +231,14 @@ def loss_of(view: View, journal: Journal) -> Loss:
         state_age_seconds=_age(view, stop),
         unclean_stop=stop is not None and not stop.clean,
         input_at_risk=bool(journal.fact("atRisk")),
-        reprocessed_from=(window.start_from or "beginning") if window and reads_again else None,
+        reprocessed_from=window.start_from if window and reads_again else None,
         results_reverted=_total(numbers, "reverted"),
         results_kept=_total(numbers, "kept"),
         results_not_revertible=_total(numbers, "notRevertible"),
         notifications_suppressed_until=window.notifications_from if window and reads_again else None,
         open_outputs=stop.open_outputs if stop and stop.open_outputs else None,
         revert_skipped=any(fact.get("skipped") for fact in numbers),
-        notes=_kept_results(view, journal),
+        notes=(*_kept_results(view, journal), *_from_the_beginning(window, reads_again=reads_again)),
     )
 
 
@@ -250,6 +251,12 @@ def _kept_results(view: View, journal: Journal) -> tuple[str, ...]:
         if fresh and not reverts and kept
         else ()
     )
+
+
+def _from_the_beginning(window: Window | None, *, reads_again: bool) -> tuple[str, ...]:
+    """A bound at the beginning has no time of its own, so it is said in words."""
+    again = reads_again and window is not None and window.start_from is None
+    return ("input is processed again from the beginning",) if again else ()
 
 
 def _total(facts: list[dict[str, object]], name: str) -> int | None:

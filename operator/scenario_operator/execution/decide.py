@@ -173,7 +173,9 @@ def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Dec
         journal = _unless_news(view.journal, journal)
     effects = (*_loose_ends(view, journal, effects), *effects)
     waiting = check.waiting if isinstance(check, Todo) else check.message
-    return Decision(Record(view.stored, journal), _progress(view, journal, step, waiting), effects, WAKE)
+    due = check.due if isinstance(check, Todo) else None
+    wake = WAKE if due is None else min(WAKE, max(0.1, due))
+    return Decision(Record(view.stored, journal), _progress(view, journal, step, waiting), effects, wake)
 
 
 def _unless_news(old: Journal, new: Journal) -> Journal:

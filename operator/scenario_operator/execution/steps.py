@@ -43,11 +43,14 @@ class Done(NamedTuple):
 
 
 class Todo(NamedTuple):
-    """Not yet. `waiting` says for what, for people; `facts` must be recorded before the effects that follow."""
+    """Not yet. `waiting` says for what, for people; `facts` must be recorded before the effects that follow.
+
+    `due`: seconds after which time alone may have changed the answer.
+    """
 
     waiting: str
     facts: Mapping[str, Any] = MappingProxyType({})
-    unanswered: bool = False
+    due: float | None = None
 
 
 class Failed(NamedTuple):
@@ -169,7 +172,7 @@ class Verify:
             return Todo(f"the pod to stay started{': ' + told if told else ''}")
         left = journal.strategy.stable_seconds - (view.now - started[0].started_at)
         if left > 0:
-            return Todo(f"the pod to be stable for {journal.strategy.stable_seconds} s")
+            return Todo(f"the pod to be stable for {journal.strategy.stable_seconds} s", due=left)
         return _job_check(view, journal, step) if step.args.hook else Done()
 
     def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:

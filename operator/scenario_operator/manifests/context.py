@@ -7,13 +7,23 @@ a restart.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject, wire_name
-from scenario_operator.manifests.identity import RunIdentity
-from scenario_operator.manifests.stamp import Stamp, canonical_json
+from scenario_operator.manifests.stamp import canonical_json
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.windows import Window
+
+_BEGINNING = Window()
+
+
+class Upgrade(NamedTuple):
+    """The upgrade that a container takes part in; told to it and nothing else."""
+
+    from_version: str
+    to_version: str
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +34,9 @@ class RunContext:
     revision: Revision
     run: str = ""
     incarnation: int = 0
-    window: Window = Window()
+    window: Window = _BEGINNING
     parameters: tuple[tuple[str, str], ...] = ()
-    previous_version: str = ""
-    strategy: str = ""
+    upgrade: Upgrade | None = None
 
     @property
     def run_id(self) -> str:
@@ -48,12 +57,9 @@ class RunContext:
             "parameters": dict(self.parameters),
             "stateVersion": revision.state_version,
         }
-        if self.previous_version:
-            content["upgrade"] = {
-                "from": self.previous_version,
-                "to": revision.version,
-                "strategy": self.strategy,
-            }
+        if self.upgrade is not None:
+            source, target, strategy = self.upgrade
+            content["upgrade"] = {"from": source, "to": target, "strategy": strategy}
         return canonical_json(content)
 
     def environment(self) -> list[JsonObject]:
@@ -70,20 +76,6 @@ class RunContext:
             "STATE_VERSION": self.revision.state_version,
         }
         return [variable(name, value or "") for name, value in values.items()]
-
-
-def run_context(identity: RunIdentity, incarnation: int, revision: Revision, stamp: Stamp) -> RunContext:
-    """Return what an incarnation's container is told."""
-    return RunContext(
-        scenario=identity.scenario,
-        revision=revision,
-        run=identity.name,
-        incarnation=incarnation,
-        window=stamp.window,
-        parameters=stamp.parameters,
-        previous_version=stamp.previous_version,
-        strategy=stamp.strategy,
-    )
 
 
 def variable(name: str, value: str) -> JsonObject:

@@ -6,14 +6,16 @@ only about templates that the same renderer made: otherwise the stamps decide.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Final
 
+from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.manifests.identity import RunIdentity
-from scenario_operator.manifests.stamp import read_stamp, renderer_of
+from scenario_operator.manifests.stamp import canonical_json, read_stamp
 from scenario_operator.manifests.statefulset import statefulset
 from scenario_operator.planning.revision import Revision
 
@@ -26,15 +28,25 @@ _SUFFIXES: Final = {
 _QUANTITY = re.compile(r"^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkMGTPE]?i?)$")
 _QUANTITY_MAPS = frozenset({"limits", "requests"})
 _QUANTITY_FIELD = "sizeLimit"
+_TOLD_ONCE = frozenset({"upgrade", "description"})
 
 
 def rendered_fields(workload: Mapping[str, Any]) -> JsonObject:
     """Return the fields of a StatefulSet that we render and may change again.
 
-    Not the scale, which is what sleeping and waking is about, and not what can never change.
+    Not the scale, which is what sleeping and waking is about, and not what can never change. Nor what run.json
+    tells for people (the upgrade, the description): who renders again later does not know it any more.
     """
     spec = workload["spec"]
-    return {"updateStrategy": spec.get("updateStrategy"), "template": spec.get("template")}
+    template = spec.get("template") or {}
+    metadata = template.get("metadata") or {}
+    annotations = dict(metadata.get("annotations") or {})
+    if names.ANNOTATION_RUN_CONTEXT in annotations:
+        annotations[names.ANNOTATION_RUN_CONTEXT] = _lasting(annotations[names.ANNOTATION_RUN_CONTEXT])
+    return {
+        "updateStrategy": spec.get("updateStrategy"),
+        "template": {**template, "metadata": {**metadata, "annotations": annotations}},
+    }
 
 
 def drifted(live: Mapping[str, Any], rendered: Mapping[str, Any]) -> bool:
@@ -50,19 +62,21 @@ def drifted_from_its_stamp(
     False when the stamp names another revision or another renderer made it: then there is nothing to compare with.
     """
     stamp = read_stamp(live)
-    if stamp is None or stamp.revision != revision.name or renderer_of(live) != renderer:
+    made_by = (live["metadata"].get("annotations") or {}).get(names.ANNOTATION_RENDERER)
+    if stamp is None or stamp.revision != revision.name or made_by != str(renderer):
         return False
-    rendered = statefulset(
-        identity,
-        incarnation,
-        revision,
-        stamp.window,
-        stamp.parameters,
-        renderer=renderer,
-        previous_version=stamp.previous_version,
-        strategy=stamp.strategy,
-    )
+    rendered = statefulset(identity, incarnation, revision, stamp.window, stamp.parameters, renderer=renderer)
     return drifted(live, rendered)
+
+
+def _lasting(run_context: str) -> str:
+    try:
+        content = json.loads(run_context)
+    except ValueError:
+        return run_context
+    if not isinstance(content, dict):
+        return run_context
+    return canonical_json({k: v for k, v in content.items() if k not in _TOLD_ONCE})
 
 
 def _covers(live: Any, rendered: Any, field: str = "") -> bool:

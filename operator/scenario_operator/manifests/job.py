@@ -12,7 +12,7 @@ from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.api.scenario import Hook
 from scenario_operator.manifests import pod
-from scenario_operator.manifests.context import RunContext, variable
+from scenario_operator.manifests.context import RunContext, Upgrade, variable
 from scenario_operator.manifests.identity import Component, RunIdentity, ScenarioIdentity
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.revision import Revision
@@ -39,8 +39,7 @@ class HookCall:
     timeout_seconds: int
     mounts_state: bool = False
     attempt: str = ""
-    previous_version: str = ""
-    strategy: str = ""
+    upgrade: Upgrade | None = None
 
 
 def hook_job(identity: RunIdentity, call: HookCall) -> JsonObject:
@@ -56,8 +55,7 @@ def hook_job(identity: RunIdentity, call: HookCall) -> JsonObject:
         incarnation=number,
         window=call.window,
         parameters=call.parameters,
-        previous_version=call.previous_version,
-        strategy=call.strategy,
+        upgrade=call.upgrade,
     )
     mounts: list[pod.Mount] = []
     if call.mounts_state:
@@ -105,7 +103,7 @@ def _template(
     container = pod.program(revision.artifact.image, revision.spec.workload, environment, probed=False)
     container.pop("args", None)
     container["command"] = list(_declared(revision, hook).command)
-    standard = pod.standard_mounts(revision)
+    standard = pod.standard_mounts(revision, published=hook != VALIDATE)
     template = pod.template(revision.spec.workload, context, labels, container, [*standard, *mounts])
     template["spec"]["restartPolicy"] = "Never"
     return template

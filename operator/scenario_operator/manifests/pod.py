@@ -41,9 +41,11 @@ def scratch_mount(name: str, path: str) -> Mount:
     return Mount({"name": name, "emptyDir": {}}, {"name": name, "mountPath": path})
 
 
-def standard_mounts(revision: Revision) -> list[Mount]:
+def standard_mounts(revision: Revision, *, published: bool = True) -> list[Mount]:
     """Mount what every container of a Scenario has: run.json, scratch space, the artifact's files if any.
 
+    The files come from the revision's immutable copy, which there is once the revision is published; before, from
+    the ConfigMap that will be copied.
     run.json is one file mounted by its path: a volume on the whole of /scenario would have the other mounts inside
     a read-only volume. It need not follow changes of the annotation: what was resolved for a start holds.
     """
@@ -53,10 +55,11 @@ def standard_mounts(revision: Revision) -> list[Mount]:
         {"name": "scenario-run", "mountPath": "/scenario/run.json", "subPath": "run.json", "readOnly": True},
     )
     mounts = [run_json, scratch_mount("tmp", "/tmp")]  # noqa: S108 (the container's own emptyDir)
-    if revision.spec.artifact.config_map_ref is not None:
-        copy = {"name": names.artifact_copy(revision.name)}
+    source = revision.spec.artifact.config_map_ref
+    if source is not None:
+        files = {"name": names.artifact_copy(revision.name) if published else source.name}
         shown = {"name": "artifact", "mountPath": "/scenario/artifact", "readOnly": True}
-        mounts.append(Mount({"name": "artifact", "configMap": copy}, shown))
+        mounts.append(Mount({"name": "artifact", "configMap": files}, shown))
     return mounts
 
 

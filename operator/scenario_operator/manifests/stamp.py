@@ -16,17 +16,11 @@ from scenario_operator.planning.windows import Window
 
 
 class Stamp(NamedTuple):
-    """What a template was rendered from.
-
-    Two workloads with equal revision, window and parameters run the same thing. The version before and the strategy
-    are only told to the program (`upgrade` in run.json); they are kept so that the rendering can be repeated.
-    """
+    """What a template was rendered from: two workloads with equal stamps run the same thing."""
 
     revision: str
     window: Window
     parameters: Pairs
-    previous_version: str = ""
-    strategy: str = ""
 
 
 def canonical_json(content: Any) -> str:
@@ -41,16 +35,12 @@ def stamp_annotations(stamp: Stamp, renderer: int) -> dict[str, str]:
         "window": {wire_name(k): v for k, v in stamp.window._asdict().items() if v is not None},
         "parameters": dict(stamp.parameters),
     }
-    if stamp.previous_version:
-        content["previousVersion"] = stamp.previous_version
-    if stamp.strategy:
-        content["strategy"] = stamp.strategy
     return {names.ANNOTATION_TEMPLATE: canonical_json(content), names.ANNOTATION_RENDERER: str(renderer)}
 
 
 def read_stamp(statefulset: Mapping[str, Any]) -> Stamp | None:
     """Return what a live template was rendered from; None when the stamp is absent or not one of ours."""
-    text = _annotations(statefulset).get(names.ANNOTATION_TEMPLATE, "")
+    text = (statefulset["metadata"].get("annotations") or {}).get(names.ANNOTATION_TEMPLATE, "")
     try:
         content = json.loads(text)
         window = {field: content["window"].get(wire_name(field)) for field in Window._fields}
@@ -58,18 +48,6 @@ def read_stamp(statefulset: Mapping[str, Any]) -> Stamp | None:
             revision=content["revision"],
             window=Window(**window),
             parameters=tuple(sorted(content["parameters"].items())),
-            previous_version=content.get("previousVersion", ""),
-            strategy=content.get("strategy", ""),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def renderer_of(statefulset: Mapping[str, Any]) -> int:
-    """Return the version of the code that rendered a live template, 0 when it is not known."""
-    text = _annotations(statefulset).get(names.ANNOTATION_RENDERER, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
-    return obj["metadata"].get("annotations") or {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.manifests import pod
-from scenario_operator.manifests.context import run_context
+from scenario_operator.manifests.context import RunContext, Upgrade
 from scenario_operator.manifests.identity import Component, RunIdentity
 from scenario_operator.manifests.stamp import Stamp, stamp_annotations
 from scenario_operator.planning.parameters import Pairs
@@ -25,14 +25,22 @@ def statefulset(
     parameters: Pairs,
     *,
     renderer: int,
-    previous_version: str = "",
-    strategy: str = "",
+    upgrade: Upgrade | None = None,
 ) -> JsonObject:
     """Return the StatefulSet of an incarnation on a revision, at replicas 0.
 
-    `previous_version` and `strategy` are told to the program as the upgrade that it starts after; "" for none.
+    `upgrade` is told to the program; it is no part of what the template was rendered from (see `drift`).
     """
-    stamp = Stamp(revision.name, window, tuple(sorted(parameters)), previous_version, strategy)
+    stamp = Stamp(revision.name, window, tuple(sorted(parameters)))
+    context = RunContext(
+        scenario=identity.scenario,
+        revision=revision,
+        run=identity.name,
+        incarnation=incarnation,
+        window=window,
+        parameters=stamp.parameters,
+        upgrade=upgrade,
+    )
     labels = identity.labels(Component.WORKLOAD, incarnation) | {names.LABEL_REVISION: revision.name}
     name = names.statefulset(identity.name, incarnation)
     return {
@@ -46,7 +54,7 @@ def statefulset(
             "updateStrategy": {"type": "OnDelete"},
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": _selector(identity, incarnation)},
-            "template": _template(identity, incarnation, revision, stamp, labels),
+            "template": _template(context, labels),
         },
     }
 
@@ -58,13 +66,11 @@ def _selector(identity: RunIdentity, incarnation: int) -> dict[str, str]:
     return {key: labels[key] for key in keys}
 
 
-def _template(
-    identity: RunIdentity, incarnation: int, revision: Revision, stamp: Stamp, labels: dict[str, str]
-) -> JsonObject:
+def _template(context: RunContext, labels: dict[str, str]) -> JsonObject:
+    revision = context.revision
     workload = revision.spec.workload
-    context = run_context(identity, incarnation, revision, stamp)
     container = pod.program(revision.artifact.image, workload, context.environment(), probed=True)
-    mounts = [*pod.standard_mounts(revision), *_data_mounts(identity.name, incarnation, revision)]
+    mounts = [*pod.standard_mounts(revision), *_data_mounts(context.run, context.incarnation, revision)]
     template = pod.template(workload, context, pod.serving_labels(workload, labels), container, mounts)
     template["spec"] |= {
         "restartPolicy": "Always",

@@ -27,7 +27,9 @@ def problem_of(spec: ScenarioSpec) -> Problem | None:
     for index, edge in enumerate(spec.compatibility.from_):
         if edge.versions is not None and not compatibility.is_range(edge.versions):
             where = f"spec.compatibility.from[{index}].versions"
-            return Problem(Reason.INVALID_SPEC, f"{where}: {edge.versions!r} is not a range such as >=2.0.0 <2.1.0")
+            return Problem(
+                Reason.INVALID_SPEC, f"{where}: {edge.versions!r} is not a range such as >=2.0.0 <2.1.0"
+            )
     return None
 
 

@@ -12,10 +12,11 @@ from scenario_operator.planning.stored import Outcome, Stored
 
 
 class RunFacts(NamedTuple):
-    """One run as its status tells it. `strategy` is its own, None when it has none.
+    """One run as its status tells it.
 
-    `strategy_missing` names the one that it refers to and that is not there. `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a person
-    has to do something before its plan goes on.
+    `strategy` is its own, None when it has none; `strategy_missing` names one that it refers to and that is not
+    there. `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a
+    person has to do something before its plan goes on.
     """
 
     namespace: str

@@ -110,9 +110,13 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             group = next(g for g in attempt.groups if not g.approved)
             what = ", ".join(group.destroys) or f"level {group.level}"
             command = approve_command(namespace, attempt.name, group.hash)
-            told = f"plan {group.hash} ({group.source_version}, {group.strategy or 'no strategy'}) needs consent: {what}"
+            origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
+            told = f"plan {group.hash} ({origin}) needs consent: {what}"
             return Standing(
-                Reason.AWAITING_APPROVAL.value, told, ready=True, attention=f"{told}; approve: {command}",
+                Reason.AWAITING_APPROVAL.value,
+                told,
+                ready=True,
+                attention=f"{told}; approve: {command}",
                 attention_reason=Reason.APPROVAL_REQUIRED.value,
             )
         case "Suspended":
@@ -129,7 +133,10 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             if waits:
                 attention = f"{told}; approve: {approve_command(namespace, attempt.name, waits[0].hash)}"
             return Standing(
-                Reason.ROLLING_OUT.value, told, reconciling=True, attention=attention,
+                Reason.ROLLING_OUT.value,
+                told,
+                reconciling=True,
+                attention=attention,
                 attention_reason=Reason.APPROVAL_REQUIRED.value if waits else "",
             )
 
@@ -146,8 +153,12 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
         return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=told)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy:
-        return Standing(Reason.ROLLING_OUT.value, f"{len(busy)} runs are starting or restarting", reconciling=True)
-    return Standing(Reason.ROLLED_OUT.value, f"{len(fleet.runs)} runs are settled on {fleet.wanted.version}", ready=True)
+        return Standing(
+            Reason.ROLLING_OUT.value, f"{len(busy)} runs are starting or restarting", reconciling=True
+        )
+    return Standing(
+        Reason.ROLLED_OUT.value, f"{len(fleet.runs)} runs are settled on {fleet.wanted.version}", ready=True
+    )
 
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:
@@ -172,7 +183,12 @@ def _assess(
         _artifact_available(published),
         Assessment(_C.ROLLED_OUT, "True" if rolled_out else "False", out_reason, message),
         _mixed(fleet),
-        Assessment(_C.ACTION_REQUIRED, "True", Reason(standing.attention_reason or standing.reason), standing.attention)
+        Assessment(
+            _C.ACTION_REQUIRED,
+            "True",
+            Reason(standing.attention_reason or standing.reason),
+            standing.attention,
+        )
         if standing.attention
         else Assessment(_C.ACTION_REQUIRED, "False", Reason.NO_ACTION_REQUIRED),
     ]
@@ -209,7 +225,9 @@ def _artifact_available(published: Publication) -> Assessment:
 def _mixed(fleet: Fleet) -> Assessment:
     versions = sorted({r.stored.applied.version for r in fleet.runs if r.stored.applied and not r.pinned})
     if len(versions) > 1:
-        return Assessment(_C.MIXED_VERSIONS, "True", Reason.MIXED_VERSIONS, f"runs are on {', '.join(versions)}")
+        return Assessment(
+            _C.MIXED_VERSIONS, "True", Reason.MIXED_VERSIONS, f"runs are on {', '.join(versions)}"
+        )
     return Assessment(_C.MIXED_VERSIONS, "False", Reason.SAME_VERSION)
 
 
@@ -266,5 +284,7 @@ def _counts(fleet: Fleet) -> JsonObject:
 
 
 def _versions(fleet: Fleet) -> list[JsonObject]:
-    counted = Counter((r.stored.applied.version, r.stored.applied.revision) for r in fleet.runs if r.stored.applied)
+    counted = Counter(
+        (r.stored.applied.version, r.stored.applied.revision) for r in fleet.runs if r.stored.applied
+    )
     return [{"version": v, "revision": r, "runs": n} for (v, r), n in sorted(counted.items())[:64]]

@@ -127,7 +127,8 @@ def approve_command(namespace: str, attempt: str, plan_hash: str) -> str:
         "'\"$(kubectl auth whoami -o jsonpath={.status.userInfo.username})\"'"
         '"}]}}'
     )
-    return f"kubectl -n {namespace} patch supg {attempt} --type=merge --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
+    command = f"kubectl -n {namespace} patch supg {attempt} --type=merge"
+    return f"{command} --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
 
 
 def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:
@@ -153,7 +154,8 @@ def _why(group: Group) -> str:
 def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     counts = counts_of(attempt)
     if attempt.phase == "AwaitingApproval" and unapproved:
-        return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {unapproved[0].hash}: {_why(unapproved[0])}"
+        first = unapproved[0]
+        return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.hash}: {_why(first)}"
     if attempt.phase == "Held":
         return (
             f"{troubled(attempt)} runs have failed or wait for a person, more than maxFailed {fleet.pace.max_failed}; "

@@ -48,7 +48,7 @@ def poster(recorder: Recorder, clock: list[datetime] | None = None) -> EventPost
 async def post_all(recorder: Recorder, *notes: str, clock: list[datetime] | None = None) -> None:
     posting = poster(recorder, clock)
     for note in notes:
-        posting.post(RUN, type_="Warning", reason="Held", action="Upgrade", note=note)
+        posting.post(RUN, "Warning", "Held", note, action="Upgrade")
         if clock is not None:
             clock.append(clock.pop(0) + timedelta(minutes=10))
     posting.drain()
@@ -106,7 +106,7 @@ def test_posting_does_not_wait_for_a_slow_server() -> None:
         task = asyncio.create_task(posting.run())
         await asyncio.sleep(0)
         for number in range(5):
-            posting.post(RUN, type_="Normal", reason="R", action="A", note=str(number))
+            posting.post(RUN, "Normal", "Held", str(number))
         moment = asyncio.get_running_loop().time()
         task.cancel()
         return moment
@@ -119,7 +119,7 @@ def test_the_oldest_news_are_dropped_when_nobody_takes_them() -> None:
         recorder = Recorder()
         posting = poster(recorder)
         for number in range(1500):
-            posting.post(RUN, type_="Normal", reason="R", action="A", note=str(number))
+            posting.post(RUN, "Normal", "Held", str(number))
         posting.drain()
         await posting.run()
         return [event["note"] for event in recorder.created]
@@ -130,6 +130,8 @@ def test_the_oldest_news_are_dropped_when_nobody_takes_them() -> None:
 
 def test_a_long_note_is_cut_to_what_the_api_takes() -> None:
     recorder = Recorder()
-    run(post_all(recorder, "x" * 5000))
+    run(post_all(recorder, "x" * 5000, "ü" * 5000, "ü" * 512))
 
-    assert len(recorder.created[0]["note"]) == 1024
+    notes = [event["note"] for event in recorder.created]
+    assert [len(note.encode()) for note in notes] == [1024, 1023, 1024]
+    assert [note[-1] for note in notes] == ["…", "…", "ü"]

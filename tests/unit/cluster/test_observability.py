@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 
 import aiohttp
 import pytest
@@ -82,17 +81,6 @@ def test_every_promised_metric_is_there() -> None:
         assert expected in lines
     assert any(line.startswith("scenario_operator_last_resync_timestamp 1.") for line in lines)
     assert not [line for line in lines if "_created{" in line]
-
-
-@pytest.fixture
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in ("kopf", "aiohttp", "asyncio", "kubernetes"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.mark.usefixtures("restored_logging")

@@ -17,6 +17,7 @@ from tests.sim.setups import STRATEGY, begin, first_start, started
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.view import View
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
@@ -89,7 +90,12 @@ class Life:
     def work(self, *, late: bool = False) -> bool:
         """One pass of the operator."""
         self.now += 30.0 if late else 0.5
-        return self.act(self.look(late=late))
+        decision = self.look(late=late)
+        assert decision.situation.message, "every wait has a reason"
+        assert decision.wake is not None or decision.situation.standing is Standing.SETTLED, (
+            "every wait has a wake"
+        )
+        return self.act(decision)
 
     def move(self) -> bool:
         """One move of whoever has one: the operator, the cluster, the rollout, and the operator after a while."""

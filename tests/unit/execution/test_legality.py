@@ -66,7 +66,10 @@ ILLEGAL: dict[str, tuple[Callable[[], Plan], str]] = {
     "an empty plan": (lambda: keep()._replace(steps=()), "only Commit"),
     "two steps with one id": (lambda: inserted(keep(), 2, keep().steps[0]), "twice"),
     "a restart without a stop": (lambda: without(keep(), "stop"), "while live may still run"),
-    "a new incarnation beside the old one": (lambda: without(continuation(), "stop"), "Start(next) while live"),
+    "a new incarnation beside the old one": (
+        lambda: without(continuation(), "stop"),
+        "Start(next) while live",
+    ),
     "a start before the stop": (lambda: swapped(keep(), "stop", "start"), "while live may still run"),
     "two new incarnations": (
         lambda: inserted(continuation(), 3, Draft("start-live", Kind.START, LIVE, Args(revision="from"))),
@@ -99,7 +102,10 @@ ILLEGAL: dict[str, tuple[Callable[[], Plan], str]] = {
         lambda: swapped(forward(), "stop", "delete-live"),
         "DeleteState(live) while live may still run",
     ),
-    "a fresh start without a window": (lambda: without(forward(), "resolve-window"), "before its window is resolved"),
+    "a fresh start without a window": (
+        lambda: without(forward(), "resolve-window"),
+        "before its window is resolved",
+    ),
     "a fresh start before its window": (
         lambda: swapped(continuation(), "resolve-window", "start"),
         "before its window is resolved",
@@ -115,7 +121,9 @@ def test_an_illegal_plan_is_caught(name: str) -> None:
 
 
 def test_a_start_on_state_that_the_version_does_not_accept_is_caught() -> None:
-    assert violations(keep(), running=True, accepted=False) == ("Start(live) on state that it does not accept",)
+    assert violations(keep(), running=True, accepted=False) == (
+        "Start(live) on state that it does not accept",
+    )
 
 
 def test_a_fresh_start_reads_no_old_state() -> None:

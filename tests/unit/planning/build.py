@@ -43,7 +43,9 @@ def revision(version: str = "1.0.0", *, name: str = "", digest: str = "", **more
     """Return a published revision; its digest follows the version."""
     found = digest or f"sha256:{version}"
     number = int(version[0]) if version[0].isdigit() else 1
-    return make(name or f"x-{version}", number, spec(version, **more), Artifact(f"quake-watch@{found}", found))
+    return make(
+        name or f"x-{version}", number, spec(version, **more), Artifact(f"quake-watch@{found}", found)
+    )
 
 
 def compatible(version: str = "2.0.0", *, reversible: bool = True, **more: Any) -> Revision:

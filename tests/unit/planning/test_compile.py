@@ -378,7 +378,9 @@ def test_a_recompute_does_not_take_over_the_window_of_another_strategy_type() ->
     plan = planned(case(V1, V1, stated, cause=Cause.RECOMPUTE))
     assert plan.strategy.window.start_from == Bound(Mode.RUN)
     own = FORWARD_ONLY._replace(window=Bounds(Bound(Mode.BEGINNING)))
-    assert planned(case(V1, V1, own, cause=Cause.RECOMPUTE)).strategy.window.start_from == Bound(Mode.BEGINNING)
+    assert planned(case(V1, V1, own, cause=Cause.RECOMPUTE)).strategy.window.start_from == Bound(
+        Mode.BEGINNING
+    )
 
 
 # --- Own plans ------------------------------------------------------------------------------------

@@ -61,7 +61,9 @@ def test_merge_follows_the_table(name: str) -> None:
     row = TABLE[name]
     user = {"p": row.user} if row.user is not None else {}
     before = applied({**OTHER, **({"p": row.base} if row.base is not None else {})}, user)
-    after = merge(before, user, shipped({**OTHER, **({"p": row.new} if row.new is not None else {})})).parameters
+    after = merge(
+        before, user, shipped({**OTHER, **({"p": row.new} if row.new is not None else {})})
+    ).parameters
     assert dict(after.effective).get("p") == row.effective
     assert [c.name for c in after.conflicts] == (["p"] if row.conflict else [])
     assert dict(after.orphaned) == ({"p": row.user} if row.orphaned else {})
@@ -146,7 +148,9 @@ def test_what_the_user_sets_always_wins(
 ) -> None:
     after = merge(before, user, shipped(new)).parameters
     effective = dict(after.effective)
-    assert {name: effective[name] for name in user if name in new} == {n: v for n, v in user.items() if n in new}
+    assert {name: effective[name] for name in user if name in new} == {
+        n: v for n, v in user.items() if n in new
+    }
     assert set(after.overrides) == user.keys() & new.keys()
 
 
