@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from dist import render
 
+from dist import render
 from scenario_operator.api import names
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +140,7 @@ def name() -> str:
 
 def test_the_server_understands_every_expression(cluster: Cluster) -> None:
     """Its type checker has looked at the policies with our kinds at hand and warns of nothing."""
+
     def checked() -> bool:
         items = cluster.get("validatingadmissionpolicies")["items"]
         return all((each.get("status") or {}).get("observedGeneration") for each in items)

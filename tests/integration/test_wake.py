@@ -405,9 +405,10 @@ def test_a_lost_lease_ends_the_process(start: Starter) -> None:
     assert holder["spec"]["holderIdentity"] == "somebody-else"
 
 
-def limited(namespace: str, *rules: dict[str, Any]) -> Path:
+def limited(start: Starter, *rules: dict[str, Any]) -> Path:
     """A kubeconfig of an account with these rights and those that every operator needs."""
     everywhere = {"apiGroup": "rbac.authorization.k8s.io"}
+    namespace = start.namespace
     name = f"limited-{namespace}"
     lease = {
         "apiGroups": ["coordination.k8s.io"],
@@ -437,7 +438,7 @@ def limited(namespace: str, *rules: dict[str, Any]) -> Path:
     token = kubectl("-n", namespace, "create", "token", "limited").strip()
     admin = yaml.safe_load(kubectl("config", "view", "--raw", "--flatten"))
     admin["users"][0]["user"] = {"token": token}
-    path = Path(f"/tmp/{name}.kubeconfig")
+    path = start.directory / "limited.kubeconfig"
     path.write_text(yaml.safe_dump(admin))
     return path
 
@@ -460,7 +461,7 @@ PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": READ}
 
 
 def test_a_missing_right_ends_the_start_and_is_named(start: Starter) -> None:
-    kubeconfig = limited(start.namespace, OURS, REST)
+    kubeconfig = limited(start, OURS, REST)
     code, log = start(kubeconfig=str(kubeconfig)).ended()
 
     assert code == 1
@@ -469,7 +470,7 @@ def test_a_missing_right_ends_the_start_and_is_named(start: Starter) -> None:
 
 
 def test_with_a_token_and_just_the_rights_it_needs_it_works(start: Starter) -> None:
-    kubeconfig = limited(start.namespace, OURS, REST, PODS)
+    kubeconfig = limited(start, OURS, REST, PODS)
     operator = start.working(kubeconfig=str(kubeconfig))
     apply(a_run(start.namespace, "r"))
 
@@ -477,11 +478,11 @@ def test_with_a_token_and_just_the_rights_it_needs_it_works(start: Starter) -> N
 
 
 def test_a_right_lost_later_ends_the_process(start: Starter) -> None:
-    kubeconfig = limited(start.namespace, OURS, REST, PODS)
+    kubeconfig = limited(start, OURS, REST, PODS)
     operator = start.working(kubeconfig=str(kubeconfig))
     apply(a_run(start.namespace, "r"))
     until(lambda: operator.woken("run", "r"), "it watches")
-    limited(start.namespace, OURS, REST)
+    limited(start, OURS, REST)
     bed("restart", BED, "kube-apiserver", "--kill")  # an open watch outlives the right to open it
     code, log = operator.ended(90)
 

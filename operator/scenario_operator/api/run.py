@@ -154,7 +154,7 @@ class Loss(ApiModel):
     """What a plan cost; a field that is absent is not known or does not apply."""
 
     state_age_seconds: Count | None = None
-    """Age of the state at the stop: how long the old incarnation had been building it."""
+    """How far the committed position lay behind the stop."""
     unclean_stop: bool | None = None
     """Whether the old incarnation was killed or ended with an error."""
     input_at_risk: bool | None = None

@@ -11,9 +11,9 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 from scenario_operator.api import names
 from scenario_operator.cluster import connection, errors
@@ -21,16 +21,13 @@ from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.client import Client, KubernetesClient, connect
 from scenario_operator.cluster.kinds import POD, JsonObject, Kind, Ref
 
+Say: TypeAlias = Callable[[str], object]
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
 DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
 
 _ATTEMPTS: Final = 5
 _POLL_SECONDS: Final = 1.0
-
-
-class Sleep(Protocol):
-    """`asyncio.sleep`, or a test's."""
-
-    async def __call__(self, seconds: float) -> None: ...
 
 
 class StillRunning(errors.Transient):
@@ -42,7 +39,7 @@ async def stop_operator(
     deployment: Ref,
     *,
     wait_seconds: float,
-    say: Callable[[str], None],
+    say: Say,
     sleep: Sleep = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
@@ -87,7 +84,7 @@ async def _scaled_to_zero(client: Client, deployment: Ref, sleep: Sleep) -> Json
 
 
 async def release_pods(
-    client: Client, namespace: str | None, *, say: Callable[[str], None], sleep: Sleep = asyncio.sleep
+    client: Client, namespace: str | None, *, say: Say, sleep: Sleep = asyncio.sleep
 ) -> int:
     """Take the finalizer off every pod of a namespace (None: of all); return how many were held.
 
@@ -99,7 +96,7 @@ async def release_pods(
     return len(held)
 
 
-async def _release(client: Client, pod: JsonObject, say: Callable[[str], None], sleep: Sleep) -> None:
+async def _release(client: Client, pod: JsonObject, say: Say, sleep: Sleep) -> None:
     ref = Ref.to(POD, pod)
     uid = pod["metadata"]["uid"]
     current: JsonObject | None = pod
@@ -130,7 +127,7 @@ def _is_held(pod: Mapping[str, Any]) -> bool:
     return names.FINALIZER_REPORT in (pod["metadata"].get("finalizers") or ())
 
 
-async def run(options: argparse.Namespace, say: Callable[[str], None]) -> int:
+async def run(options: argparse.Namespace, say: Say) -> int:
     """Carry out the command; return the exit code."""
     try:
         configuration = await connection.load(options.kubeconfig)

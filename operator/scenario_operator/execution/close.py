@@ -190,7 +190,7 @@ def _pairs(listed: list[list[str]]) -> tuple[tuple[str, str], ...]:
 def _outcome(journal: Journal) -> str:
     if journal.heading is Heading.FORWARD:
         words = {"Continuation": "Continued", "ForwardOnly": "Recomputed"}
-        fresh = any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
+        fresh = bool(journal.grant_id) and any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
         return words.get(journal.strategy.type, "Upgraded") if fresh else "Upgraded"
     return {"Superseded": "Superseded", "Aborted": "Aborted"}.get(journal.turned_by, "RolledBack")
 
@@ -228,7 +228,7 @@ def loss_of(view: View, journal: Journal) -> Loss:
     numbers = [fact for _, fact in reverts]
     reads_again = window is not None and stop is not None and _before(window.start_from, stop.processed_until)
     return Loss(
-        state_age_seconds=_age(view, stop),
+        state_age_seconds=_age(stop),
         unclean_stop=stop is not None and not stop.clean,
         input_at_risk=bool(journal.fact("atRisk")),
         reprocessed_from=window.start_from if window and reads_again else None,
@@ -268,7 +268,8 @@ def _before(bound: str | None, position: str | None) -> bool:
     return position is not None and (bound is None or epoch(bound) < epoch(position))
 
 
-def _age(view: View, stop: LastStop | None) -> int | None:
-    if stop is None or stop.finished_at is None:
+def _age(stop: LastStop | None) -> int | None:
+    """Return how far the committed position lay behind the stop."""
+    if stop is None or stop.finished_at is None or stop.processed_until is None:
         return None
-    return max(0, int(view.now - epoch(stop.finished_at)))
+    return max(0, int(epoch(stop.finished_at) - epoch(stop.processed_until)))

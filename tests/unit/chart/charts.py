@@ -46,4 +46,6 @@ def one(kind: str, name: str, values: str = "default") -> Manifest:
 
 def pod_specs(values: str) -> list[Manifest]:
     """Of the Deployment and of the hook's Job."""
-    return [each["spec"]["template"]["spec"] for each in rendered(values) if each["kind"] in {"Deployment", "Job"}]
+    return [
+        each["spec"]["template"]["spec"] for each in rendered(values) if each["kind"] in {"Deployment", "Job"}
+    ]

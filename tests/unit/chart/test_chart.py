@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
-from dist import render, sync_chart
+import yaml
 from tests.unit.chart.charts import HELMS, SETS, Manifest, of_kind, one, pod_specs, rendered
 
+from dist import render, sync_chart
 from scenario_operator import __main__ as program
 from scenario_operator.api import crd, names
 from scenario_operator.cli import release
@@ -55,7 +58,8 @@ def test_both_helms_render_the_same(values: str) -> None:
 @pytest.mark.parametrize("values", SETS)
 def test_nothing_is_rendered_twice_or_without_labels(values: str) -> None:
     places = [
-        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered(values)
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+        for each in rendered(values)
     ]
 
     assert len(places) == len(set(places))
@@ -84,7 +88,7 @@ def test_the_crds_come_through_unchanged(kind: crd.Kind, helm: str) -> None:
         if each["spec"]["names"]["plural"] == kind.plural
     ]
     source = (sync_chart.COPY / f"{kind.plural}.yaml").read_text(encoding="utf-8")
-    (wanted,) = render.yaml.safe_load_all(source)
+    (wanted,) = yaml.safe_load_all(source)
 
     assert json.dumps(found["spec"], sort_keys=True) == json.dumps(wanted["spec"], sort_keys=True)
     assert found["metadata"]["name"] == wanted["metadata"]["name"]
@@ -94,13 +98,13 @@ def test_the_crds_come_through_unchanged(kind: crd.Kind, helm: str) -> None:
 def test_braces_in_a_crd_are_text(tmp_path: Any) -> None:
     """A description may show a template without Helm carrying it out."""
     copy = tmp_path / "scenario-operator"
-    render.shutil.copytree(render.CHART, copy)
+    shutil.copytree(render.CHART, copy)
     path = copy / "files" / "crds" / "upgradestrategies.yaml"
     text = path.read_text(encoding="utf-8")
     word = "description: '{{ .Values.replicas }} {{ nonsense'"
     path.write_text(text.replace("description: Kind of this object.", word), encoding="utf-8")
     command = [render.helm_binary(), "template", "x", str(copy), "--kube-version", render.KUBE_VERSION]
-    done = render.subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
 
     assert "{{ .Values.replicas }} {{ nonsense" in done.stdout
 
@@ -123,7 +127,14 @@ def test_no_wildcards_no_secrets(values: str) -> None:
     assert not words & {
         *("secrets", "serviceaccounts", "serviceaccounts/token", "users", "groups", "nodes", "webhooks"),
         *("pods/exec", "pods/attach", "pods/ephemeralcontainers", "pods/log", "roles", "clusterroles"),
-        *("rolebindings", "clusterrolebindings", "escalate", "bind", "impersonate", "customresourcedefinitions"),
+        *(
+            "rolebindings",
+            "clusterrolebindings",
+            "escalate",
+            "bind",
+            "impersonate",
+            "customresourcedefinitions",
+        ),
     }
     assert not any("nonResourceURLs" in rule for rule in found)
 
@@ -140,7 +151,9 @@ def test_verbs_by_kind() -> None:
     read = {"get", "list", "watch"}
     child = {*read, "create", "patch", "delete"}
 
-    assert {kind.kind: allowed("default", kind) for kind in (*kinds.WATCHED_KINDS, kinds.LEASE, kinds.EVENT)} == {
+    assert {
+        kind.kind: allowed("default", kind) for kind in (*kinds.WATCHED_KINDS, kinds.LEASE, kinds.EVENT)
+    } == {
         "Scenario": read,
         "ScenarioRun": {*read, "patch"},
         "UpgradeStrategy": read,
@@ -167,7 +180,9 @@ def test_with_namespaces_nothing_reaches_beyond_them() -> None:
         for each in of_kind("ClusterRole", "namespaces")
         if each["metadata"]["labels"]["app.kubernetes.io/component"] != "users"
     ]
-    roles = [each for each in of_kind("Role", "namespaces") if each["metadata"]["name"] == "scenario-operator"]
+    roles = [
+        each for each in of_kind("Role", "namespaces") if each["metadata"]["name"] == "scenario-operator"
+    ]
     everywhere = one("ClusterRole", "scenario-operator")
 
     assert cluster_wide["rules"] == [
@@ -189,7 +204,8 @@ def test_the_lease_is_the_one_that_is_asked_for() -> None:
 def test_every_binding_leads_to_a_role_and_an_account() -> None:
     for values in ("default", "namespaces"):
         roles = {
-            (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in rendered(values)
+            (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+            for each in rendered(values)
         }
         bindings = [each for each in rendered(values) if each["kind"].endswith("RoleBinding")]
 
@@ -382,7 +398,10 @@ def test_a_monitor_finds_its_service() -> None:
         ("watchNamespaces={Not_A_Name}", "/watchNamespaces/0"),
         ("image.digest=latest", "/image/digest"),
         ("port=80", "/port"),
-        ("metrics.service.enabled=false,metrics.serviceMonitor.enabled=true", "needs metrics.service.enabled"),
+        (
+            "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",
+            "needs metrics.service.enabled",
+        ),
         ("serviceAccount.create=false", "serviceAccount.name must be set"),
     ],
 )
@@ -393,7 +412,7 @@ def test_mistakes_in_values_are_refused(setting: str, complaint: str) -> None:
 
 def test_the_schema_describes_every_value() -> None:
     """And knows no value that the chart does not have."""
-    values = render.yaml.safe_load((render.CHART / "values.yaml").read_text(encoding="utf-8"))
+    values = yaml.safe_load((render.CHART / "values.yaml").read_text(encoding="utf-8"))
     schema = json.loads((render.CHART / "values.schema.json").read_text(encoding="utf-8"))
 
     def compare(value: Any, node: Manifest, path: str) -> None:
@@ -412,18 +431,15 @@ def test_the_schema_describes_every_value() -> None:
 
 
 def test_install_yaml_is_the_same_with_both_helms_and_twice() -> None:
-    texts = [
-        json.dumps(render.files(helm=render.helm_binary(helm)))
-        for helm in (*HELMS, HELMS[0])
-    ]
+    texts = [json.dumps(render.files(helm=render.helm_binary(helm))) for helm in (*HELMS, HELMS[0])]
 
     assert len({hashlib.sha256(text.encode()).hexdigest() for text in texts}) == 1
 
 
 def test_install_yaml_is_the_chart_without_helm() -> None:
     rendered_files = render.files()
-    install = list(render.yaml.safe_load_all(rendered_files["install.yaml"]))
-    uninstall = list(render.yaml.safe_load_all(rendered_files["uninstall.yaml"]))
+    install = list(yaml.safe_load_all(rendered_files["install.yaml"]))
+    uninstall = list(yaml.safe_load_all(rendered_files["uninstall.yaml"]))
 
     def places(manifests: list[Manifest]) -> set[tuple[str, str]]:
         return {(each["kind"], each["metadata"]["name"]) for each in manifests}
@@ -442,7 +458,7 @@ def test_install_yaml_is_the_chart_without_helm() -> None:
 
 def test_the_crds_of_install_yaml_can_be_told_apart() -> None:
     """So that an uninstall can leave them: docs/install.md selects by this label."""
-    install = render.yaml.safe_load_all(render.files()["install.yaml"])
+    install = yaml.safe_load_all(render.files()["install.yaml"])
 
     for each in install:
         is_crd = each["kind"] == "CustomResourceDefinition"

@@ -1,0 +1,105 @@
+"""The operator as a process: started, killed, frozen and thawed by tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.harness.cluster import ROOT, Cluster
+
+
+@dataclass
+class Operator:
+    """One operator process against a cluster; `log` is where it writes."""
+
+    cluster: Cluster
+    log: Path
+    lease: str = "scenario-operator"
+    lease_seconds: int = 15
+    more: tuple[str, ...] = ()
+    port: int = field(default_factory=lambda: free_port())
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Operator:
+        """Start the process and return at once."""
+        command = [sys.executable, "-m", "scenario_operator", "run", "--kubeconfig", self.cluster.kubeconfig]
+        command += ["--port", str(self.port), "--log-format", "console", "--lease-name", self.lease]
+        command += ["--lease-duration-seconds", str(self.lease_seconds), *self.more]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+            )
+        return self
+
+    def until_ready(self, seconds: float = 30.0) -> Operator:
+        """Wait until /readyz answers 200."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.process is not None
+            assert self.process.poll() is None, f"the operator ended:\n{self.tail()}"
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+                    if answer.status == 200:
+                        return self
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(f"the operator is not ready:\n{self.tail()}")
+
+    def metrics(self) -> str:
+        """Return its metrics page."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._send(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as the kubelet does."""
+        self._send(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """Stop its threads where they are."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def tail(self, lines: int = 60) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text().splitlines()[-lines:])
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+            self.process.wait(timeout=30)
+
+
+@contextmanager
+def running(cluster: Cluster, log: Path, *more: str, lease: str = "scenario-operator") -> Iterator[Operator]:
+    """Run an operator for as long as the block lasts."""
+    operator = Operator(cluster, log, lease=lease, more=more).start()
+    try:
+        yield operator.until_ready()
+    finally:
+        operator.stop()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
