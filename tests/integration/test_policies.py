@@ -322,7 +322,7 @@ def test_taking_an_approval_over_means_giving_ones_own(cluster: Cluster, name: s
 
 def test_the_largest_list_stays_within_the_cost_limit(cluster: Cluster, name: str) -> None:
     """A policy that runs out of its budget would refuse what is right."""
-    own = [entry(f"{number:064d}", "ann", "w" * 1024) for number in range(126)]
+    own = [entry(f"{number:x}".rjust(64, "f"), "ann", "w" * 1024) for number in range(126)]
     make_upgrade(cluster, name)
     found = cluster.get("scenarioupgrade", name)
 

@@ -722,7 +722,6 @@ def squash(record: Record) -> Record:
             begun=tuple(b._replace(at=0.0) for b in journal.begun),
             attempts=tuple(a._replace(at=0.0) for a in journal.attempts),
             failure=journal.failure._replace(at=0.0, message="") if journal.failure else None,
-            paused_seconds=0,
         )
     history = tuple(
         e._replace(message="", start_time="", completion_time="", plan_hash="", loss=Loss())

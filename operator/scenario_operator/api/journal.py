@@ -235,12 +235,12 @@ class Journal(ApiModel):
     """Whether the point of no return is crossed."""
     aborted: bool = False
     """Whether it was aborted."""
+    gave_up: bool = False
+    """Whether retries stopped because an abort came past the point of no return."""
     skip_revert: bool = False
     """Whether a human gave up the revert hook."""
     held_since: Time | None = None
     """Since when spec.hold stops it."""
-    paused_seconds: Count = 0
-    """How long spec.hold stopped it before; that time counts towards no deadline."""
     opened_at: Time
     """When it was opened."""
     failure: Failure | None = None

@@ -39,6 +39,8 @@ def close(view: View, journal: Journal, outcome: str = "") -> Stored:
         case _:
             stored = _restored(view, journal)
     word = outcome or _outcome(journal)
+    if not journal.grant_id and word in ("RolledBack", "Aborted"):
+        stored = stored._replace(refused=journal.desire)
     return _returned(view, journal, stored, word)
 
 
@@ -123,7 +125,6 @@ def _restored(view: View, journal: Journal) -> Stored:
         window=window,
         incarnations=_without(stored, journal.upcoming),
         last_stop=_last_stop(journal) or stored.last_stop,
-        refused="" if journal.grant_id else journal.desire,
         applied=_narrowed(view, journal),
     )
 

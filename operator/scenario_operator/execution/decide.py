@@ -153,7 +153,7 @@ def _cope_walking(view: View, journal: Journal, step: Step, stuck: Stuck | None)
 def _stand(view: View, journal: Journal, step: Step, stuck: Stuck) -> Decision:
     """Stay at a step that fails: retry after its back-off, or wait for a person; say which."""
     effects: tuple[Effect, ...] = ()
-    if stuck.retry_in is not None and stuck.retry_in <= 0 and not (journal.aborted and journal.crossed):
+    if stuck.retry_in is not None and stuck.retry_in <= 0 and not journal.gave_up:
         journal = journal.begin(step, view.now)
         effects = VOCABULARY[step.kind].effects(view, journal, step)
     effects = (*_loose_ends(view, journal, effects), *effects)
@@ -210,10 +210,13 @@ def _held(view: View, journal: Journal) -> Decision:
 
 
 def _released(view: View, journal: Journal) -> Journal:
+    """Go on after a hold: what was under way gets the time back, what begins later has its own."""
     if journal.held_since is None:
         return journal
-    paused = journal.paused_seconds + int(view.now - journal.held_since)
-    return journal._replace(held_since=None, paused_seconds=paused)
+    paused = view.now - journal.held_since
+    begun = tuple(b if b.id in journal.done else b._replace(at=b.at + paused) for b in journal.begun)
+    attempts = tuple(a._replace(at=a.at + paused) for a in journal.attempts)
+    return journal._replace(held_since=None, begun=begun, attempts=attempts)
 
 
 def _progress(view: View, journal: Journal, step: Step, waiting: str) -> Situation:
@@ -249,7 +252,7 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
         )
         return Situation(Standing.STALLED, Reason.ROLLBACK_FAILED, message, attention, degraded=message)
     if journal.crossed:
-        acute = stuck.exhausted or stuck.human or journal.aborted or stuck.reason is not Reason.HOOK_FAILED
+        acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
         attention = (
             f"{message}; the old version cannot come back: publish a fixed version, or {retry_command(view)}"
         )

@@ -64,7 +64,7 @@ def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal,
         asked = True
     if not asked or journal.aborted or journal.heading is not Heading.FORWARD:
         return view, journal, ""
-    journal = journal._replace(aborted=True)
+    journal = journal._replace(aborted=True, gave_up=journal.crossed)
     if not journal.begun:
         return view, journal, "Aborted"
     if journal.crossed:
@@ -75,7 +75,7 @@ def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal,
 def _try_again(view: View, journal: Journal) -> Journal:
     """Reset the attempts and give the current step its time again."""
     begun = tuple(b._replace(at=view.now) if b.id not in journal.done else b for b in journal.begun)
-    return journal.forgive()._replace(begun=begun, paused_seconds=0, failure=None, aborted=False)
+    return journal.forgive()._replace(begun=begun, failure=None, gave_up=False)
 
 
 def superseded(view: View, journal: Journal) -> bool:
@@ -92,6 +92,8 @@ def superseded(view: View, journal: Journal) -> bool:
 def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Stuck | None:
     """Say whether and how a step is stuck; None while it is on its way."""
     attempt = journal.attempt_of(step.id)
+    if isinstance(check, Todo) and check.facts:
+        return None  # It has just got on, however late: what it learnt is recorded first.
     if isinstance(check, Failed) and not check.uid:
         retry = None if check.human else 0.0
         return Stuck(check.reason, check.message, final=True, human=check.human, retry_in=retry)
@@ -122,7 +124,7 @@ def _expired(view: View, journal: Journal, step: Step) -> bool:
         allowed += journal.strategy.timeouts.start
     if since is None or not allowed:
         return False
-    return view.now - since - journal.paused_seconds > allowed
+    return view.now - since > allowed
 
 
 def _deadline(journal: Journal, step: Step) -> int:

@@ -54,7 +54,11 @@ class Failure(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """One plan being carried out."""
+    """One plan being carried out.
+
+    `aborted`: an abort was handled, once and for all. `gave_up`: it came too late to go back, so retries stop until
+    somebody asks for one.
+    """
 
     id: str
     plan_hash: str
@@ -77,9 +81,9 @@ class Journal(NamedTuple):
     facts: tuple[tuple[str, str], ...] = ()
     attempts: tuple[Attempt, ...] = ()
     aborted: bool = False
+    gave_up: bool = False
     skip_revert: bool = False
     held_since: float | None = None
-    paused_seconds: int = 0
     failure: Failure | None = None
     turned_by: str = ""
 

@@ -66,12 +66,18 @@ def at_rest(view: View, *, opening: bool = True) -> Rest:
             return Rest(taken.stored, taken.journal, Situation(Standing.WORKING, "", ""))
         if taken is not None:
             view = view._replace(stored=taken)
-        elif view.grant is None and (own := _open_own(view)) is not None:
+        elif _free(view) and (own := _open_own(view)) is not None:
             return Rest(own.stored, own.journal, Situation(Standing.WORKING, "", ""))
     view = view._replace(stored=_relabelled(view))
     view = view._replace(stored=_retired(view))
     effects = () if _lost(view) or view.run.hold or not opening else upkeep(view)
     return Rest(view.stored, None, situation(view), effects)
+
+
+def _free(view: View) -> bool:
+    """Say whether the run may carry out plans of its own: no grant, or one whose attempt is suspended."""
+    grant = view.grant
+    return grant is None or (grant.suspend and not view.stored.spent(grant.id))
 
 
 def _take_grant(view: View) -> Opening | Stored | None:
@@ -236,7 +242,7 @@ def upkeep(view: View) -> tuple[Effect, ...]:
     swept: list[Effect] = [DeleteJob(j.handle, j.name) for j in view.world.jobs if not j.deleting]
     swept += [ReleaseReport(p.handle, p.incarnation) for p in view.world.pods if p.held and not p.foreign]
     swept += _bury(view)
-    if not stored.live:
+    if not stored.live or any(isinstance(e, PutToSleep | DeleteWorkload) for e in swept):
         return tuple(swept)
     workload = view.world.workload(stored.live)
     if stored.stopped:
@@ -300,7 +306,7 @@ def _held(view: View) -> Situation | None:
 
 
 def _out_of_sync(view: View) -> Situation | None:
-    message = ""
+    reason, message = Reason.STATE_OUT_OF_SYNC, ""
     if _lost(view):
         message = (
             "there are state claims of this run that its status does not know, and they cannot be told apart"
@@ -309,11 +315,12 @@ def _out_of_sync(view: View) -> Situation | None:
         step = _steady(view)
         revision = view.revision(step.args.revision)
         trouble = state_trouble(view, None, step, revision) if revision else None
-        message = trouble.message if isinstance(trouble, Failed) else ""
+        if isinstance(trouble, Failed):
+            reason, message = trouble.reason, trouble.message
     if not message:
         return None
     look = f"kubectl -n {view.run.namespace} get pvc -l scenarios.dev/run={view.run.name}"
-    return Situation(Standing.STALLED, Reason.STATE_OUT_OF_SYNC, message, f"{message}; look: {look}", message)
+    return Situation(Standing.STALLED, reason, message, f"{message}; look: {look}", message)
 
 
 def _missing_scenario(view: View) -> Situation | None:
@@ -329,7 +336,8 @@ def _rolled_back(view: View) -> Situation | None:
     last = history[0] if history else None
     if last is None or last.outcome not in ("RolledBack", "Aborted"):
         return None
-    refused = bool(view.stored.refused)
+    wish = own_plan(view)
+    refused = wish is not None and wish.desire == view.stored.refused
     behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
     if not (refused or (last.grant_id and behind)):
         return None

@@ -48,8 +48,12 @@ def unhold_command(view: View) -> str:
 
 
 def retry_command(view: View) -> str:
-    """Return the command that asks for another try."""
-    return patch_command(view, f'{{"spec":{{"retryNonce":"{view.stored.plans}-{int(view.now)}"}}}}')
+    """Return the command that asks for another try, with a nonce that was not used for this plan."""
+    prefix = f"{view.stored.plans}-"
+    handled = view.stored.handled.retry or ""
+    used = handled.removeprefix(prefix) if handled.startswith(prefix) else "0"
+    number = int(used) + 1 if used.isdigit() else 1
+    return patch_command(view, f'{{"spec":{{"retryNonce":"{prefix}{number}"}}}}')
 
 
 def abort_command(view: View, attempt: str) -> str:

@@ -512,7 +512,7 @@ def _quiet(view: View, journal: Journal | None, number: int, workload: Workload)
 
 def _waited_for_pod(view: View, journal: Journal, step: Step) -> bool:
     since = journal.begun_at(step.id)
-    return since is not None and view.now - since - journal.paused_seconds >= journal.strategy.timeouts.stop
+    return since is not None and view.now - since >= journal.strategy.timeouts.stop
 
 
 def _right(workload: Workload, template: Template) -> bool:

@@ -193,9 +193,9 @@ def _dump_journal(journal: Journal) -> JsonObject:
         "attempts": [_dump_attempt(a) for a in journal.attempts],
         "crossed": journal.crossed,
         "aborted": journal.aborted,
+        "gaveUp": journal.gave_up,
         "skipRevert": journal.skip_revert,
         "heldSince": timestamp(journal.held_since) if journal.held_since is not None else "",
-        "pausedSeconds": journal.paused_seconds,
         "openedAt": timestamp(journal.opened_at),
         "failure": {**failure._asdict(), "at": timestamp(failure.at)} if failure else "",
     }
@@ -226,9 +226,9 @@ def _load_journal(source: Mapping[str, Any]) -> Journal:
         facts=tuple((f["name"], f["value"]) for f in source.get("facts") or ()),
         attempts=tuple(_load_attempt(a) for a in source.get("attempts") or ()),
         aborted=source.get("aborted", False),
+        gave_up=source.get("gaveUp", False),
         skip_revert=source.get("skipRevert", False),
         held_since=epoch(held) if held else None,
-        paused_seconds=source.get("pausedSeconds", 0),
         failure=_load_failure(failure) if failure else None,
         turned_by=source.get("turnedBy", ""),
     )

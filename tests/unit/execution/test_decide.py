@@ -203,7 +203,8 @@ def test_forward_only_with_a_revert_hook_takes_six_status_writes_and_eleven_effe
 
 def test_the_loss_of_a_recompute_is_accounted_for() -> None:
     loss = Life.on_v1(FRESH, FORWARD).run().stored.history[0].loss
-    assert (loss.results_reverted, loss.reprocessed_from) == (1, "beginning")
+    assert loss.results_reverted == 1
+    assert loss.notes == ("input is processed again from the beginning",)
     assert loss.notifications_suppressed_until == REPORTED
     assert (loss.unclean_stop, loss.input_at_risk, loss.revert_skipped) == (False, False, False)
     assert loss.state_age_seconds is not None
@@ -348,7 +349,7 @@ def test_a_retry_after_a_late_abort_is_not_aborted_again() -> None:
     life = Life.on_v1(FRESH, FORWARD, broken=BROKEN).run(at("start")).attempt(abort=True).run()
     life.edit(retry_nonce="go on").work()
     life.work()
-    assert not life.journal.aborted
+    assert not life.journal.gave_up
 
 
 def test_a_stop_that_takes_too_long_is_degraded_and_never_turns_by_itself() -> None:

@@ -1,0 +1,48 @@
+"""Every plan shape, explored exhaustively: no promise is broken, and from every state a goal can be reached."""
+
+from __future__ import annotations
+
+import pytest
+
+from .explorer import Explorer, Rules, Setup, Violation
+from .mutants import MUTANTS, Mutant
+from .setups import DEEP, QUICK, begin
+
+BY_NAME = {setup.name: setup for setup in (*QUICK, *DEEP)}
+
+
+def _id(one: Setup | Mutant) -> str:
+    return one.name.replace(" ", "-").replace(",", "")
+
+
+@pytest.mark.parametrize("setup", QUICK, ids=_id)
+def test_no_luck_breaks_a_promise_and_every_state_can_reach_a_goal(setup: Setup) -> None:
+    """Given a plan shape, when everything that may happen happens, then all promises hold."""
+    found = Explorer(setup).explore(begin(setup))
+    assert found.goals > 0
+    assert found.states > 100, "too few states: the model does not move"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setup", DEEP, ids=_id)
+def test_no_combination_of_luck_breaks_a_promise(setup: Setup) -> None:
+    """Given a plan shape, when much goes wrong at once, then all promises hold."""
+    found = Explorer(setup).explore(begin(setup))
+    print(f"{setup.name}: {found.states} states, {found.goals} goals, {found.longest} moves deep")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=_id)
+def test_an_executor_that_breaks_a_rule_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given an executor with one broken rule, when it is explored, then a readable trace shows a broken promise."""
+    mutant.patch(monkeypatch)
+    with pytest.raises(Violation) as caught:
+        for name in mutant.setups:
+            Explorer(BY_NAME[name], mutant.rules).explore(begin(BY_NAME[name]))
+    assert caught.value.trace, "a violation without a trace helps nobody"
+
+
+def test_two_runs_of_an_exploration_find_the_same() -> None:
+    """Given a setup, when it is explored twice, then the counts are equal: nothing depends on chance."""
+    setup = QUICK[0]
+    first = Explorer(setup, Rules()).explore(begin(setup))
+    assert first == Explorer(setup, Rules()).explore(begin(setup))
