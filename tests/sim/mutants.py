@@ -202,7 +202,7 @@ MUTANTS = (
     Mutant("creates Jobs awake", ("ForwardOnly",), Rules(awake_job=True)),
     Mutant("stops without a write", (*KEEP, *FRESH), patch=stop_without_write),
     Mutant("trusts earlier steps", ("Continuation, abort", *FRESH), patch=trusts_earlier_steps),
-    Mutant("keeps nothing up", KEEP, patch=no_upkeep),
+    Mutant("keeps nothing up", FRESH, patch=no_upkeep),
     Mutant(
         "records the report before replicas 0",
         ("Continuation, eviction", *FRESH),

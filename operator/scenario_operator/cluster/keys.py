@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from scenario_operator.api import names
-from scenario_operator.cluster.kinds import OWN_KINDS, RUN, SCENARIO, STRATEGY, UPGRADE, JsonObject, Kind
+from scenario_operator.cluster.kinds import OWN_KINDS, POD, RUN, SCENARIO, STRATEGY, UPGRADE, JsonObject, Kind
 from scenario_operator.cluster.store import Change, Index, Store, by_label, filed
 
 
@@ -45,11 +45,14 @@ def keys_of(kind: Kind, change: Change, store: Store) -> set[Key]:
 
 
 def all_keys(store: Store) -> Iterator[Key]:
-    """Every key there is, for the periodic pass."""
+    """Every key there is, for the periodic pass; a pod that is held may outlive its run, and is let go then."""
     for obj in store.items(SCENARIO):
         yield _key("scenario", obj)
     for obj in store.items(RUN):
         yield _key("run", obj)
+    for obj in store.items(POD):
+        if names.FINALIZER_REPORT in (obj["metadata"].get("finalizers") or ()):
+            yield from _keys_of_child(obj)
 
 
 def indices(kinds: Iterable[Kind]) -> dict[Kind, dict[str, Index]]:

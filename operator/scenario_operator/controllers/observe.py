@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from scenario_operator.api import names
 from scenario_operator.api.common import normalise_time
 from scenario_operator.api.run import DesiredState, ScenarioRun
+from scenario_operator.cluster.client import FIELD_MANAGER
 from scenario_operator.execution import wire
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import (
@@ -129,15 +130,32 @@ def _workload(run: Run, obj: JsonObject, revisions: Mapping[str, Revision]) -> W
         template=template,
         stop_stamp=annotations.get(names.ANNOTATION_STOP, ""),
         drifted=_drifted(run, obj, template, revisions),
+        outdated=annotations.get(names.ANNOTATION_RENDERER) != str(RENDERER),
         owned=_is_ours(run, obj),
     )
 
 
 def _drifted(run: Run, obj: JsonObject, template: Template, revisions: Mapping[str, Revision]) -> bool:
-    """Compare what we render with what stands; another renderer's work is judged by its stamps only (R12)."""
+    """Compare what we render with what stands; another renderer's work is judged by its stamps only (R12).
+
+    A difference that nobody else wrote is what admission made of our own write: repairing it would never end. The
+    cache does not hold who wrote what, so there a difference means: look live.
+    """
+    managers = obj["metadata"].get("managedFields")
+    if managers is not None and not any(_edited(entry) for entry in managers):
+        return False
     revision = revisions.get(template.revision)
     return revision is not None and drifted_from_its_stamp(
         obj, identity_of(run), _number(obj), revision, RENDERER
+    )
+
+
+def _edited(entry: Mapping[str, Any]) -> bool:
+    """Say whether a manager other than us has written the spec."""
+    return (
+        entry.get("manager") != FIELD_MANAGER
+        and not entry.get("subresource")
+        and "f:spec" in (entry.get("fieldsV1") or {})
     )
 
 

@@ -213,6 +213,11 @@ class Publisher:
         if "Failed" in done:
             told = await self._job_message(metadata["namespace"], name)
             return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
+        if job["spec"].get("suspend"):
+            seen = job["metadata"]
+            released = {"spec": {"suspend": False}}
+            version = seen["resourceVersion"]
+            await client.patch(Ref.to(JOB, job), released, uid=seen["uid"], resource_version=version)
         return Problem(Reason.RESOLVING, "running hooks.validate")
 
     async def _job_message(self, namespace: str, job: str) -> str:

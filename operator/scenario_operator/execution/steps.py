@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.effects import (
     CreateClaim,
@@ -34,6 +35,9 @@ from scenario_operator.planning.plan import Cause, Kind, Step, Timeouts
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import RETAINED, LastStop, timestamp
 from scenario_operator.planning.windows import Sources, StopFacts, Window
+
+_LONGEST_NAME = 63
+"""Names of Jobs are labels of their pods."""
 
 
 class Done(NamedTuple):
@@ -338,7 +342,7 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
     pods = view.world.of(number)
     if not workload.owned:
         return ()
-    if not _right(workload, template):
+    if not _right(workload, template) or (workload.outdated and not workload.replicas):
         if workload.replicas:
             return (PutToSleep(workload.handle, number, stamp),)
         if pods or not workload.settled or workload.status_replicas:
@@ -454,7 +458,9 @@ def last_stop(view: View, journal: Journal) -> LastStop | None:
 def job_name(view: View, journal: Journal, step: Step) -> str:
     """Name the Job of the current attempt at a step; a retry has a new name, so that no old one is taken for it."""
     known = journal.attempt_of(step.id)
-    return f"{view.run.name}-{journal.id}-{step.id}-{known.number if known else 0}"
+    told = f"{step.id}-{known.number if known else 0}"
+    plain = f"{view.run.name}-{journal.id}-{told}"
+    return plain if len(plain) <= _LONGEST_NAME else names.job(view.run.name, journal.id, told)
 
 
 def _stop_fact(journal: Journal | None, number: int) -> LastStop | None:

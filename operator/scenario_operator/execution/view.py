@@ -76,7 +76,10 @@ class Template(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """The StatefulSet of one incarnation. `settled`: its status reflects the current spec."""
+    """The StatefulSet of one incarnation. `settled`: its status reflects the current spec.
+
+    `drifted`: somebody changed what we render. `outdated`: an older operator rendered it; the next start renders anew.
+    """
 
     handle: Handle
     replicas: int
@@ -85,6 +88,7 @@ class Workload(NamedTuple):
     template: Template
     stop_stamp: str = ""
     drifted: bool = False
+    outdated: bool = False
     owned: bool = True
 
 
