@@ -1,21 +1,76 @@
-# Two commands on a fresh machine: `make demo` shows it, `make test` proves it. `make help` lists the rest.
-# Needed beforehand: make, python3.11, Go 1.26, apt, root for the clusters.
+# Two commands on a fresh machine: `make demo` shows it, `make test` proves it; `make help` lists the rest.
+# Needed beforehand: make, Python 3.11 and, for the clusters, Go 1.26, apt and root (tools/README.md).
+# KUBECONFIG set: demo and end-to-end tests use that cluster and build nothing.
 
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3.11
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-KUBE ?=
-WORKERS ?= 2
+PATHS := operator:tools:examples/quake-watch:.
+PYTEST := $(BIN)/pytest
 
-# With KUBECONFIG set, demo and end-to-end tests use that cluster and build nothing (see tools/README.md).
-export PYTHONDONTWRITEBYTECODE := 1
-export PYTHONPATH := operator:tools:examples/quake-watch:.
 .DEFAULT_GOAL := help
-
-PART := $(BIN)/python tools/demo/part.py
-
-.PHONY: help test check unit integration e2e explore bench demo demo-down dist clean venv bed bed-node
+.PHONY: help test check lint types layers generated unit integration e2e explore bench demo demo-down dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## watch a real cluster upgrade two services; it stays up until `make demo-down`
+	$(BIN)/python -m tools.demo
+
+demo-down: ## take the demo's cluster down
+	$(PYTHON) tools/bed down demo
+
+test: $(READY) ## everything CI runs: check, unit, integration, e2e; times of each part at the end
+	@MAKE='$(MAKE)' .ci/parts check unit integration e2e
+
+check: $(READY) lint types layers generated ## lint, types, import layers, generated files
+
+lint:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types:
+	$(BIN)/mypy operator tools
+
+layers:
+	PYTHONPATH=$(PATHS) $(BIN)/lint-imports
+
+generated:
+	PYTHONPATH=$(PATHS) $(BIN)/python -m scenario_operator.api.crd --check
+	$(BIN)/python tools/dist/sync_chart.py --check
+
+unit: $(READY) ## pure code, and the explorer on a model cluster
+	$(PYTHON) tools/bed build --for helm
+	$(PYTEST) tests/unit tests/tools tests/sim -m "not slow" -n $(WORKERS)
+
+integration: $(READY) ## the operator's process against a real API server with simulated pods
+	$(PYTHON) tools/bed build --for sim
+	$(PYTEST) tests/integration -m "not slow" -n $(WORKERS)
+
+e2e: $(READY) ## the operator's image, Helm, real pods and volumes
+	if [[ -z "$${KUBECONFIG:-}" ]]; then $(PYTHON) tools/bed build --for all && $(PYTHON) tools/bed images build; fi
+	$(PYTEST) tests/e2e -m "not slow"
+
+explore: $(READY) ## the deep variants: larger explorations, crashes at every step
+	DEEP=1 $(PYTEST) tests -m slow
+
+bench: $(READY) ## how much work, how long, how many writes
+	$(BIN)/python -m tests.bench
+
+dist: $(READY) ## dist/install.yaml and dist/uninstall.yaml, for those without Helm
+	$(PYTHON) tools/bed build --for helm
+	$(BIN)/python tools/dist
+
+clean: ## the virtual environment and what tests leave; clusters and caches stay (tools/README.md)
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Made anew when the requirements change; a warm start costs nothing.
+$(READY): tools/requirements-dev.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

@@ -450,7 +450,6 @@ REST = {
     "resources": [
         "persistentvolumeclaims",
         "configmaps",
-        "services",
         "statefulsets",
         "controllerrevisions",
         "jobs",

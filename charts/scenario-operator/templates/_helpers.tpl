@@ -59,7 +59,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
   verbs: [get, list, watch]
 - apiGroups: [scenarios.dev]
   resources: [scenarioruns]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [scenarios.dev]
   resources: [scenarioupgrades]
   verbs: [get, list, watch, create, delete]
@@ -70,7 +70,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 - apiGroups: [scenarios.dev]
   resources: [scenarios/finalizers, scenarioruns/finalizers]
   verbs: [update]
-# Workloads, hook Jobs, state and results, the live incarnation's Service.
+# Workloads, hook Jobs, state and results.
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, update, delete]
@@ -78,23 +78,19 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [persistentvolumeclaims, services]
+  resources: [persistentvolumeclaims]
   verbs: [get, list, watch, create, patch, delete]
 # Pods: the report finalizer, and probes that ask a node for an image's digest.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, patch, delete]
-# Revisions; artifact copies, views and reports.
+# Revisions and artifact copies.
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch, create, patch, delete]
-# Whether it terminates, and its labels for allowedNamespaces.
-- apiGroups: [""]
-  resources: [namespaces]
-  verbs: [get]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -77,12 +77,9 @@ POD: Final = Kind("", "v1", "pods", "Pod")
 CLAIM: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 JOB: Final = Kind("batch", "v1", "jobs", "Job")
 CONFIG_MAP: Final = Kind("", "v1", "configmaps", "ConfigMap")
-SERVICE: Final = Kind("", "v1", "services", "Service")
 CONTROLLER_REVISION: Final = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 EVENT: Final = Kind("events.k8s.io", "v1", "events", "Event")
-NAMESPACE: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
-STORAGE_CLASS: Final = Kind("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 CUSTOM_RESOURCE_DEFINITION: Final = Kind(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
@@ -90,7 +87,7 @@ CUSTOM_RESOURCE_DEFINITION: Final = Kind(
 #: Kinds that people write.
 OWN_KINDS: Final = (SCENARIO, RUN, STRATEGY, UPGRADE)
 #: Kinds that we write, watched only where our label is on them.
-CHILD_KINDS: Final = (STATEFUL_SET, POD, JOB, CLAIM, CONFIG_MAP, SERVICE, CONTROLLER_REVISION)
+CHILD_KINDS: Final = (STATEFUL_SET, POD, JOB, CLAIM, CONFIG_MAP, CONTROLLER_REVISION)
 WATCHED_KINDS: Final = (*OWN_KINDS, *CHILD_KINDS)
 MANAGED_SELECTOR: Final = f"{names.LABEL_MANAGED_BY}={names.CONTROLLER}"
 
