@@ -129,6 +129,74 @@ class Cluster:
         found = [a for a in self.list("supg") if a["spec"]["scenarioRef"]["name"] == scenario]
         return max(found, key=lambda a: int(a["metadata"]["name"].rsplit("-", 1)[1]), default={})
 
+    def until_report(self, scenario: str, sequence: int = 0, seconds: float = 60.0) -> JsonObject:
+        """Wait until an attempt (the newest, or the one of that number) is finished, and return its status."""
+
+        def look() -> JsonObject:
+            name = f"{scenario}-{sequence}"
+            attempt = self.find("supg", name) if sequence else self.latest_attempt(scenario)
+            status: JsonObject = (attempt or {}).get("status") or {}
+            return status if "completionTime" in status else {}
+
+        return self.until(f"the report of an attempt of {scenario}", look, seconds)
+
+    def until_published(self, scenario: str, version: str, seconds: float = 60.0) -> JsonObject:
+        """Wait until the spec that stands is published with this version, and return the Scenario."""
+
+        def look() -> JsonObject:
+            obj = self.get("scn", scenario)
+            status = obj.get("status") or {}
+            seen = status.get("observedGeneration") == obj["metadata"]["generation"]
+            latest = status.get("latestRevision")
+            revision = self.find("controllerrevision", latest) if latest and seen else None
+            return obj if revision and revision["data"]["spec"]["version"] == version else {}
+
+        return self.until(f"scn/{scenario} published as {version}", look, seconds)
+
+    def versions(self, *refs: str) -> dict[str, str]:
+        """Return the resourceVersion of each `kind/name`: equal answers mean that nobody wrote in between."""
+        metadata = {ref: self.get(*ref.split("/", 1))["metadata"] for ref in refs}
+        return {ref: f"{found['uid']} at {found['resourceVersion']}" for ref, found in metadata.items()}
+
+    def uid(self, kind: str, name: str) -> str:
+        """Return the uid of an object that exists."""
+        return str(self.get(kind, name)["metadata"]["uid"])
+
+    def environment(self, pod: str) -> dict[str, str]:
+        """Return the variables that a pod's scenario container is given by value."""
+        containers = self.get("pod", pod)["spec"]["containers"]
+        chosen = next(c for c in containers if c["name"] == "scenario")
+        return {e["name"]: e.get("value", "") for e in chosen.get("env") or []}
+
+    def behave(self, pod: str, **behaviour: Any) -> None:
+        """Change what a simulated pod does from now on."""
+        text = json.dumps(behaviour)
+        self.kubectl("annotate", "--overwrite", "pod", pod, f"sim/behaviour={text}")
+
+    def carry_out(self, message: str) -> str:
+        """Run the command that a message ends with, as a reader who copies it would."""
+        found = message.rfind("kubectl -n ")
+        assert found >= 0, f"no command in: {message}"
+        path = f"{Path(kubectl()).parent}:{os.environ['PATH']}" if "/" in kubectl() else os.environ["PATH"]
+        environment = {**os.environ, "KUBECONFIG": self.kubeconfig, "PATH": path}
+        shell = ["bash", "-euc", message[found:]]
+        done = subprocess.run(shell, capture_output=True, text=True, check=False, env=environment)
+        assert not done.returncode, f"{message[found:]}: {done.stderr}"
+        return done.stdout
+
+    def writes(self) -> list[tuple[str, str, str]]:
+        """Return the accepted writes in the namespace so far, in order: verb, resource with subresource, name."""
+        told: list[tuple[str, str, str]] = []
+        for line in Path(bed_command("audit", self.bed).strip()).read_text().splitlines():
+            entry = json.loads(line)
+            about = entry.get("objectRef") or {}
+            if about.get("namespace") != self.namespace or entry["verb"] in ("get", "list", "watch"):
+                continue
+            if entry.get("responseStatus", {}).get("code", 500) < 300:
+                resource = "/".join(x for x in (about["resource"], about.get("subresource")) if x)
+                told.append((entry["verb"], resource, about.get("name", "")))
+        return told
+
     def story(self) -> str:
         """Return what a person would look at first when something does not happen."""
         told = self.kubectl("get", "scn,srun,supg,sts,pods,pvc,jobs", "-o", "wide", check=False)

@@ -50,6 +50,11 @@ def scenario(
     return {"apiVersion": API, "kind": "Scenario", "metadata": {"name": name}, "spec": spec}
 
 
+def incompatible() -> list[JsonObject]:
+    """Declare that state is not kept from any version."""
+    return [{"versions": "*", "verdict": "Incompatible"}]
+
+
 def compatible(versions: str = "*", *, reversible: bool = True) -> list[JsonObject]:
     """Declare an edge on which state is kept."""
     return [{"versions": versions, "verdict": "Compatible", "reversible": reversible}]
@@ -59,6 +64,11 @@ def strategy(kind: str, **more: Any) -> JsonObject:
     """Return the spec of a strategy that does not make tests wait."""
     quick = {"verify": {"stableSeconds": 1}, "retry": {"maxAttempts": 2, "backoffSeconds": 1}}
     return {"type": kind, **quick, **more}
+
+
+def stored_strategy(name: str, spec: JsonObject) -> JsonObject:
+    """Return a strategy as an object of its own, for strategyRef."""
+    return {"apiVersion": API, "kind": "UpgradeStrategy", "metadata": {"name": name}, "spec": spec}
 
 
 def run(name: str, scenario: str, **spec: Any) -> JsonObject:

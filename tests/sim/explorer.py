@@ -89,7 +89,10 @@ class Setup:
 
 
 class Rules(NamedTuple):
-    """What the API server and the operator do, so that a mutant can break exactly one of them."""
+    """What the API server and the operator do, so that a mutant can break exactly one of them.
+
+    `torn`: the run is read before the world, not with it; `looks_again`: and once more after it.
+    """
 
     fenced: bool = True
     act_first: bool = False
@@ -98,6 +101,8 @@ class Rules(NamedTuple):
     awake_job: bool = False
     job_ttl: bool = False
     revoke: bool = False
+    torn: bool = False
+    looks_again: bool = True
 
 
 class Found(NamedTuple):
@@ -147,6 +152,9 @@ class Explorer:
 
     def operator_moves(self, state: State) -> Iterator[Move]:
         """The active process: observe, then write the record, then one call after the other."""
+        if state.active is None and self.rules.torn:
+            yield Move("reads the run", state._replace(active=Flight(None, True, (), state.record)))
+            return
         if state.active is None:
             for late in (False, True):
                 decision = self.decision(state, late)
@@ -159,6 +167,9 @@ class Explorer:
                     state._replace(active=flight),
                 )
             return
+        if state.active.reading is not None:
+            (after, flight), label = self._read_world(state, state.active, late=True)
+            yield Move(f"{label} late", after._replace(active=flight))
         done, label = self.advance(state, state.active)
         yield Move(label, done[0]._replace(active=done[1]))
         if state.luck.late > len(state.late):
@@ -177,8 +188,23 @@ class Explorer:
             luck = state.luck._replace(late=state.luck.late - 1)
             yield Move("late one dies", state._replace(late=rest, luck=luck))
 
+    def _read_world(
+        self, state: State, flight: Flight, *, late: bool = False
+    ) -> tuple[tuple[State, Flight | None], str]:
+        """Read the world after the run: what was decided then is about a run that may have moved on."""
+        assert flight.reading is not None
+        if self.rules.looks_again and not flight.fresh:
+            return (state, None), "the run has moved on while the world was read"
+        decision = self.decision(state._replace(record=flight.reading), late)
+        record = decision.record if decision.record != flight.reading else None
+        calls = tuple(Call(e) for e in decision.effects)
+        empty = record is None and not calls
+        return (state, None if empty else Flight(record, flight.fresh, calls)), "reads the world"
+
     def advance(self, state: State, flight: Flight) -> tuple[tuple[State, Flight | None], str]:
         """Carry out the next call of a flight; a refused one ends it."""
+        if flight.reading is not None:
+            return self._read_world(state, flight)
         if self.rules.act_first and flight.calls:
             return self._call(state, flight)
         if flight.record is not None:

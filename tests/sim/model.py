@@ -67,11 +67,15 @@ class Call(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """What one operator process is about to do: write the record, then its calls, from a view it saw."""
+    """What one operator process is about to do: write the record, then its calls, from a view it saw.
+
+    `reading`: the record that it has read, while it has yet to read the world.
+    """
 
     record: Record | None
     fresh: bool
     calls: tuple[Call, ...]
+    reading: Record | None = None
 
 
 class Cluster(NamedTuple):

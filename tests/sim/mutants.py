@@ -216,5 +216,10 @@ MUTANTS = (
     Mutant("overwrites facts", FRESH, patch=overwrites_facts),
     Mutant("uses incarnation numbers again", ("Continuation, newer revision", *FRESH), patch=reuses_numbers),
     Mutant("sweeps claims off record", FRESH, patch=sweeps_claims_off_record),
+    Mutant(
+        "never looks at the run again after the world",
+        ("Continuation, abort", *FRESH),
+        Rules(torn=True, looks_again=False),
+    ),
     Mutant("stamps no formats", ("keep with another format",), patch=stamps_no_formats),
 )

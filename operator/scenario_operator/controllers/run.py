@@ -12,6 +12,7 @@ from typing import Any
 
 from scenario_operator.api import names
 from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.errors import Conflict
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
 from scenario_operator.cluster.store import filed
@@ -66,10 +67,22 @@ class RunController:
         if self._worth(view, decision, obj):
             obj = await self._write(obj, view, decision, old)
             self._tell(obj, view, decision, old)
+        elif decision.effects:
+            await self._still(obj)
         for effect in decision.effects:
             await perform(context.client, identity_of(view.run), view.revisions, effect, _extra(decision))
             logger.info("effect %(effect)s", {"effect": effect})
         return _wake(decision)
+
+    async def _still(self, obj: JsonObject) -> None:
+        """Make sure that the run has not moved on while its world was read.
+
+        The status write is that check; without one, handles of objects that another process has written since then
+        would be fresh, and an effect of an older step would land on them.
+        """
+        again = await self._context.client.get(Ref.to(RUN, obj))
+        if again is None or again["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
+            raise Conflict("the run changed while its world was read")
 
     def _view(self, obj: JsonObject, things: Things, around: Surroundings) -> View:
         run = run_of(obj)

@@ -1,0 +1,417 @@
+"""Faults between an operator and its API server: a small language, and the proxy that commits them.
+
+A fault of a call names what happens and to which mutating call, for example `killed after: patch scenarioruns/status r
+#2`: the operator is killed when its second status write of run r has landed, before it learns of it. Calls are
+counted in order; Lease and Event calls are passed on and not counted. Digests in names are written as `*`, so that
+calls of two clusters can be compared. A fault of a watch names what happens to the stream of one kind.
+
+The operator talks plain HTTP to the proxy, which holds the client certificate and forwards to the real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import ssl
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from aiohttp import web
+
+JsonObject = dict[str, Any]
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NOT_COUNTED = frozenset({"leases", "events"})
+_DIGEST = re.compile(r"(?<=-)[0-9a-f]{10}(?=$|-)")
+_PATH = re.compile(
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
+    r"/(?P<plural>[^/?]+)(?:/(?P<name>[^/?]+))?(?:/(?P<sub>[^/?]+))?$"
+)
+_HOP_BY_HOP = frozenset({"host", "connection", "transfer-encoding", "content-length", "accept-encoding"})
+
+
+class Action(StrEnum):
+    """What can happen to a call."""
+
+    KILLED_BEFORE = "killed before"
+    """The operator dies before the call reaches the server."""
+    KILLED_AFTER = "killed after"
+    """The call lands, and the operator dies before it learns of it."""
+    ANSWER_LOST = "answer lost"
+    """The call lands, and the connection breaks instead of an answer."""
+    CONFLICT = "409"
+    """Somebody else wrote first: refused, nothing lands."""
+    BUSY = "429"
+    """The server sheds load and says when to come again: nothing lands."""
+    ERROR = "500"
+    """The server fails; nothing lands."""
+    RESET = "connection reset"
+    """The connection breaks before the server has seen anything."""
+
+    @property
+    def lands(self) -> bool:
+        """Whether the server carries the call out all the same."""
+        return self in (Action.KILLED_AFTER, Action.ANSWER_LOST)
+
+    @property
+    def kills(self) -> bool:
+        """Whether the operator does not survive it."""
+        return self in (Action.KILLED_BEFORE, Action.KILLED_AFTER)
+
+
+@dataclass(frozen=True, order=True)
+class Call:
+    """One mutating call, as the n-th of its kind; `resource` includes the subresource."""
+
+    verb: str
+    resource: str
+    name: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource} {self.name} #{self.nth}"
+
+    @classmethod
+    def parse(cls, text: str) -> Call:
+        """Read what `str` writes."""
+        verb, resource, name, nth = text.split()
+        return cls(verb, resource, name, int(nth.removeprefix("#")))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to which call."""
+
+    action: Action
+    call: Call
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.call}"
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Read what `str` writes."""
+        action, _, call = text.partition(": ")
+        return cls(Action(action), Call.parse(call))
+
+
+class WatchAction(StrEnum):
+    """What can happen to the events of one kind."""
+
+    DELAYED = "delayed"
+    """Every event arrives `seconds` late."""
+    DROPPED = "dropped"
+    """No event arrives until the kind is listed again, `lists` times at most."""
+    DUPLICATED = "duplicated"
+    """Every event arrives twice."""
+    GONE = "410"
+    """The stream says that its version is too old, before its `nth` event, and ends; each new one as well, `times`
+    in all."""
+    DEAD = "dead"
+    """From the `nth` event on the stream is open and silent for `seconds`; then it breaks."""
+
+
+@dataclass(frozen=True)
+class WatchFault:
+    """What happens to the watches of one kind (`pods`), or of all (`*`)."""
+
+    action: WatchAction
+    plural: str = "*"
+    seconds: float = 0.0
+    nth: int = 1
+    times: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.action}: watch {self.plural} seconds={self.seconds:g} nth={self.nth} times={self.times}"
+
+    def concerns(self, plural: str) -> bool:
+        """Say whether it is about this kind."""
+        return self.plural in ("*", plural)
+
+
+@dataclass
+class Recorded:
+    """A call that reached the proxy: what became of it, and when."""
+
+    call: Call
+    sent: bool
+    code: int
+    at: float
+    fault: str = ""
+    uid: str = ""
+    """The uid that a DELETE named as its precondition."""
+
+
+class Upstream:
+    """The real API server of a kubeconfig, with its client certificate."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        config = yaml.safe_load(Path(kubeconfig).read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.server = str(cluster["server"])
+        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
+        self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+
+    def session(self) -> aiohttp.ClientSession:
+        """Open a session; its owner closes it."""
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
+        timeout = aiohttp.ClientTimeout(total=None, connect=10)
+        return aiohttp.ClientSession(
+            connector=connector, timeout=timeout, read_bufsize=2**22, auto_decompress=False
+        )
+
+
+@dataclass
+class Proxy:
+    """Passes everything on, counts mutating calls, and commits each of its faults once.
+
+    `kill` ends the operator at once; it is called before the call's connection is broken. `calls` has every
+    mutating call in the order of arrival.
+    """
+
+    upstream: Upstream
+    faults: Sequence[Fault] = ()
+    watch_faults: Sequence[WatchFault] = ()
+    kill: Callable[[], Awaitable[None]] | None = None
+    calls: list[Recorded] = field(default_factory=list)
+    committed: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._lists: Counter[str] = Counter()
+        self._events: Counter[tuple[str, WatchFault]] = Counter()
+        self._spent: Counter[WatchFault] = Counter()
+        self._held: asyncio.Event | None = None
+        self.under_way = 0
+        self.last_write = time.monotonic()
+
+    @asynccontextmanager
+    async def running(self, kubeconfig: Path) -> AsyncIterator[Proxy]:
+        """Serve for as long as the block lasts; `kubeconfig` is written to lead here."""
+        async with self.upstream.session() as session:
+            self._session = session
+            runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            assert runner.addresses
+            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            kubeconfig.write_text(_kubeconfig(self.url))
+            try:
+                yield self
+            finally:
+                await runner.cleanup()
+
+    def quiet_seconds(self) -> float:
+        """Return how long ago the last mutating call came; 0 while one is under way."""
+        return 0.0 if self.under_way else time.monotonic() - self.last_write
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        found = _PATH.match(request.path)
+        plural = found["plural"] if found else ""
+        if request.method == "GET":
+            return await self._read(request, plural, named=bool(found and found["name"]))
+        body = await request.read()
+        if found is None or plural in _NOT_COUNTED:
+            return await self._answered(request, body)
+        return await self._mutate(request, body, found)
+
+    # --- Mutating calls -------------------------------------------------------------------------------
+
+    async def _mutate(self, request: web.BaseRequest, body: bytes, found: re.Match[str]) -> web.StreamResponse:
+        call = self._count(request.method, body, found)
+        fault = next((f for f in self.faults if f.call == call and str(f) not in self.committed), None)
+        record = Recorded(call, sent=fault is None or fault.action.lands, code=0, at=time.monotonic())
+        record.uid = _precondition(request.method, body)
+        self.calls.append(record)
+        self.last_write, self.under_way = record.at, self.under_way + 1
+        try:
+            if fault is None:
+                answer = await self._answered(request, body)
+                record.code = answer.status
+                return answer
+            record.fault = str(fault.action)
+            self.committed.append(str(fault))
+            return await self._commit(fault.action, request, body, record)
+        finally:
+            self.last_write, self.under_way = time.monotonic(), self.under_way - 1
+
+    def _count(self, method: str, body: bytes, found: re.Match[str]) -> Call:
+        name = found["name"] or ""
+        if not name:
+            with suppress(ValueError):
+                name = (json.loads(body).get("metadata") or {}).get("name", "")
+        resource = found["plural"] + (f"/{found['sub']}" if found["sub"] else "")
+        key = (_VERBS[method], resource, _DIGEST.sub("*", name) or "-")
+        self._counts[key] += 1
+        return Call(*key, nth=self._counts[key])
+
+    async def _commit(
+        self, action: Action, request: web.BaseRequest, body: bytes, record: Recorded
+    ) -> web.StreamResponse:
+        if action.lands:
+            answer = await self._answered(request, body)
+            record.code = answer.status
+        if action.kills:
+            assert self.kill is not None, "a fault that kills needs somebody to kill"
+            await self.kill()
+        if action in (Action.CONFLICT, Action.BUSY, Action.ERROR):
+            record.code = int(action.value)
+            return _refusal(record.code)
+        return _broken(request)
+
+    async def _answered(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        url = f"{self.upstream.server}{request.raw_path}"
+        headers = _end_to_end(request.headers)
+        async with self._session.request(request.method, url, data=body, headers=headers) as answer:
+            payload = await answer.read()
+            return web.Response(status=answer.status, body=payload, headers=_end_to_end(answer.headers))
+
+    # --- Reads and watches ----------------------------------------------------------------------------
+
+    async def _read(self, request: web.BaseRequest, plural: str, *, named: bool) -> web.StreamResponse:
+        if request.query.get("watch") in ("true", "1"):
+            return await self._watch(request, plural)
+        answer = await self._answered(request, b"")
+        if not named and answer.status == 200:
+            self._lists[plural] += 1
+        return answer
+
+    async def _watch(self, request: web.BaseRequest, plural: str) -> web.StreamResponse:
+        faults = [f for f in self.watch_faults if f.concerns(plural)]
+        url = f"{self.upstream.server}{request.raw_path}"
+        async with self._session.get(url, headers=_end_to_end(request.headers)) as answer:
+            stream = web.StreamResponse(status=answer.status, headers=_end_to_end(answer.headers))
+            await stream.prepare(request)
+            with suppress(ConnectionError):
+                async for line in _lines(request, answer.content):
+                    for out in await self._spoilt(line, plural, faults):
+                        await stream.write(out)
+        return stream
+
+    async def _spoilt(self, line: bytes, plural: str, faults: Sequence[WatchFault]) -> list[bytes]:
+        """Return what arrives of one event; raises `ConnectionError` where the stream breaks."""
+        out = [line]
+        for fault in faults:
+            key = (plural, fault)
+            self._events[key] += 1
+            if fault.action is WatchAction.DELAYED:
+                await asyncio.sleep(fault.seconds)
+            elif fault.action is WatchAction.DUPLICATED:
+                out = [*out, *out]
+            elif fault.action is WatchAction.DROPPED:
+                out = self._until_listed(plural, fault, out)
+            elif self._events[key] >= fault.nth and self._spent[fault] < fault.times:
+                self._spent[fault] += 1
+                self.committed.append(str(fault))
+                if fault.action is WatchAction.GONE:
+                    return [_too_old()]
+                await asyncio.sleep(fault.seconds)
+                raise ConnectionError("the dead watch ends")
+            if fault.action in (WatchAction.DELAYED, WatchAction.DUPLICATED):
+                self.committed.append(str(fault))
+        return out
+
+    def _until_listed(self, plural: str, fault: WatchFault, out: list[bytes]) -> list[bytes]:
+        """Swallow events from the `nth` on until `times` more lists of the kind have been answered."""
+        key = (plural, fault)
+        if self._events[key] < fault.nth:
+            return out
+        mark = self._marks.setdefault(key, self._lists[plural])
+        if self._lists[plural] >= mark + fault.times:
+            return out
+        self.committed.append(str(fault))
+        return []
+
+    @property
+    def _marks(self) -> dict[tuple[str, WatchFault], int]:
+        return self.__dict__.setdefault("_list_marks", {})
+
+
+async def _lines(request: web.BaseRequest, content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Read whole lines, however long, until either side hangs up."""
+    rest = b""
+    while request.transport is not None and not request.transport.is_closing():
+        try:
+            chunk = await asyncio.wait_for(content.readany(), timeout=1.0)
+        except TimeoutError:
+            continue
+        except aiohttp.ClientError:
+            return
+        if not chunk:
+            return
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line + b"\n"
+
+
+def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in headers.items() if k.lower() not in _HOP_BY_HOP}
+
+
+def _precondition(method: str, body: bytes) -> str:
+    if method != "DELETE" or not body:
+        return ""
+    return str((json.loads(body).get("preconditions") or {}).get("uid", ""))
+
+
+def _broken(request: web.BaseRequest) -> web.Response:
+    """Break the connection as a crashed peer does: with a reset, not a farewell."""
+    transport = request.transport
+    if transport is not None:
+        raw: socket.socket = transport.get_extra_info("socket")
+        with suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response(status=502)  # nobody is left to read it
+
+
+def _refusal(code: int) -> web.Response:
+    reason = {409: "Conflict", 429: "TooManyRequests", 500: "InternalError"}[code]
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "reason": reason,
+        "message": f"{reason} made by the fault proxy",
+        "code": code,
+    }
+    headers = {"Retry-After": "1"} if code == 429 else {}
+    return web.json_response(status, status=code, headers=headers)
+
+
+def _too_old() -> bytes:
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "reason": "Expired",
+        "message": "too old resource version (made by the fault proxy)",
+        "code": 410,
+    }
+    return json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"
+
+
+def _kubeconfig(url: str) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "faults",
+            "clusters": [{"name": "faults", "cluster": {"server": url}}],
+            "users": [{"name": "faults", "user": {}}],
+            "contexts": [{"name": "faults", "context": {"cluster": "faults", "user": "faults"}}],
+        }
+    )
