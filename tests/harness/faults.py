@@ -11,11 +11,13 @@ The operator talks plain HTTP to the proxy, which holds the client certificate a
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import socket
 import ssl
 import struct
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -159,8 +161,13 @@ class Upstream:
         config = yaml.safe_load(Path(kubeconfig).read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.server = str(cluster["server"])
-        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
-        self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        self._tls = ssl.create_default_context(cadata=authority)
+        with tempfile.NamedTemporaryFile() as pair:  # the ssl module reads key and certificate from files only
+            pair.write(base64.b64decode(user["client-key-data"]))
+            pair.write(base64.b64decode(user["client-certificate-data"]))
+            pair.flush()
+            self._tls.load_cert_chain(pair.name)
 
     def session(self) -> aiohttp.ClientSession:
         """Open a session; its owner closes it."""
@@ -192,7 +199,7 @@ class Proxy:
         self._lists: Counter[str] = Counter()
         self._events: Counter[tuple[str, WatchFault]] = Counter()
         self._spent: Counter[WatchFault] = Counter()
-        self._held: asyncio.Event | None = None
+        self._marks: dict[tuple[str, WatchFault], int] = {}
         self.under_way = 0
         self.last_write = time.monotonic()
 
@@ -333,10 +340,6 @@ class Proxy:
             return out
         self.committed.append(str(fault))
         return []
-
-    @property
-    def _marks(self) -> dict[tuple[str, WatchFault], int]:
-        return self.__dict__.setdefault("_list_marks", {})
 
 
 async def _lines(request: web.BaseRequest, content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -673,7 +673,7 @@ class Explorer:
         decision = self.decision(state, True)
         silent = decision.record == state.record and not decision.effects
         waits = decision.situation.standing in (Standing.STALLED, Standing.PAST_RETURN)
-        return silent and waits and bool(decision.situation.attention) and decision.wake is not None
+        return silent and waits and "kubectl" in decision.situation.attention and decision.wake is not None
 
     def _clean(self, state: State) -> bool:
         """The world matches the record: one live pod if it is to run, nothing left over."""

@@ -129,6 +129,7 @@ class ScenarioController:
         attempts = tuple(load_attempt(obj) for obj in await self._attempts(key))
         rollout = spec.rollout if spec else None
         return Fleet(
+            namespace=key.namespace,
             scenario=key.name,
             wanted=published.revision,
             revisions=revisions,

@@ -98,7 +98,8 @@ class Surroundings:
         if view.journal is not None or view.wanted is None or not is_behind(view):
             return None
         if self.strategy_missing:
-            message = f"there is no UpgradeStrategy {self.strategy_missing}"
+            see = f"kubectl -n {view.run.namespace} get ustrat"
+            message = f"there is no UpgradeStrategy {self.strategy_missing}; see: {see}"
             return Gate(Reason.STRATEGY_NOT_FOUND.value, message, attention=True)
         plan = plan_upgrade(case_of(view, view.wanted, Cause.UPGRADE))
         if isinstance(plan, Blocked):

@@ -19,13 +19,13 @@ from scenario_operator.execution.own import own_plan
 from scenario_operator.execution.situation import (
     Situation,
     Standing,
-    patch_command,
+    edit_command,
     retry_command,
     unhold_command,
     waiting,
 )
 from scenario_operator.execution.steps import Failed, start_effects, state_trouble
-from scenario_operator.execution.view import Grant, View
+from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.plan import Args, Cause, Kind, Plan, Step
@@ -327,7 +327,7 @@ def _missing_scenario(view: View) -> Situation | None:
     if view.wanted is not None or view.entry is not None or view.gate is None:
         return None
     standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
-    return Situation(standing, view.gate.reason, view.gate.message, view.gate.message)
+    return Situation(standing, view.gate.reason, view.gate.message, _next_step(view, view.gate))
 
 
 def _rolled_back(view: View) -> Situation | None:
@@ -351,8 +351,9 @@ def _blocked(view: View) -> Situation | None:
     if blocked is None:
         return None
     standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
-    see = patch_command(view, '{"spec":{"parameters":{…}}}')
-    return Situation(standing, blocked.reason, blocked.message, f"{blocked.message}; then: {see}")
+    return Situation(
+        standing, blocked.reason, blocked.message, f"{blocked.message}; correct it: {edit_command(view)}"
+    )
 
 
 def _blocker(view: View) -> Blocked | None:
@@ -402,7 +403,14 @@ def _behind(view: View) -> Situation | None:
     if gate is None:
         return waiting(Reason.WAITING, f"waiting for its turn to {wanted}")
     standing = Standing.BLOCKED if gate.attention else Standing.WAITING
-    return Situation(standing, gate.reason, gate.message, gate.message if gate.attention else "")
+    return Situation(standing, gate.reason, gate.message, _next_step(view, gate) if gate.attention else "")
+
+
+def _next_step(view: View, gate: Gate) -> str:
+    """Return what a person has to do about a gate; it is the Scenario that has to change, if not said otherwise."""
+    if "kubectl" in gate.message:
+        return gate.message
+    return f"{gate.message}; edit: {edit_command(view, 'scn', view.run.scenario)}"
 
 
 def is_behind(view: View) -> bool:

@@ -42,6 +42,11 @@ def patch_command(view: View, patch: str) -> str:
     return f"kubectl -n {run.namespace} patch srun {run.name} --type=merge {CLI} -p '{patch}'"
 
 
+def edit_command(view: View, kind: str = "srun", name: str = "") -> str:
+    """Return the command that opens an object of the run's namespace in an editor."""
+    return f"kubectl -n {view.run.namespace} edit {kind} {name or view.run.name}"
+
+
 def unhold_command(view: View) -> str:
     """Return the command that takes a hold off."""
     return patch_command(view, '{"spec":{"hold":null}}')

@@ -151,3 +151,4 @@ class Fleet(NamedTuple):
     gone: frozenset[str] = frozenset()
     sequence: int = 0
     strategy_missing: str = ""
+    namespace: str = ""

@@ -49,7 +49,8 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
     """Return how the Scenario stands, the most pressing first."""
     if published.problem is not None:
         problem = published.problem
-        return Standing(problem.reason.value, problem.message, stalled=True, attention=problem.message)
+        edit = f"{problem.message}; edit: {_edit(fleet)}"
+        return Standing(problem.reason.value, problem.message, stalled=True, attention=edit)
     if published.pending is not None:
         pending = published.pending
         return Standing(pending.reason.value, pending.message, reconciling=True)
@@ -58,7 +59,8 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
         return _of_attempt(attempt, fleet)
     if decision.blocked is not None:
         told = f"{decision.blocked.runs} runs have no plan to the wanted revision: {decision.blocked.message}"
-        return Standing(decision.blocked.reason, told, stalled=True, attention=told)
+        edit = f"{told}; edit: {_edit(fleet)}"
+        return Standing(decision.blocked.reason, told, stalled=True, attention=edit)
     return _settled(fleet, decision)
 
 
@@ -72,7 +74,7 @@ def render(
 ) -> JsonObject:
     """Return the Scenario's status."""
     now = datetime.fromisoformat(fleet.now)
-    standing = _lost_patience(standing, old, now)
+    standing = _lost_patience(standing, fleet, old, now)
     revision = published.revision
     current = _current(fleet, decision)
     status: JsonObject = {
@@ -104,7 +106,7 @@ def _idle(attempt: Attempt) -> bool:
 
 
 def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
-    namespace = fleet.runs[0].namespace if fleet.runs else ""
+    namespace = fleet.namespace
     match attempt.phase:
         case "AwaitingApproval":
             group = next(g for g in attempt.groups if not g.approved)
@@ -141,6 +143,10 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             )
 
 
+def _edit(fleet: Fleet) -> str:
+    return f"kubectl -n {fleet.namespace} edit scn {fleet.scenario}"
+
+
 def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
     if decision.opening is not None or fleet.wanted is None:
         return Standing(Reason.PLANNING.value, "planning", reconciling=True)
@@ -150,7 +156,8 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
     if failed:
         names = ", ".join(r.name for r in failed[:5])
         told = f"{len(failed)} runs are not on {fleet.wanted.version}: {names}; publish a fixed version, or retry them"
-        return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=told)
+        look = f"{told}; see: kubectl -n {fleet.namespace} describe srun {failed[0].name}"
+        return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy:
         return Standing(
@@ -231,7 +238,7 @@ def _mixed(fleet: Fleet) -> Assessment:
     return Assessment(_C.MIXED_VERSIONS, "False", Reason.SAME_VERSION)
 
 
-def _lost_patience(standing: Standing, old: Mapping[str, Any], now: datetime) -> Standing:
+def _lost_patience(standing: Standing, fleet: Fleet, old: Mapping[str, Any], now: datetime) -> Standing:
     """Turn a pull that has failed for long into a stall; it goes on being retried."""
     if standing.reason != Reason.ARTIFACT_UNAVAILABLE.value:
         return standing
@@ -241,7 +248,9 @@ def _lost_patience(standing: Standing, old: Mapping[str, Any], now: datetime) ->
         return standing
     if now - datetime.fromisoformat(missing["lastTransitionTime"]) < _PATIENCE:
         return standing
-    return standing._replace(stalled=True, reconciling=False, attention=standing.message)
+    return standing._replace(
+        stalled=True, reconciling=False, attention=f"{standing.message}; edit: {_edit(fleet)}"
+    )
 
 
 def _active(
