@@ -19,7 +19,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## watch a real cluster upgrade two services; it stays up until `make demo-down`
-	$(BIN)/python -m tools.demo
+	$(BIN)/python tools/demo
 
 demo-down: ## take the demo's cluster down
 	$(PYTHON) tools/bed down demo

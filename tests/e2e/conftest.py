@@ -32,7 +32,12 @@ def node_bed() -> Iterator[Cluster]:
         if cluster.bed:
             bed_command("images", "build")
             bed_command(
-                "push", cluster.bed, "scenario-operator:dev", "quake-watch:v1", "quake-watch:v1.1", "quake-watch:v2"
+                "push",
+                cluster.bed,
+                "scenario-operator:dev",
+                "quake-watch:v1",
+                "quake-watch:v1.1",
+                "quake-watch:v2",
             )
         yield cluster
 

@@ -64,7 +64,16 @@ class Nursery:
     async def start(self, kubeconfig: Path, log: Path, *arguments: str) -> Forked:
         """Start an operator, and return at once."""
         port = free_port()
-        argv = ["run", "--kubeconfig", str(kubeconfig), "--port", str(port), "--log-format", "console", *arguments]
+        argv = [
+            "run",
+            "--kubeconfig",
+            str(kubeconfig),
+            "--port",
+            str(port),
+            "--log-format",
+            "console",
+            *arguments,
+        ]
         async with self._lock:
             assert self._process.stdin is not None
             assert self._process.stdout is not None

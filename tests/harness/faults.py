@@ -134,7 +134,9 @@ class WatchFault:
     times: int = 1
 
     def __str__(self) -> str:
-        return f"{self.action}: watch {self.plural} seconds={self.seconds:g} nth={self.nth} times={self.times}"
+        return (
+            f"{self.action}: watch {self.plural} seconds={self.seconds:g} nth={self.nth} times={self.times}"
+        )
 
     def concerns(self, plural: str) -> bool:
         """Say whether it is about this kind."""
@@ -163,7 +165,9 @@ class Upstream:
         self.server = str(cluster["server"])
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         self._tls = ssl.create_default_context(cadata=authority)
-        with tempfile.NamedTemporaryFile() as pair:  # the ssl module reads key and certificate from files only
+        with (
+            tempfile.NamedTemporaryFile() as pair
+        ):  # the ssl module reads key and certificate from files only
             pair.write(base64.b64decode(user["client-key-data"]))
             pair.write(base64.b64decode(user["client-certificate-data"]))
             pair.flush()
@@ -236,7 +240,9 @@ class Proxy:
 
     # --- Mutating calls -------------------------------------------------------------------------------
 
-    async def _mutate(self, request: web.BaseRequest, body: bytes, found: re.Match[str]) -> web.StreamResponse:
+    async def _mutate(
+        self, request: web.BaseRequest, body: bytes, found: re.Match[str]
+    ) -> web.StreamResponse:
         call = self._count(request.method, body, found)
         fault = next((f for f in self.faults if f.call == call and str(f) not in self.committed), None)
         record = Recorded(call, sent=fault is None or fault.action.lands, code=0, at=time.monotonic())

@@ -18,6 +18,15 @@ def sim(**behaviour: Any) -> list[str]:
     return ["sim", json.dumps(behaviour)]
 
 
+def strategy(kind: str, **more: Any) -> JsonObject:
+    """Return the spec of a strategy that does not make tests wait."""
+    quick = {"verify": {"stableSeconds": 1}, "retry": {"maxAttempts": 2, "backoffSeconds": 1}}
+    return {"type": kind, **quick, **more}
+
+
+QUICK = strategy("InPlace")
+
+
 def scenario(
     name: str,
     version: str,
@@ -25,11 +34,14 @@ def scenario(
     state: str = "1",
     accepts: list[str] | None = None,
     edges: list[JsonObject] | None = None,
-    strategy: JsonObject | None = None,
+    strategy: JsonObject | None = QUICK,
     command: list[str] | None = None,
     **more: Any,
 ) -> JsonObject:
-    """Return a Service scenario with a state volume and a revert hook; each version has its own image."""
+    """Return a Service scenario with a state volume and a revert hook; each version has its own image.
+
+    Its strategy allows nothing but keeping the state, and proves a version fast; None leaves it out.
+    """
     spec: JsonObject = {
         "version": version,
         "type": "Service",
@@ -58,12 +70,6 @@ def incompatible() -> list[JsonObject]:
 def compatible(versions: str = "*", *, reversible: bool = True) -> list[JsonObject]:
     """Declare an edge on which state is kept."""
     return [{"versions": versions, "verdict": "Compatible", "reversible": reversible}]
-
-
-def strategy(kind: str, **more: Any) -> JsonObject:
-    """Return the spec of a strategy that does not make tests wait."""
-    quick = {"verify": {"stableSeconds": 1}, "retry": {"maxAttempts": 2, "backoffSeconds": 1}}
-    return {"type": kind, **quick, **more}
 
 
 def stored_strategy(name: str, spec: JsonObject) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,8 +33,9 @@ def operator(sim_bed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def space(sim_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A namespace of this test alone, served by nobody."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
-    with sim_bed.new_namespace(f"t-{name}") as cluster:
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40].strip("-")
+    distinct = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:6]
+    with sim_bed.new_namespace(f"t-{name}-{distinct}") as cluster:
         yield cluster
 
 

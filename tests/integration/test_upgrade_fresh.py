@@ -112,7 +112,7 @@ def test_a5_continuation_keeps_results_learns_and_then_retires_the_old_state(clu
     first = learning["incarnations"][0]
     assert (first["state"], first["results"], first["supersededBy"]) == ("Retained", "Kept", "r-2")
 
-    cluster.behave("r-2-0")
+    cluster.behave("r-2-0", neverReady=False)
     cluster.until_settled("r", "2.0.0")
     assert cluster.condition("srun", "r", "Learning") == {}
     cluster.until("the old state to go", lambda: cluster.find("pvc", "state-r-1-0") is None)
@@ -143,7 +143,7 @@ def test_a37_a_stop_that_takes_too_long_stops_the_plan_and_destroys_nothing(clus
     cluster.until_settled("r", "1.0.0")
     claim = cluster.uid("pvc", "state-r-1-0")
 
-    cluster.apply(upgraded_to("2.0.0", forward_only(timeouts={"stopSeconds": 2})))
+    cluster.apply(upgraded_to("2.0.0", forward_only(timeouts={"stopSeconds": 2}), **stubborn))
 
     cluster.until_condition("srun", "r", "Degraded", "True", "StopTimeout")
     cluster.until_condition("srun", "r", "ActionRequired", "True", "StopTimeout")
@@ -253,7 +253,7 @@ def test_a56_past_the_point_of_no_return_only_a_fixed_version_gets_through(clust
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
 
-    cluster.apply(upgraded_to("2.0.0", asked, command=sim(neverStart=True)))
+    cluster.apply(upgraded_to("2.0.0", asked, command=sim(neverStart=True, report=None)))
     cluster.until_condition("scn", "s", "ActionRequired", "True", "ApprovalRequired")
     cluster.carry_out(cluster.condition("scn", "s", "ActionRequired")["message"])
     cluster.until_condition("srun", "r", "Ready", "False", "PastPointOfNoReturn")

@@ -47,7 +47,6 @@ class Heading(StrEnum):
     FORWARD = "Forward"
     BACK = "Back"
     REPLACE = "Replace"
-    TEARDOWN = "Teardown"
 
 
 class JournalStep(ApiModel):
@@ -129,7 +128,7 @@ class SnapshotBound(ApiModel):
     """One bound of the window, as the strategy stated it."""
 
     field: Word
-    """startFrom, outputActionsFrom or notificationsFrom."""
+    """Which bound: startFrom, outputActionsFrom or notificationsFrom."""
     mode: CamelWord
     """Where the bound comes from."""
     time: Time | None = None
@@ -149,7 +148,7 @@ class StrategySnapshot(ApiModel):
     """The bounds that it states."""
     approval: CamelWord = "Destructive"
     """Which plans needed consent."""
-    approve_from: CamelWord | None = None
+    approve_from: Level | None = None
     """From which level on consent was needed."""
     on_failure: CamelWord = "RollBack"
     """What happens when the plan fails before its point of no return."""

@@ -117,8 +117,3 @@ def artifact_copy(revision_name: str) -> str:
 def upgrade(scenario: str, sequence: int) -> str:
     """Return the name of a rollout attempt."""
     return f"{scenario}-{sequence}"
-
-
-def upgrade_report(upgrade_name: str, part: int) -> str:
-    """Return the name of a ConfigMap that holds a part of an attempt's report."""
-    return f"{upgrade_name}-report-{part}"

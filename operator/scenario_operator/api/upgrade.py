@@ -38,7 +38,6 @@ class Cause(StrEnum):
 
     REVISION = "Revision"
     RETRY = "Retry"
-    UNPINNED = "Unpinned"
     RECOMPUTE = "Recompute"
 
 
@@ -228,7 +227,7 @@ class UpgradeStatus(ApiModel):
     active: Annotated[tuple[Grant, ...], Field(max_length=1024)] = ()
     """Grants that were not returned."""
     runs: Annotated[tuple[RunReport, ...], Field(max_length=200)] = ()
-    """Unfinished and failed runs first; what does not fit is in ConfigMaps named <attempt>-report-<k>."""
+    """How runs ended, at most 200 of them: failures are kept first; the counts are always complete."""
     granted: Number = 0
     """How many grants were ever given; no grant id is used twice."""
     closed: bool = False

@@ -214,11 +214,16 @@ def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
 
 def _no_revision(scenario: JsonObject, view: View) -> Gate:
     if view.run.pinned:
-        told = f"spec.pinnedVersion: no revision of {view.run.scenario} has version {view.run.pinned}"
+        told = f"spec.pinnedVersion: no revision of {view.run.scenario} has version {view.run.pinned}; "
+        selector = f"{names.LABEL_SCENARIO}={view.run.scenario}"
+        told += f"see: kubectl -n {view.run.namespace} get controllerrevisions -l {selector}"
         return Gate(Reason.REVISION_NOT_FOUND.value, told, attention=True)
-    conditions = (scenario.get("status") or {}).get("conditions") or ()
-    ready = next((c for c in conditions if c["type"] == "Ready"), None)
-    told = f": {ready['reason']} {ready.get('message', '')}" if ready else ""
-    see = f"kubectl -n {view.run.namespace} describe {names.SCENARIOS} {view.run.scenario}"
-    message = f"Scenario {view.run.scenario} has no valid revision yet{told}; see: {see}"
+    stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
+    ready = stated.get("Ready", {})
+    reason, told = ready.get("reason", Reason.RESOLVING.value), ready.get("message", "")
+    name, namespace = view.run.scenario, view.run.namespace
+    if stated.get("Stalled", {}).get("status") != "True":
+        return Gate(reason, f"Scenario {name} has no released revision yet: {reason} {told}".rstrip())
+    see = f"kubectl -n {namespace} describe scn {name}"
+    message = f"Scenario {name} has no valid revision: {reason} {told}; see: {see}"
     return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)

@@ -14,12 +14,11 @@ from scenario_operator.planning.plan import Args, Cause, End, Kind, Snapshot, St
 
 
 class Heading(StrEnum):
-    """Which way a plan is going; Back, Replace and Teardown never turn again."""
+    """Which way a plan is going; Back and Replace never turn again."""
 
     FORWARD = "Forward"
     BACK = "Back"
     REPLACE = "Replace"
-    TEARDOWN = "Teardown"
 
 
 class Begun(NamedTuple):

@@ -326,8 +326,12 @@ def _out_of_sync(view: View) -> Situation | None:
 def _missing_scenario(view: View) -> Situation | None:
     if view.wanted is not None or view.entry is not None or view.gate is None:
         return None
-    standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
-    return Situation(standing, view.gate.reason, view.gate.message, _next_step(view, view.gate))
+    gate = view.gate
+    if gate.attention:
+        standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
+        return Situation(standing, gate.reason, gate.message, _next_step(view, gate))
+    gated = gate.reason in (Reason.SUSPENDED.value, Reason.AWAITING_APPROVAL.value)
+    return Situation(Standing.WAITING if gated else Standing.STARTING, gate.reason, gate.message)
 
 
 def _rolled_back(view: View) -> Situation | None:

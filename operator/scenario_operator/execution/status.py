@@ -107,6 +107,8 @@ def assess(view: View, decision: Decision) -> list[Assessment]:
 
 def phase(situation: Situation, decision: Decision) -> str:
     """Summarise for people; automation reads conditions."""
+    if decision.record.stored.stopped and decision.record.journal is None:
+        return "Stopped"
     if situation.standing is Standing.SETTLED or situation.standing in (Standing.WAITING, Standing.BLOCKED):
         return "Running" if decision.record.stored.live else "Pending"
     words = {Standing.WORKING: "Upgrading", Standing.PAST_RETURN: "Upgrading"}
@@ -121,7 +123,7 @@ def _ready_reason(situation: Situation) -> Reason:
 
 def _available(view: View, decision: Decision) -> Assessment:
     standing = decision.situation.standing
-    if standing is Standing.STOPPED:
+    if standing is Standing.STOPPED or decision.record.stored.stopped:
         return Assessment(_C.AVAILABLE, "False", Reason.STOPPED)
     if standing is Standing.LEARNING:
         return Assessment(_C.AVAILABLE, "False", Reason.LEARNING)

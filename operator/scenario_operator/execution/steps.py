@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from scenario_operator.api import names
+from scenario_operator.api.common import wire_name
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.effects import (
     CreateClaim,
@@ -224,7 +225,7 @@ class ResolveWindow:
         except windows.ReportMissingError as missing:
             return Failed(
                 Reason.STOP_REPORT_MISSING,
-                f"the stopped version left no report, and {missing.field} is to be where it stopped",
+                f"the stopped version left no report, and {wire_name(missing.field)} is to be where it stopped",
                 human=True,
             )
         return Done({"window": resolved.window._asdict(), "atRisk": resolved.at_risk})

@@ -91,11 +91,28 @@ class Group(NamedTuple):
     approver: str = ""
 
 
+class Tally(NamedTuple):
+    """Settled runs by how they ended."""
+
+    succeeded: int = 0
+    rolled_back: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Return both tallies together."""
+        return Tally(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def minus(self, other: Tally) -> Tally:
+        """Return what is left of this tally, never less than nothing."""
+        return Tally(*(max(0, a - b) for a, b in zip(self, other, strict=True)))
+
+
 class Attempt(NamedTuple):
     """One ScenarioUpgrade: what people ask of it and how far it is.
 
-    `granted` counts grants ever given, so that no grant id is used twice. `closed`: nothing is granted any more.
-    `unlisted`: successes that no longer fit into the listed reports.
+    `granted` counts grant ids ever used up, so that none is used twice. `closed`: nothing is granted any more.
+    `unlisted`: outcomes that no longer fit into the listed reports.
     """
 
     name: str
@@ -118,7 +135,12 @@ class Attempt(NamedTuple):
     reason: str = ""
     waiting: int = 0
     held: int = 0
-    unlisted: int = 0
+    unlisted: Tally = Tally()
+
+    @property
+    def released(self) -> bool:
+        """Say whether any run was ever granted here."""
+        return bool(self.active) or any(r.group for r in self.reports) or any(self.unlisted)
 
     def report_of(self, uid: str) -> Report | None:
         """Return the outcome of a run in this attempt, None while it has none."""
@@ -136,6 +158,7 @@ class Fleet(NamedTuple):
     """Everything the scenario's side decides from.
 
     `wanted` is the newest published revision. `gone` holds run uids that a live read found to be no more.
+    `namespace` is that of the Scenario and its attempts; runs may be elsewhere.
     """
 
     scenario: str
@@ -151,4 +174,5 @@ class Fleet(NamedTuple):
     gone: frozenset[str] = frozenset()
     sequence: int = 0
     strategy_missing: str = ""
+    namespace: str = ""
     namespace: str = ""

@@ -111,7 +111,8 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
             continue
         given, room = given + 1, room - 1
         active.append(Entry(f"{attempt.name}.{given}", run.uid, run.namespace, run.name, plan.hash))
-    return attempt._replace(active=tuple(active), granted=given)
+    fresh = given - attempt.granted
+    return attempt._replace(active=tuple(active), granted=given, waiting=attempt.waiting - fresh)
 
 
 def in_flight(attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> int:

@@ -110,7 +110,8 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
     match attempt.phase:
         case "AwaitingApproval":
             group = next(g for g in attempt.groups if not g.approved)
-            what = ", ".join(group.destroys) or f"level {group.level}"
+            what = ", ".join((*([group.attention] if group.attention else []), *group.destroys))
+            what = what or f"level {group.level}"
             command = approve_command(namespace, attempt.name, group.hash)
             origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
             told = f"plan {group.hash} ({origin}) needs consent: {what}"
@@ -130,17 +131,23 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             return Standing(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
         case _:
             waits = [g for g in attempt.groups if not g.approved]
+            parked = [e for e in attempt.active if e.parked]
             told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
-            attention = ""
             if waits:
                 attention = f"{told}; approve: {approve_command(namespace, attempt.name, waits[0].hash)}"
-            return Standing(
-                Reason.ROLLING_OUT.value,
-                told,
-                reconciling=True,
-                attention=attention,
-                attention_reason=Reason.APPROVAL_REQUIRED.value if waits else "",
-            )
+                return _rolling(told, attention, Reason.APPROVAL_REQUIRED)
+            if parked:
+                see = f"kubectl -n {namespace} describe srun {parked[0].name}"
+                return _rolling(
+                    told, f"{told}; {len(parked)} wait for a person; see: {see}", Reason.ROLLING_OUT
+                )
+            return _rolling(told, "", Reason.ROLLING_OUT)
+
+
+def _rolling(told: str, attention: str, reason: Reason) -> Standing:
+    return Standing(
+        Reason.ROLLING_OUT.value, told, reconciling=True, attention=attention, attention_reason=reason.value
+    )
 
 
 def _edit(fleet: Fleet) -> str:
@@ -154,18 +161,23 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
         return Standing(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     if failed:
-        names = ", ".join(r.name for r in failed[:5])
-        told = f"{len(failed)} runs are not on {fleet.wanted.version}: {names}; publish a fixed version, or retry them"
+        told = f"not on {fleet.wanted.version}: {_listed(failed)}; publish a fixed version, or retry them"
         look = f"{told}; see: kubectl -n {fleet.namespace} describe srun {failed[0].name}"
         return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy:
         return Standing(
-            Reason.ROLLING_OUT.value, f"{len(busy)} runs are starting or restarting", reconciling=True
+            Reason.ROLLING_OUT.value, f"starting or restarting: {_listed(busy)}", reconciling=True
         )
-    return Standing(
-        Reason.ROLLED_OUT.value, f"{len(fleet.runs)} runs are settled on {fleet.wanted.version}", ready=True
-    )
+    pinned = sum(1 for r in fleet.runs if r.pinned)
+    told = f"{len(fleet.runs) - pinned} of {len(fleet.runs)} on {fleet.wanted.version}, {pinned} pinned"
+    return Standing(Reason.ROLLED_OUT.value, told, ready=True)
+
+
+def _listed(runs: list[RunFacts]) -> str:
+    """Name the first few runs."""
+    more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
+    return ", ".join(r.name for r in runs[:5]) + more
 
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:

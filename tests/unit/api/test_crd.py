@@ -358,7 +358,7 @@ class TestArrival:
             ("UpgradeStrategy.spec.onFailure", ["RollBack", "Hold"]),
             ("ScenarioRun.spec.startFrom.mode", ["Beginning", "At", "Lookback"]),
             ("ScenarioRun.spec.outputActionsFrom.mode", ["Beginning", "At", "Lookback", "Now"]),
-            ("ScenarioUpgrade.spec.cause", ["Revision", "Retry", "Unpinned", "Recompute"]),
+            ("ScenarioUpgrade.spec.cause", ["Revision", "Retry", "Recompute"]),
         ],
     )
     def test_choices(self, path: str, values: list[str]) -> None:

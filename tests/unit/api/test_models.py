@@ -231,7 +231,6 @@ class TestWire:
             to_revision="q-r2",
             to_version="2.0.0",
             level=Level.REPLACE,
-            strategy=StrategySpec(type=StrategyType.FORWARD_ONLY),
             opened_at="2026-01-31T12:00:00Z",
         )
 

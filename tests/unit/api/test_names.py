@@ -27,7 +27,6 @@ def test_derived_names() -> None:
     assert names.revision("watch", 7) == "watch-r7"
     assert names.artifact_copy("watch-r7") == "watch-r7-artifact"
     assert names.upgrade("watch", 12) == "watch-12"
-    assert names.upgrade_report("watch-12", 2) == "watch-12-report-2"
 
 
 def test_a_job_has_the_same_name_whenever_it_is_asked_for() -> None:
@@ -45,7 +44,6 @@ def test_every_derived_name_is_valid(name: str, number: int, journal: str, step:
         names.results_claim(name),
         names.revision(name, number),
         names.upgrade(name, number),
-        names.upgrade_report(names.upgrade(name, number), 99),
         names.artifact_copy(names.revision(name, number)),
         names.job(name, journal, step),
     ]

@@ -1,0 +1,274 @@
+"""What is looked at beside the end of a run: everything that happened on the way, and the world without its clocks.
+
+The witness watches the real server, past the proxy, so no fault can hide anything from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+
+from tests.harness.faults import Upstream
+
+JsonObject = dict[str, Any]
+GROUP: Final = "scenarios.dev"
+_OWN = f"/apis/{GROUP}/v1alpha1"
+COLLECTIONS: Final = {
+    "Scenario": f"{_OWN}/namespaces/%s/scenarios",
+    "ScenarioRun": f"{_OWN}/namespaces/%s/scenarioruns",
+    "ScenarioUpgrade": f"{_OWN}/namespaces/%s/scenarioupgrades",
+    "StatefulSet": "/apis/apps/v1/namespaces/%s/statefulsets",
+    "ControllerRevision": "/apis/apps/v1/namespaces/%s/controllerrevisions",
+    "Pod": "/api/v1/namespaces/%s/pods",
+    "PersistentVolumeClaim": "/api/v1/namespaces/%s/persistentvolumeclaims",
+    "ConfigMap": "/api/v1/namespaces/%s/configmaps",
+    "Job": "/apis/batch/v1/namespaces/%s/jobs",
+}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_VOLATILE_METADATA = ("resourceVersion", "creationTimestamp", "managedFields", "generation", "uid")
+_VOLATILE_STATUS = ("observedGeneration", "stateAgeSeconds")
+
+
+class Api:
+    """Plain requests to the real server."""
+
+    def __init__(self, upstream: Upstream, session: aiohttp.ClientSession) -> None:
+        self._server, self._session = upstream.server, session
+
+    async def call(
+        self, method: str, path: str, body: Any = None, content: str = "application/json"
+    ) -> JsonObject:
+        """Send one request; raises `AssertionError` with the server's words when it is refused."""
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": content, "User-Agent": "test"}
+        async with self._session.request(method, self._server + path, data=data, headers=headers) as answer:
+            text = await answer.text()
+            assert answer.status < 300, f"{method} {path}: {text}"
+            found: JsonObject = json.loads(text)
+            return found
+
+    async def items(self, path: str) -> list[JsonObject]:
+        """Return the objects of a collection."""
+        found: list[JsonObject] = (await self.call("GET", path)).get("items") or []
+        return found
+
+    async def apply(self, namespace: str, *objects: Mapping[str, Any]) -> None:
+        """Apply objects as a user does."""
+        for obj in objects:
+            path = COLLECTIONS[obj["kind"]] % namespace
+            query = "fieldManager=test&force=true"
+            url = f"{path}/{obj['metadata']['name']}?{query}"
+            await self.call("PATCH", url, obj, "application/apply-patch+yaml")
+
+    async def events(self, path: str) -> AsyncIterator[JsonObject]:
+        """Watch a collection for ever, from now on and without gaps."""
+        version = (await self.call("GET", f"{path}?limit=1"))["metadata"]["resourceVersion"]
+        while True:
+            url = f"{self._server}{path}?watch=true&resourceVersion={version}&allowWatchBookmarks=true"
+            with suppress(aiohttp.ClientError):
+                async with self._session.get(url) as answer:
+                    async for line in answer.content:
+                        event: JsonObject = json.loads(line)
+                        assert event["type"] != "ERROR", event
+                        version = event["object"]["metadata"]["resourceVersion"]
+                        if event["type"] != "BOOKMARK":
+                            yield event
+            await asyncio.sleep(0.2)
+
+
+@dataclass
+class Testimony:
+    """What happened in one namespace since `since`."""
+
+    hooks: Counter[str] = field(default_factory=Counter)
+    """How many pods of each hook Job ran to success; digests in names are left out."""
+    claims_deleted: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+    versions: list[str] = field(default_factory=list)
+    """The versions that `applied` named, one after the other."""
+    _living: dict[str, str] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
+    _facts: dict[tuple[str, str], str] = field(default_factory=dict)
+    _journal: str = ""
+
+    def pod(self, kind: str, obj: JsonObject) -> None:
+        """Take in an event of a pod."""
+        uid, labels = obj["metadata"]["uid"], obj["metadata"].get("labels") or {}
+        phase = (obj.get("status") or {}).get("phase", "")
+        job = labels.get("batch.kubernetes.io/job-name")
+        if job:
+            if phase == "Succeeded" and uid not in self._told:
+                self._told.add(uid)
+                self.hooks[job.rpartition("-")[0]] += 1
+        elif labels.get(f"{GROUP}/component") == "workload":
+            if kind == "DELETED" or phase in ("Succeeded", "Failed"):
+                self._living.pop(uid, None)
+            else:
+                self._living[uid] = obj["metadata"]["name"]
+            if len(self._living) > 1:
+                self.violations.append(f"two live pods: {sorted(self._living.values())}")
+
+    def claim(self, kind: str, obj: JsonObject) -> None:
+        """Take in an event of a claim."""
+        if kind == "DELETED":
+            self.claims_deleted[obj["metadata"]["name"]] += 1
+
+    def run(self, obj: JsonObject) -> None:
+        """Take in a version of the run: facts never change, nor go while their journal is open."""
+        status = obj.get("status") or {}
+        version = (status.get("applied") or {}).get("version", "none")
+        if self.versions[-1:] != [version]:
+            self.versions.append(version)
+        journal = status.get("upgrade") or {}
+        if journal.get("id", "") != self._journal:
+            self._journal, self._facts = journal.get("id", ""), {}
+        facts = {(self._journal, f["name"]): f["value"] for f in journal.get("facts") or ()}
+        for key, value in self._facts.items():
+            if facts.get(key) != value:
+                self.violations.append(f"the fact {key[1]} was {value} and is {facts.get(key)}")
+        self._facts |= facts
+        grants = [h["grantID"] for h in status.get("history") or () if h.get("grantID")]
+        if len(set(grants)) != len(grants):
+            self.violations.append(f"a grant was returned twice: {grants}")
+
+
+class Witness:
+    """Watches pods, claims and runs of all namespaces."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._testimonies: defaultdict[str, Testimony] = defaultdict(Testimony)
+
+    def hear(self, namespace: str) -> Testimony:
+        """Return what has been seen of a namespace."""
+        return self._testimonies[namespace]
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[Witness]:
+        """Watch for as long as the block lasts."""
+        paths = ("/api/v1/pods", "/api/v1/persistentvolumeclaims", f"{_OWN}/scenarioruns")
+        tasks = [asyncio.create_task(self._watch(path)) for path in paths]
+        try:
+            yield self
+            for task in tasks:
+                assert not task.done(), task.exception()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, path: str) -> None:
+        async for event in self._api.events(path):
+            obj = event["object"]
+            testimony = self._testimonies[obj["metadata"]["namespace"]]
+            match obj["kind"]:
+                case "Pod":
+                    testimony.pod(event["type"], obj)
+                case "PersistentVolumeClaim":
+                    testimony.claim(event["type"], obj)
+                case _:
+                    testimony.run(obj)
+
+
+class Audit:
+    """The server's own log: which deletions of claims it accepted from an operator, by namespace."""
+
+    def __init__(self, path: str) -> None:
+        self._file = open(path)  # noqa: SIM115 (read on for as long as the tests run)
+        self._rest = ""
+        self._deleted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def claims_deleted(self, namespace: str) -> Counter[str]:
+        """Return the accepted deletions of claims that an operator asked for."""
+        *lines, self._rest = (self._rest + self._file.read()).split("\n")
+        for line in lines:
+            if '"persistentvolumeclaims"' in line and '"verb":"delete"' in line:
+                entry = json.loads(line)
+                if (
+                    entry["userAgent"].startswith("scenario-operator")
+                    and entry["responseStatus"]["code"] < 300
+                ):
+                    self._deleted[entry["objectRef"]["namespace"]][entry["objectRef"]["name"]] += 1
+        return self._deleted[namespace]
+
+    def close(self) -> None:
+        """Close the log."""
+        self._file.close()
+
+
+async def snapshot(api: Api, namespace: str) -> dict[str, JsonObject]:
+    """Return everything in a namespace by `Kind/name`."""
+    found: dict[str, JsonObject] = {}
+    for kind, path in COLLECTIONS.items():
+        for obj in await api.items(path % namespace):
+            if not _not_ours(kind, obj):
+                found[f"{kind}/{obj['metadata']['name']}"] = obj
+    return found
+
+
+def _not_ours(kind: str, obj: JsonObject) -> bool:
+    """Leave out what Kubernetes itself keeps in a namespace."""
+    if kind == "ControllerRevision":
+        return any(o["kind"] == "StatefulSet" for o in obj["metadata"].get("ownerReferences") or ())
+    return kind == "ConfigMap" and obj["metadata"]["name"] == "kube-root-ca.crt"
+
+
+def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonObject]:
+    """Return a snapshot without clocks, versions and random identities, so that two clusters can be compared."""
+    uids = {obj["metadata"]["uid"]: f"<uid of {name}>" for name, obj in world.items()}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items() if k not in _VOLATILE_STATUS}
+        if isinstance(value, list):
+            return [plain(v) for v in value]
+        if isinstance(value, str):
+            text = _UID.sub(lambda m: uids.get(m[0], "<uid>"), _TIME.sub("<time>", value))
+            return text.replace(namespace, "<namespace>")
+        return value
+
+    return {_plain_name(name): _plain_object(plain(obj)) for name, obj in world.items()}
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"-[0-9a-f]{10}$", "-*", name)
+
+
+def _plain_object(obj: JsonObject) -> JsonObject:
+    metadata = {k: v for k, v in obj["metadata"].items() if k not in _VOLATILE_METADATA}
+    return {**obj, "metadata": metadata}
+
+
+def differences(expected: Any, seen: Any, path: str = "") -> Iterable[str]:
+    """Say where two snapshots differ."""
+    if isinstance(expected, dict) and isinstance(seen, dict):
+        for key in sorted(expected.keys() | seen.keys()):
+            yield from differences(expected.get(key, "-"), seen.get(key, "-"), f"{path}.{key}")
+    elif isinstance(expected, list) and isinstance(seen, list) and len(expected) == len(seen):
+        for index, (one, other) in enumerate(zip(expected, seen, strict=True)):
+            yield from differences(one, other, f"{path}[{index}]")
+    elif expected != seen:
+        yield f"{path}: {_short(expected)} became {_short(seen)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 300 else f"{text[:300]}…"
+
+
+async def until_quiet(quiet_seconds: Any, seconds: float, limit: float = 60.0) -> None:
+    """Wait until nothing has been written for some time."""
+    end = time.monotonic() + limit
+    while quiet_seconds() < seconds:
+        assert time.monotonic() < end, "the operator does not stop writing"
+        await asyncio.sleep(0.1)

@@ -1,0 +1,551 @@
+"""Grants explored exhaustively: the real `rollout.decide` for a few runs, two leaders and bad luck.
+
+Smaller than `explorer`: a run is idle, carries out a grant, waits for a person, or has an outcome on record. What is
+modelled exactly is who may write what when. An attempt's status is written only where it still is what the writer
+saw; comparing values instead of versions lets more through than the API server does, so what holds here holds
+there. A run's record is written by the run alone, between its look at the grant and its write.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scenario_operator.planning.compile import Blocked
+from scenario_operator.planning.plan import Snapshot
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
+from scenario_operator.rollout import decide as deciding
+from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Pace, RunFacts
+from scenario_operator.rollout.groups import Planner, cause_of, is_behind
+from scenario_operator.rollout.schedule import BACK_TO_WAITING
+
+from .explorer import Violation
+from .setups import KEEP_SAME, STRATEGY, WINDOW, applied_of
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+class Luck(NamedTuple):
+    """How much bad luck and how many changes of mind an exploration allows.
+
+    `stale`: leaders that know the runs only as they were. `own`: plans that runs begin by themselves.
+    """
+
+    late: int = 0
+    newer: int = 0
+    deletions: int = 0
+    failures: int = 0
+    parks: int = 0
+    refusals: int = 0
+    aborts: int = 0
+    suspends: int = 0
+    own: int = 0
+    recomputes: int = 0
+    stale: int = 0
+
+
+class R(NamedTuple):
+    """A run: the revision it is on, its open grant, what it has seen, and its outcomes.
+
+    `grant` is None without a plan, "" with one of its own. `nonce` and `done`: recomputes wanted and acted upon.
+    """
+
+    on: str = "v1"
+    grant: str | None = None
+    seen: str = ""
+    waits: bool = False
+    history: tuple[tuple[str, str, str], ...] = ()
+    nonce: int = 0
+    done: int = 0
+
+
+class Scenario(NamedTuple):
+    """What people ask of all runs, and the highest sequence number given out."""
+
+    wanted: str = "v2"
+    suspend: bool = False
+    sequence: int = 0
+
+
+class Write(NamedTuple):
+    """One status write under way, fenced by what was seen; `before` None creates the attempt."""
+
+    before: Attempt | None
+    after: Attempt
+
+
+class Flight(NamedTuple):
+    """What one leader is about to do: writes in their order, then perhaps a new sequence number and its attempt."""
+
+    seen: Scenario
+    writes: tuple[Write, ...] = ()
+    opening: Attempt | None = None
+
+
+class State(NamedTuple):
+    """Everything. `cache`: the runs as the leader's watch last brought them, None when it is up to date.
+
+    `used` counts, as a ghost, the grants ever written for an attempt.
+    """
+
+    scenario: Scenario
+    runs: tuple[tuple[str, R], ...]
+    attempts: tuple[Attempt, ...]
+    active: Flight | None
+    late: Flight | None
+    luck: Luck
+    cache: tuple[tuple[str, R], ...] | None = None
+    used: tuple[tuple[str, int], ...] = ()
+
+
+class Rules(NamedTuple):
+    """What the API server and the controller do, so that a mutant can break exactly one of them."""
+
+    fenced: bool = True
+    predecessors_first: bool = True
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One exploration."""
+
+    name: str
+    luck: Luck
+    runs: int = 3
+    pace: Pace = Pace(1, 1)
+    wanted: str = "v2"
+    revisions: dict[str, Revision] = field(default_factory=lambda: KEEP_SAME)
+    strategy: Snapshot = STRATEGY
+
+
+class Move(NamedTuple):
+    """A labelled transition; `luck` as in the executor's explorer."""
+
+    label: str
+    state: State
+    luck: bool = False
+
+
+class Found(NamedTuple):
+    """The outcome of an exploration."""
+
+    states: int
+    goals: int
+
+
+class GrantExplorer:
+    """Explores one setup under one set of rules."""
+
+    def __init__(self, setup: Setup, rules: Rules | None = None, limit: int = 400_000) -> None:
+        self.setup = setup
+        self.rules = rules or Rules()
+        self.limit = limit
+        self.known: dict[object, tuple[Flight, deciding.FleetDecision]] = {}
+        self.hashes: dict[object, str] = {}
+
+    # --- what there is ------------------------------------------------------------------------------
+
+    def begin(self) -> State:
+        """Return the first state: all runs settled on v1."""
+        runs = tuple((f"r{n}", R()) for n in range(1, self.setup.runs + 1))
+        if self.setup.wanted == "v1":
+            runs = tuple((name, run._replace(on="v1")) for name, run in runs)
+        return State(Scenario(self.setup.wanted), runs, (), None, None, self.setup.luck)
+
+    def facts(self, name: str, run: R) -> RunFacts:
+        """Return what the scenario's side reads of a run."""
+        revision = self.setup.revisions[run.on]
+        stored = Stored(
+            applied=applied_of(revision, (revision.state_version,)),
+            live=1,
+            incarnations=(Incarnation(1, revision.version, revision.name),),
+            window=WINDOW,
+            handled=Handled(str(run.done), "", "", ""),
+            history=tuple(Outcome(g, a, word, word, "", "", "", "", "", NOW, NOW) for g, a, word in run.history),
+        )
+        return RunFacts(
+            "ns",
+            name,
+            f"uid-{name}",
+            stored,
+            journal_grant=run.grant,
+            waits=run.waits,
+            recompute_nonce=str(run.nonce) if run.nonce else "",
+        )
+
+    def fleet(self, state: State) -> Fleet:
+        """Return what a leader reads: runs from its watch, attempts and vanished holders live."""
+        seen = state.runs if state.cache is None else state.cache
+        there, listed = {name for name, _ in state.runs}, {name for name, _ in seen}
+        holders = {e.name for a in state.attempts for e in a.active}
+        return Fleet(
+            scenario="s",
+            wanted=self.setup.revisions[state.scenario.wanted],
+            revisions=self.setup.revisions,
+            strategy=self.setup.strategy,
+            pace=self.setup.pace,
+            suspend=state.scenario.suspend,
+            approved_plans=frozenset(),
+            runs=tuple(self.facts(name, run) for name, run in seen),
+            attempts=state.attempts,
+            now=NOW,
+            gone=frozenset(f"uid-{name}" for name in holders - there - listed),
+            sequence=state.scenario.sequence,
+        )
+
+    # --- the leader ---------------------------------------------------------------------------------
+
+    def look(self, state: State) -> tuple[Flight, deciding.FleetDecision]:
+        """Return what a leader would do that reads now, and why."""
+        seen = state.runs if state.cache is None else state.cache
+        there = frozenset(name for name, _ in state.runs)
+        key = (state.scenario, seen, there, state.attempts)
+        if key not in self.known:
+            decision = deciding.decide(self.fleet(state))
+            before = {a.name: a for a in state.attempts}
+            writes = tuple(Write(before[a.name], a) for a in decision.attempts if before[a.name] != a)
+            if not self.rules.predecessors_first:
+                writes = tuple(reversed(writes))
+            opening = None
+            if decision.opening is not None:
+                number = state.scenario.sequence + 1
+                made = decision.opening
+                opening = Attempt(f"s-{number}", f"u{number}", number, made.revision, made.cause, made.only)
+            self.known[key] = (Flight(state.scenario, writes, opening), decision)
+        return self.known[key]
+
+    def leader_moves(self, state: State) -> Iterator[Move]:
+        """Look, then write one attempt after the other, then open one; or freeze in between."""
+        if state.active is None:
+            flight, _ = self.look(state)
+            if flight.writes or flight.opening:
+                yield Move("look", state._replace(active=flight, cache=None))
+            if state.luck.stale and state.cache is None:
+                luck = state.luck._replace(stale=state.luck.stale - 1)
+                yield Move("the watch lags", state._replace(cache=state.runs, luck=luck), luck=True)
+            if state.cache is not None:
+                yield Move("the watch catches up", state._replace(cache=None))
+            return
+        after, rest, label = self.advance(state, state.active)
+        yield Move(label, after._replace(active=rest))
+        if state.luck.late and state.late is None:
+            luck = state.luck._replace(late=state.luck.late - 1)
+            yield Move("freeze", state._replace(active=None, late=state.active, luck=luck), luck=True)
+
+    def late_moves(self, state: State) -> Iterator[Move]:
+        """A frozen leader thaws, or is gone for good."""
+        if state.late is None:
+            return
+        after, rest, label = self.advance(state, state.late)
+        yield Move(f"late {label}", after._replace(late=rest), luck=True)
+        yield Move("the late one dies", state._replace(late=None))
+
+    def advance(self, state: State, flight: Flight) -> tuple[State, Flight | None, str]:
+        """Carry out the next call of a flight; after a conflict no further attempt is written."""
+        if flight.writes:
+            write, later = flight.writes[0], flight.writes[1:]
+            done = self.write(state, write)
+            rest = flight._replace(writes=later if done is not None else ())
+            label = f"write {write.after.name}: {_told(write.before, write.after)}"
+            over = not rest.writes and rest.opening is None
+            return (done or state), None if over else rest, label if done else f"{label}: conflict"
+        made = flight.opening
+        assert made is not None
+        if state.scenario.sequence != made.sequence:
+            if self.rules.fenced and state.scenario != flight.seen:
+                return state, None, f"number {made.sequence}: conflict"
+            numbered = state.scenario._replace(sequence=made.sequence)
+            return state._replace(scenario=numbered), flight._replace(seen=numbered), f"number {made.sequence}"
+        if any(a.name == made.name for a in state.attempts):
+            return state, None, f"create {made.name}: exists"
+        attempts = tuple(sorted((*state.attempts, made), key=lambda a: a.sequence))
+        return state._replace(attempts=attempts), None, f"create {made.name} to {made.revision}"
+
+    def write(self, state: State, write: Write) -> State | None:
+        """Write an attempt's status where it still is what was seen; None: conflict."""
+        live = next(a for a in state.attempts if a.name == write.after.name)
+        if self.rules.fenced and live != write.before:
+            return None
+        after = write.after._replace(suspend=live.suspend, abort=live.abort)
+        used = self.check_write(state, live, after)
+        attempts = tuple(after if a.name == after.name else a for a in state.attempts)
+        return state._replace(attempts=attempts, used=used)
+
+    # --- the runs -----------------------------------------------------------------------------------
+
+    def run_moves(self, state: State) -> Iterator[Move]:
+        """Each run looks at its grant, begins or refuses, and ends."""
+        for name, run in state.runs:
+            if run.grant is not None:
+                yield from self._busy(state, name, run)
+                continue
+            for attempt, entry in _entries_of(state, name):
+                if entry.id in {g for g, _, _ in run.history}:
+                    continue
+                if run.seen == entry.id:
+                    yield from self._begin(state, name, run, attempt, entry)
+                elif not run.seen and not attempt.suspend:
+                    yield Move(f"{name} sees {entry.id}", _put(state, name, run._replace(seen=entry.id)))
+            if run.seen and not any(e.id == run.seen for _, e in _entries_of(state, name)):
+                yield from self._begin_unlisted(state, name, run)
+
+    def _begin(self, state: State, name: str, run: R, attempt: Attempt, entry: Entry) -> Iterator[Move]:
+        word = ""
+        if attempt.abort:
+            word = "Aborted"
+        elif attempt.revision != state.scenario.wanted:
+            word = "Superseded"
+        elif self.hash_of(state, name, run, attempt) != entry.plan_hash:
+            word = "PlanChanged"
+        if word:
+            yield Move(f"{name} answers {word}", _put(state, name, _ended(run, entry.id, attempt.name, word)))
+            return
+        self.check_begin(state, name, entry.id)
+        done = run.nonce if attempt.cause == "Recompute" else run.done
+        begun = run._replace(grant=entry.id, seen="", done=done)
+        yield Move(f"{name} begins {entry.id}", _put(state, name, begun))
+        if state.luck.refusals:
+            luck = state.luck._replace(refusals=state.luck.refusals - 1)
+            refused = _put(state, name, _ended(run, entry.id, attempt.name, "PlanChanged"))
+            yield Move(f"{name} answers PlanChanged", refused._replace(luck=luck), luck=True)
+
+    def _begin_unlisted(self, state: State, name: str, run: R) -> Iterator[Move]:
+        """A run that saw a grant does not look again before its write: nothing may have taken it away."""
+        self.check_begin(state, name, run.seen)
+        yield Move(f"{name} begins", _put(state, name, run._replace(grant=run.seen, seen="")))
+
+    def _busy(self, state: State, name: str, run: R) -> Iterator[Move]:
+        grant = run.grant or ""
+        if not grant:
+            yield Move(f"{name} ends its own plan", _put(state, name, run._replace(grant=None)))
+            return
+        attempt = next(a for a in state.attempts if grant.startswith(f"{a.name}."))
+        word = "Recomputed" if attempt.cause == "Recompute" else "Upgraded"
+        if not run.waits:
+            on = run._replace(on=attempt.revision)
+            yield Move(f"{name} {word}", _put(state, name, _ended(on, grant, attempt.name, word)))
+        elif state.luck.parks:
+            # A person helps: with another park in hand, so that both are tried.
+            yield Move(f"{name} goes on", _put(state, name, run._replace(waits=False)), luck=True)
+        if state.luck.failures:
+            luck = state.luck._replace(failures=state.luck.failures - 1)
+            failed = _put(state, name, _ended(run, grant, attempt.name, "RolledBack"))
+            yield Move(f"{name} RolledBack", failed._replace(luck=luck), luck=True)
+        if state.luck.parks and not run.waits:
+            luck = state.luck._replace(parks=state.luck.parks - 1)
+            parked = _put(state, name, run._replace(waits=True))
+            yield Move(f"{name} waits for a person", parked._replace(luck=luck), luck=True)
+
+    def hash_of(self, state: State, name: str, run: R, attempt: Attempt) -> str:
+        """Compile the plan again, as a run does before it begins."""
+        key = (run.on, attempt.revision, attempt.cause)
+        if key not in self.hashes:
+            target = self.setup.revisions[attempt.revision]
+            plan = Planner(self.fleet(state)).plan(self.facts(name, run), target, cause_of(attempt))
+            self.hashes[key] = "" if isinstance(plan, Blocked) else plan.hash
+        return self.hashes[key]
+
+    # --- people and luck ----------------------------------------------------------------------------
+
+    def luck_moves(self, state: State) -> Iterator[Move]:
+        """Newer revisions, deletions, aborts, suspends, own plans and recomputes."""
+        luck = state.luck
+        if luck.newer:
+            newer = state.scenario._replace(wanted="v3")
+            yield _lucky("v3 is wanted", state._replace(scenario=newer), "newer")
+        if luck.suspends:
+            toggled = state.scenario._replace(suspend=not state.scenario.suspend)
+            yield _lucky("toggle suspend", state._replace(scenario=toggled), "suspends")
+        for name, run in state.runs:
+            if luck.deletions:
+                left = tuple(pair for pair in state.runs if pair[0] != name)
+                yield _lucky(f"{name} is deleted", state._replace(runs=left), "deletions")
+            if luck.own and run.grant is None and not _unspent(state, name, run):
+                yield _lucky(f"{name} begins an own plan", _put(state, name, run._replace(grant="", seen="")), "own")
+            if luck.recomputes:
+                asked = _put(state, name, run._replace(nonce=run.nonce + 1, seen=""))
+                yield _lucky(f"{name} wants a recompute", asked, "recomputes")
+        for attempt in state.attempts:
+            if luck.aborts and not attempt.finished:
+                yield _lucky(f"abort {attempt.name}", _swap(state, attempt._replace(abort=True)), "aborts")
+            if luck.suspends and not attempt.finished:
+                toggled_one = attempt._replace(suspend=not attempt.suspend)
+                yield _lucky(f"toggle suspend of {attempt.name}", _swap(state, toggled_one), "suspends")
+
+    def moves(self, state: State) -> Iterator[Move]:
+        """Return everything that may happen next."""
+        yield from self.leader_moves(state)
+        yield from self.late_moves(state)
+        yield from self.run_moves(state)
+        yield from self.luck_moves(state)
+
+    # --- promises -----------------------------------------------------------------------------------
+
+    def check_begin(self, state: State, name: str, grant: str) -> None:
+        """Started implies active at that moment."""
+        if not any(entry.id == grant for _, entry in _entries_of(state, name)):
+            raise Violation(f"{name} begins {grant}, which is not active", [])
+
+    def check_write(self, state: State, live: Attempt, after: Attempt) -> tuple[tuple[str, int], ...]:
+        """Check what a write of an attempt's status does; return the grants used so far."""
+        was, now = {e.id: e for e in live.active}, {e.id: e for e in after.active}
+        runs = dict(state.runs)
+        for grant in was.keys() - now.keys():
+            entry = was[grant]
+            run = runs.get(entry.name)
+            words = [word for g, _, word in run.history if g == grant] if run else ["Cancelled"]
+            if not words:
+                raise Violation(f"{grant} was revoked", [])
+            reported = [r for r in after.reports if r.uid == entry.run_uid]
+            if (words[0] in BACK_TO_WAITING) == bool(reported) and words[0] != "Cancelled" and not after.closed:
+                raise Violation(f"{grant} ended {words[0]}, reported {len(reported)} times", [])
+        used = dict(state.used)
+        for grant in now.keys() - was.keys():
+            number = int(grant.rsplit(".", 1)[1])
+            if number <= used.get(after.name, 0):
+                raise Violation(f"grant id {grant} is used twice", [])
+            if live.closed or live.finished:
+                raise Violation(f"{grant} is granted by a closed attempt", [])
+        numbers = [int(g.rsplit(".", 1)[1]) for g in now]
+        used[after.name] = max([used.get(after.name, 0), *numbers])
+        missing = {r.uid for r in live.reports} - {r.uid for r in after.reports}
+        if missing:
+            raise Violation(f"{after.name} forgets the outcome of {sorted(missing)}", [])
+        return tuple(sorted(used.items()))
+
+    def check(self, state: State) -> None:
+        """Check what holds in every state."""
+        entries = [e for a in state.attempts for e in a.active]
+        parked = {e.id for e in entries if e.parked}
+        carried = sum(1 for _, r in state.runs if r.grant and r.grant not in parked)
+        flying = sum(1 for e in entries if not e.parked)
+        if max(carried, flying) > self.setup.pace.max_concurrent:
+            raise Violation(f"{max(carried, flying)} in flight", [])
+        for attempt in state.attempts:
+            told = [r.uid for r in attempt.reports]
+            if len(told) != len(set(told)):
+                raise Violation(f"{attempt.name} reports a run twice", [])
+            held = [e.run_uid for e in entries]
+            if len(held) != len(set(held)):
+                raise Violation("a run holds two grants", [])
+            if attempt.finished and attempt.active:
+                raise Violation(f"{attempt.name} is finished with grants out", [])
+
+    def check_goal(self, state: State) -> None:
+        """At rest, whoever is behind has a reason that people can read."""
+        _, decision = self.look(state)
+        wanted = self.setup.revisions[state.scenario.wanted]
+        unfinished = [a for a in decision.attempts if not a.finished]
+        phases = {a.phase for a in unfinished}
+        for name, run in state.runs:
+            if run.waits or run.grant is not None or not is_behind(self.facts(name, run), wanted):
+                continue
+            here = {a.name for a in state.attempts if a.revision == wanted.name}
+            ended = any(a in here and word in ("RolledBack", "Aborted") for _, a, word in run.history)
+            told = any(r.uid == f"uid-{name}" for a in state.attempts if a.name in here for r in a.reports)
+            if not (ended or told or phases & {"Suspended", "Held"} or self._full(state)):
+                raise Violation(f"at rest, but {name} is behind without a reason ({sorted(phases)})", [])
+
+    def _full(self, state: State) -> bool:
+        """Say whether runs that go on by themselves use up the pace; at rest there are none."""
+        return any(r.grant is not None and not r.waits for _, r in state.runs)
+
+    # --- exploring ----------------------------------------------------------------------------------
+
+    def explore(self) -> Found:
+        """Visit every state, check every promise, and check that every state can come to rest."""
+        first = self.begin()
+        parents: dict[State, tuple[State, str] | None] = {first: None}
+        calm: dict[State, list[State]] = {}
+        goals: list[State] = []
+        queue = deque([first])
+        while queue:
+            state = queue.popleft()
+            label = ""
+            try:
+                moves = list(self.moves(state))
+                if self._rests(state, moves):
+                    self.check_goal(state)
+                    goals.append(state)
+                for move in moves:
+                    label = move.label
+                    if not move.luck:
+                        calm.setdefault(move.state, []).append(state)
+                    if move.state not in parents:
+                        parents[move.state] = (state, move.label)
+                        self.check(move.state)
+                        queue.append(move.state)
+            except Violation as broken:
+                raise Violation(broken.promise, [*_trace(parents, state), label]) from None
+            if len(parents) > self.limit:
+                raise AssertionError(f"more than {self.limit} states")
+        self._check_liveness(parents, calm, goals)
+        return Found(len(parents), len(goals))
+
+    def _rests(self, state: State, moves: list[Move]) -> bool:
+        """Say whether nothing happens any more without luck; a frozen leader is none."""
+        return all(move.luck for move in moves)
+
+    @staticmethod
+    def _check_liveness(
+        parents: dict[State, tuple[State, str] | None], calm: dict[State, list[State]], goals: list[State]
+    ) -> None:
+        reached, queue = set(goals), deque(goals)
+        while queue:
+            for before in calm.get(queue.popleft(), ()):
+                if before not in reached:
+                    reached.add(before)
+                    queue.append(before)
+        stuck = next((s for s in parents if s not in reached), None)
+        if stuck is not None:
+            raise Violation("never comes to rest", _trace(parents, stuck))
+
+
+def _entries_of(state: State, name: str) -> list[tuple[Attempt, Entry]]:
+    return [(a, e) for a in state.attempts for e in a.active if e.name == name]
+
+
+def _unspent(state: State, name: str, run: R) -> bool:
+    """A run with a grant that it has seen begins nothing of its own; its look at the attempt is live."""
+    return bool(_entries_of(state, name)) or bool(run.seen)
+
+
+def _put(state: State, name: str, run: R) -> State:
+    return state._replace(runs=tuple((n, run if n == name else r) for n, r in state.runs))
+
+
+def _swap(state: State, attempt: Attempt) -> State:
+    return state._replace(attempts=tuple(attempt if a.name == attempt.name else a for a in state.attempts))
+
+
+def _ended(run: R, grant: str, attempt: str, word: str) -> R:
+    history = ((grant, attempt, word), *run.history)
+    return run._replace(grant=None, seen="", waits=False, history=history)
+
+
+def _lucky(label: str, state: State, spent: str) -> Move:
+    left = getattr(state.luck, spent) - 1
+    return Move(label, state._replace(luck=state.luck._replace(**{spent: left})), luck=True)
+
+
+def _told(before: Attempt | None, after: Attempt) -> str:
+    known = {e.id for e in before.active} if before else set()
+    now = {e.id for e in after.active}
+    words = [f"+{e.name}" for e in after.active if e.id not in known]
+    words += [f"-{grant}" for grant in sorted(known - now)]
+    return " ".join([after.phase, *(["closed"] if after.closed else []), *words])
+
+
+def _trace(parents: dict[State, tuple[State, str] | None], state: State) -> list[str]:
+    labels: list[str] = []
+    step = parents[state]
+    while step is not None:
+        labels.append(step[1])
+        step = parents[step[0]]
+    return labels[::-1]
+
+
+Patch = Callable[[], None]
