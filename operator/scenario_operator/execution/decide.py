@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.close import close
-from scenario_operator.execution.direction import Stuck, stuck_at, superseded, turn_by_signals
+from scenario_operator.execution.direction import Stuck, stuck_at, superseded, time_left, turn_by_signals
 from scenario_operator.execution.effects import DeleteJob, Effect, ReleaseReport
 from scenario_operator.execution.journal import Heading, Journal, replacement, way_back
 from scenario_operator.execution.rest import Rest, at_rest
@@ -28,6 +28,8 @@ from scenario_operator.planning.stored import Stored
 
 WAKE = 30.0
 """Seconds after which everything that waits is looked at again, whatever the watches say."""
+_GRACE = 0.05
+"""Seconds added to a wake that waits for a time to pass, so that it has passed."""
 _SLOW = 20.0
 """Seconds after which a step's message says what it waits for; before that the detail is not worth a write."""
 
@@ -173,8 +175,8 @@ def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Dec
         journal = _unless_news(view.journal, journal)
     effects = (*_loose_ends(view, journal, effects), *effects)
     waiting = check.waiting if isinstance(check, Todo) else check.message
-    due = check.due if isinstance(check, Todo) else None
-    wake = WAKE if due is None else min(WAKE, max(0.1, due))
+    due = [check.due if isinstance(check, Todo) else None, time_left(view, journal, step)]
+    wake = max(0.1, min([WAKE, *(seconds + _GRACE for seconds in due if seconds is not None)]))
     return Decision(Record(view.stored, journal), _progress(view, journal, step, waiting), effects, wake)
 
 

@@ -115,16 +115,23 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
     return Stuck(reason, message, final=True, human=human, retry_in=0.0)
 
 
-def _expired(view: View, journal: Journal, step: Step) -> bool:
+def time_left(view: View, journal: Journal, step: Step) -> float | None:
+    """Return the seconds until a step counts as expired, None when it never does or has not begun.
+
+    Verify without a hook has no beginning of its own on record: its time follows that of Start.
+    """
     since = journal.begun_at(step.id)
     allowed = _deadline(journal, step)
     if since is None and step.kind is Kind.VERIFY:
         started = [journal.begun_at(s.id) for s in journal.steps if s.kind is Kind.START]
         since = started[0] if started else None
         allowed += journal.strategy.timeouts.start
-    if since is None or not allowed:
-        return False
-    return view.now - since > allowed
+    return since + allowed - view.now if since is not None and allowed else None
+
+
+def _expired(view: View, journal: Journal, step: Step) -> bool:
+    left = time_left(view, journal, step)
+    return left is not None and left < 0
 
 
 def _deadline(journal: Journal, step: Step) -> int:

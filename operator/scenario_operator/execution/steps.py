@@ -225,7 +225,8 @@ class ResolveWindow:
         except windows.ReportMissingError as missing:
             return Failed(
                 Reason.STOP_REPORT_MISSING,
-                f"the stopped version left no report, and {wire_name(missing.field)} is to be where it stopped",
+                f"the stopped version left no report, and {wire_name(missing.field)} is to be where it stopped: "
+                f"abort, set window.{wire_name(missing.field)}.ifMissing to ObservedStop in the strategy, then retry",
                 human=True,
             )
         return Done({"window": resolved.window._asdict(), "atRisk": resolved.at_risk})

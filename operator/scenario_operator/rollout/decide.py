@@ -9,9 +9,7 @@ from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import Planner, is_behind
-from scenario_operator.rollout.schedule import FAILURES, Blockage, advance, grant, in_flight
-
-_ENDED = FAILURES | {"Aborted"}
+from scenario_operator.rollout.schedule import FAILURES, Blockage, advance, ended_badly, grant, in_flight
 
 
 class Opening(NamedTuple):
@@ -36,22 +34,30 @@ class FleetDecision(NamedTuple):
 def decide(fleet: Fleet) -> FleetDecision:
     """Return the next state of every unfinished attempt.
 
-    Grants are counted over all unfinished attempts, and an attempt grants only when every predecessor has been
-    closed in an earlier, successful write: so the bound holds whatever crashes in between.
+    Grants are counted over all unfinished attempts, so one pass grants in one of them, and only after all others
+    were written: closed for good, or with a grant id used up. Such a write fails if the other has granted since it
+    was read, and makes every grant fail that another leader still has under way there. So the bound holds over
+    all attempts, whatever crashes in between.
     """
     planner = Planner(fleet)
     open_before = [a for a in fleet.attempts if not a.finished]
     advanced = [advance(a, fleet, planner) for a in sorted(open_before, key=lambda a: a.sequence)]
     count = in_flight(tuple(advanced), fleet.runs)
-    decided: list[Attempt] = []
+    busy = frozenset(e.run_uid for a in advanced for e in a.active)
+    decided = advanced
     for attempt in advanced:
-        if _predecessors_closed(attempt, open_before):
-            busy = frozenset(e.run_uid for a in (*advanced, *decided) for e in a.active)
-            granted = grant(attempt, fleet, planner, count, busy)
-            count += len(granted.active) - len(attempt.active)
-            attempt = granted
-        decided.append(attempt)
+        if not _predecessors_closed(attempt, open_before):
+            continue
+        granted = grant(attempt, fleet, planner, count, busy)
+        if granted.active != attempt.active:
+            decided = [*(_fenced(a) for a in advanced if a is not attempt), granted]
+            break
     return FleetDecision(tuple(decided), _opening(fleet, decided, planner), _blockage(fleet, planner))
+
+
+def _fenced(attempt: Attempt) -> Attempt:
+    """Use up a grant id, so that no grant which was decided on earlier can be written any more."""
+    return attempt if attempt.closed else attempt._replace(granted=attempt.granted + 1)
 
 
 def _predecessors_closed(attempt: Attempt, known: list[Attempt]) -> bool:
@@ -72,14 +78,27 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     recompute = [r for r in fleet.runs if _wants_recompute(r) and not any(r.name in a.only for a in covering)]
     if recompute:
         return Opening(wanted.name, "Recompute", (recompute[0].name,))
-    if any(not a.only for a in covering):
-        return None
     behind = [r for r in fleet.runs if _leads_on(r, wanted, fleet, planner)]
-    fresh = [r for r in behind if not _failed_before(r, wanted, fleet)]
-    if fresh:
+    gave_up = ended_badly(fleet, frozenset(a.name for a in fleet.attempts if a.revision == wanted.name))
+    here = next((a for a in reversed(covering) if not a.only), None)
+    if here is not None:
+        return Opening(wanted.name, "Retry") if any(_asks_again(r, here) for r in behind) else None
+    if any(r.uid not in gave_up for r in behind):
         return Opening(wanted.name, "Revision")
-    retried = [r for r in behind if r.retry_nonce and r.retry_nonce != r.stored.handled.retry]
+    waited_for = {name for a in covering for name in a.only}
+    retried = [r for r in behind if _wants_retry(r) and r.name not in waited_for]
     return Opening(wanted.name, "Retry", tuple(r.name for r in retried)) if retried else None
+
+
+def _wants_retry(run: RunFacts) -> bool:
+    return bool(run.retry_nonce) and run.retry_nonce != run.stored.handled.retry
+
+
+def _asks_again(run: RunFacts, attempt: Attempt) -> bool:
+    """Say whether a run wants to be retried that an attempt in progress has given up."""
+    report = attempt.report_of(run.uid)
+    failed = report is not None and report.outcome.outcome in FAILURES
+    return failed and _wants_retry(run) and run.journal_grant is None
 
 
 def _wants_recompute(run: RunFacts) -> bool:
@@ -92,16 +111,6 @@ def _leads_on(run: RunFacts, wanted: Revision, fleet: Fleet, planner: Planner) -
     if run.pinned or not is_behind(run, wanted):
         return False
     return not isinstance(planner.plan(run, wanted, Cause.UPGRADE), Blocked)
-
-
-def _failed_before(run: RunFacts, wanted: Revision, fleet: Fleet) -> bool:
-    """Say whether an attempt at this revision has ended badly for this run: nothing is retried unasked."""
-    here = {a.name for a in fleet.attempts if a.revision == wanted.name}
-    for attempt in fleet.attempts:
-        report = attempt.report_of(run.uid) if attempt.name in here else None
-        if report is not None and report.outcome.outcome in _ENDED:
-            return True
-    return any(e.attempt in here and e.outcome in _ENDED for e in run.stored.history)
 
 
 def _blockage(fleet: Fleet, planner: Planner) -> Blockage | None:

@@ -140,7 +140,7 @@ class Attempt(NamedTuple):
     @property
     def released(self) -> bool:
         """Say whether any run was ever granted here."""
-        return bool(self.active) or any(r.group for r in self.reports) or any(self.unlisted)
+        return bool(self.active) or any(r.group for r in self.reports) or any(self.unlisted[:3])
 
     def report_of(self, uid: str) -> Report | None:
         """Return the outcome of a run in this attempt, None while it has none."""
@@ -174,5 +174,4 @@ class Fleet(NamedTuple):
     gone: frozenset[str] = frozenset()
     sequence: int = 0
     strategy_missing: str = ""
-    namespace: str = ""
     namespace: str = ""

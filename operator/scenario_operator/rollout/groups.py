@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.legality import violations
@@ -11,13 +9,6 @@ from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.facts import Attempt, Fleet, Group, RunFacts
-
-
-class Planned(NamedTuple):
-    """A run that an attempt would lead to its revision, with its plan."""
-
-    run: RunFacts
-    plan: Plan
 
 
 class Planner:

@@ -9,15 +9,29 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.planning.compile import Blocked
+from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Outcome
-from scenario_operator.rollout.consent import consent
+from scenario_operator.rollout.consent import Consent, consent
 from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Group, Report, RunFacts
-from scenario_operator.rollout.groups import Planned, Planner, cause_of, group_of, is_behind
+from scenario_operator.rollout.groups import Planner, cause_of, group_of, is_behind
 
 SUCCESSES = frozenset({"Upgraded", "Recomputed", "Continued"})
 FAILURES = frozenset({"RolledBack", "Failed"})
 BACK_TO_WAITING = frozenset({"PlanChanged", "Held"})
 """Answers to a grant after which the run waits again; every other outcome ends it for its attempt."""
+
+
+ENDED_BADLY = FAILURES | {"Aborted"}
+"""Outcomes after which nothing is tried again at the same revision unless somebody asks."""
+
+
+class Planned(NamedTuple):
+    """A run that an attempt would lead to its revision, with its plan, the plan's hash and the consent to it."""
+
+    run: RunFacts
+    plan: Plan
+    hash: str
+    consent: Consent
 
 
 class Blockage(NamedTuple):
@@ -29,7 +43,10 @@ class Blockage(NamedTuple):
 
 
 def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
-    """Move returned grants to the report; park those that wait for a person."""
+    """Move returned grants to the report; park those that wait for a person.
+
+    A run that would wait again has nothing to wait for when the attempt is closed, so there it ends.
+    """
     runs = {run.uid: run for run in fleet.runs}
     active: list[Entry] = []
     reports = list(attempt.reports)
@@ -42,6 +59,8 @@ def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
             active.append(entry._replace(parked=entry.parked or _waits(run, entry)))
         elif outcome.outcome not in BACK_TO_WAITING:
             reports.append(_report(entry, attempt, outcome))
+        elif attempt.closed and run is not None:
+            reports.append(_never(run, attempt, fleet))
     return attempt._replace(active=tuple(active), reports=tuple(reports))
 
 
@@ -50,30 +69,57 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
     wanted = fleet.revisions.get(attempt.revision)
     if wanted is None:
         return ()
-    granted = {entry.run_uid for entry in attempt.active}
+    only = frozenset(attempt.only)
+    known = {e.run_uid for e in attempt.active} | {r.uid for r in attempt.reports}
+    unasked = _gave_up(attempt, fleet) if attempt.cause == "Revision" else frozenset()
     return tuple(
         run
         for run in fleet.runs
-        if (not attempt.only or run.name in attempt.only)
-        and run.uid not in granted
-        and attempt.report_of(run.uid) is None
+        if (not only or run.name in only)
+        and run.uid not in known
+        and run.uid not in unasked
         and not run.pinned
         and run.stored.applied is not None
         and (attempt.cause == "Recompute" or is_behind(run, wanted))
+        and not _ended_here(run, attempt)
     )
+
+
+def ended_badly(fleet: Fleet, attempts: frozenset[str]) -> frozenset[str]:
+    """Return the uids of the runs for which one of these attempts has ended badly."""
+    told = {
+        r.uid
+        for a in fleet.attempts
+        if a.name in attempts
+        for r in a.reports
+        if r.outcome.outcome in ENDED_BADLY
+    }
+    recorded = {
+        run.uid
+        for run in fleet.runs
+        if any(e.attempt in attempts and e.outcome in ENDED_BADLY for e in run.stored.history)
+    }
+    return frozenset(told | recorded)
+
+
+def _gave_up(attempt: Attempt, fleet: Fleet) -> frozenset[str]:
+    """Return the runs that an earlier attempt at the same revision gave up: nothing is retried unasked."""
+    earlier = (a for a in fleet.attempts if a.revision == attempt.revision and a.sequence < attempt.sequence)
+    return ended_badly(fleet, frozenset(a.name for a in earlier))
+
+
+def _ended_here(run: RunFacts, attempt: Attempt) -> bool:
+    """Say whether the run itself remembers its end in this attempt: reports may be full."""
+    return any(e.attempt == attempt.name and e.outcome not in BACK_TO_WAITING for e in run.stored.history)
 
 
 def advance(attempt: Attempt, fleet: Fleet, planner: Planner) -> Attempt:
     """Return the attempt after one pass over it; grants are added by `grant`."""
     attempt = settle(attempt, fleet)
-    superseded = fleet.wanted is not None and attempt.revision != fleet.wanted.name
-    waiting = waiting_runs(attempt, fleet)
-    if superseded or attempt.abort:
-        word = "Aborted" if attempt.abort else "Superseded"
-        attempt = attempt._replace(
-            closed=True, reports=(*attempt.reports, *(_never(run, attempt, fleet, word) for run in waiting))
-        )
-        waiting = ()
+    waiting = () if attempt.closed else waiting_runs(attempt, fleet)
+    if not attempt.closed and (attempt.abort or _superseded(attempt, fleet)):
+        left = tuple(_never(run, attempt, fleet) for run in waiting)
+        attempt, waiting = attempt._replace(closed=True, reports=(*attempt.reports, *left)), ()
     planned = plans_of(attempt, waiting, fleet, planner)
     return _phase(attempt._replace(groups=_groups(attempt, planned, fleet)), planned, fleet)
 
@@ -85,8 +131,17 @@ def plans_of(
     target = fleet.revisions.get(attempt.revision)
     if target is None:
         return ()
-    found = ((run, planner.plan(run, target, cause_of(attempt))) for run in waiting)
-    return tuple(Planned(run, plan) for run, plan in found if not isinstance(plan, Blocked))
+    # Equal runs share one plan object, so that it is hashed and judged once.
+    judged: dict[int, tuple[str, Consent]] = {}
+    found: list[Planned] = []
+    for run in waiting:
+        plan = planner.plan(run, target, cause_of(attempt))
+        if isinstance(plan, Blocked):
+            continue
+        if id(plan) not in judged:
+            judged[id(plan)] = plan.hash, consent(plan, attempt, fleet)
+        found.append(Planned(run, plan, *judged[id(plan)]))
+    return tuple(found)
 
 
 def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy: frozenset[str]) -> Attempt:
@@ -99,18 +154,15 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
     room = fleet.pace.max_concurrent - in_flight
     active = list(attempt.active)
     given = attempt.granted
-    for run, plan in plans_of(attempt, waiting_runs(attempt, fleet), fleet, planner):
+    if room <= 0:
+        return attempt
+    for run, _, plan_hash, word in plans_of(attempt, waiting_runs(attempt, fleet), fleet, planner):
         if room <= 0:
             break
-        if (
-            run.hold
-            or run.uid in busy
-            or run.journal_grant is not None
-            or not consent(plan, attempt, fleet).given
-        ):
+        if run.hold or run.uid in busy or run.journal_grant is not None or not word.given:
             continue
         given, room = given + 1, room - 1
-        active.append(Entry(f"{attempt.name}.{given}", run.uid, run.namespace, run.name, plan.hash))
+        active.append(Entry(f"{attempt.name}.{given}", run.uid, run.namespace, run.name, plan_hash))
     fresh = given - attempt.granted
     return attempt._replace(active=tuple(active), granted=given, waiting=attempt.waiting - fresh)
 
@@ -130,13 +182,14 @@ def halted(attempt: Attempt, fleet: Fleet) -> bool:
 def troubled(attempt: Attempt) -> int:
     """Count the failed and the parked runs of an attempt."""
     failed = sum(1 for r in attempt.reports if r.outcome.outcome in FAILURES)
+    failed += attempt.unlisted.rolled_back + attempt.unlisted.failed
     return failed + sum(1 for entry in attempt.active if entry.parked)
 
 
 def _phase(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> Attempt:
     """Say where the attempt stands; it is finished when nobody waits and nobody is under way."""
-    held = sum(1 for run, _ in planned if run.hold)
-    unapproved = [p for p in planned if not consent(p.plan, attempt, fleet).given]
+    held = sum(1 for p in planned if p.run.hold)
+    unapproved = [p for p in planned if not p.consent.given]
     attempt = attempt._replace(waiting=len(planned), held=held)
     if not planned and not attempt.active and (attempt.closed or not _blocked_only(attempt, fleet)):
         word = _closing_word(attempt)
@@ -160,10 +213,10 @@ def _blocked_only(attempt: Attempt, fleet: Fleet) -> bool:
 def _closing_word(attempt: Attempt) -> str:
     if attempt.abort:
         return "Aborted"
-    outcomes = [r.outcome.outcome for r in attempt.reports]
-    if any(word in FAILURES for word in outcomes):
+    outcomes = {r.outcome.outcome for r in attempt.reports}
+    if outcomes & FAILURES or attempt.unlisted.rolled_back or attempt.unlisted.failed:
         return "Failed"
-    if attempt.reason == "Superseded" or (outcomes and all(word == "Superseded" for word in outcomes)):
+    if attempt.reason == "Superseded" or "Superseded" in outcomes:
         return "Superseded"
     return "Succeeded"
 
@@ -176,11 +229,10 @@ def _groups(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> tup
         _count(kept, entry.plan_hash)
     for report in attempt.reports:
         _count(kept, report.group)
-    for _, plan in planned:
-        word = consent(plan, attempt, fleet)
-        group = kept.get(plan.hash) or group_of(plan)
+    for _, plan, plan_hash, word in planned:
+        group = kept.get(plan_hash) or group_of(plan)
         approver = word.approver if word.given else ""
-        kept[plan.hash] = group._replace(runs=group.runs + 1, approved=word.given, approver=approver)
+        kept[plan_hash] = group._replace(runs=group.runs + 1, approved=word.given, approver=approver)
     return tuple(kept[key] for key in sorted(kept))
 
 
@@ -205,7 +257,18 @@ def _cancelled(entry: Entry, attempt: Attempt, fleet: Fleet) -> Outcome:
     return _outcome(entry.id, attempt, "Cancelled", "Cancelled", message, fleet.now)
 
 
-def _never(run: RunFacts, attempt: Attempt, fleet: Fleet, word: str) -> Report:
+def _superseded(attempt: Attempt, fleet: Fleet) -> bool:
+    """Say whether another revision is wanted, or a later attempt has taken over every run of this one."""
+    if fleet.wanted is not None and attempt.revision != fleet.wanted.name:
+        return True
+    return any(
+        other.sequence > attempt.sequence and other.revision == attempt.revision and not other.only
+        for other in fleet.attempts
+    )
+
+
+def _never(run: RunFacts, attempt: Attempt, fleet: Fleet) -> Report:
+    word = "Aborted" if attempt.abort else "Superseded"
     message = {
         "Superseded": f"revision {fleet.wanted.name if fleet.wanted else ''} is wanted now",
         "Aborted": "the attempt was aborted before this run was granted",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,23 +12,23 @@ from scenario_operator.api.conditions import Assessment, ConditionType, merge_co
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Outcome
-from scenario_operator.rollout.facts import Approval, Attempt, Entry, Fleet, Group, Report
+from scenario_operator.rollout.facts import Approval, Attempt, Entry, Fleet, Group, Report, Tally
 from scenario_operator.rollout.schedule import FAILURES, SUCCESSES, troubled
 
 JsonObject = dict[str, Any]
 LISTED = 200
-"""Runs that a report lists in the object itself."""
+GROUPS = 128
+"""Runs that a report lists in the object itself, and plan groups."""
+_SETTLED = ("succeeded", "rolledBack", "failed", "skipped")
 _C = ConditionType
-_SKIPPED = frozenset(
-    {Word.SUPERSEDED.value, Word.CANCELLED.value, Word.SKIPPED.value, "Pinned", Word.ABORTED.value}
-)
 
 
 def load_attempt(obj: Mapping[str, Any]) -> Attempt:
     """Read a ScenarioUpgrade."""
     metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     reports = tuple(_load_report(r, metadata["name"]) for r in status.get("runs") or ())
-    listed = sum(1 for r in reports if r.outcome.outcome in SUCCESSES)
+    counts = status.get("counts") or {}
+    settled = Tally(*(counts.get(word, 0) for word in _SETTLED))
     return Attempt(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -48,7 +48,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         finished="completionTime" in status,
         closed=status.get("closed", False),
         reason=_ready_reason(status),
-        unlisted=max(0, (status.get("counts") or {}).get("succeeded", 0) - listed),
+        unlisted=settled.minus(_tally(reports)),
     )
 
 
@@ -64,14 +64,14 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "phase": attempt.phase,
         "from": ", ".join(sorted({g.source_version for g in attempt.groups if g.source_version})) or None,
         "to": target.version if target else old.get("to"),
-        "groups": [_dump_group(g) for g in attempt.groups],
+        "groups": [_dump_group(g) for g in attempt.groups[:GROUPS]],
         "counts": counts,
         "progress": f"{counts['total'] - counts['waiting'] - counts['running']}/{counts['total']}",
         "active": [_dump_entry(e) for e in attempt.active],
         "runs": [_dump_report(r) for r in attempt.reports],
         "granted": attempt.granted,
         "closed": attempt.closed,
-        "startTime": old.get("startTime") or (fleet.now if attempt.granted else None),
+        "startTime": old.get("startTime") or (fleet.now if attempt.released else None),
         "completionTime": old.get("completionTime") or (fleet.now if attempt.finished else None),
     }
     return {key: value for key, value in status.items() if value is not None}
@@ -79,20 +79,13 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
 
 def counts_of(attempt: Attempt) -> dict[str, int]:
     """Count the runs of an attempt; complete also when not all are listed."""
-    words = [r.outcome.outcome for r in attempt.reports]
-    succeeded = sum(1 for w in words if w in SUCCESSES) + attempt.unlisted
-    rolled_back = sum(1 for w in words if w == Word.ROLLED_BACK.value)
-    failed = sum(1 for w in words if w == Word.FAILED.value)
-    skipped = sum(1 for w in words if w in _SKIPPED)
+    settled = _tally(attempt.reports).plus(attempt.unlisted)
     running = len(attempt.active)
     return {
-        "total": attempt.waiting + running + succeeded + rolled_back + failed + skipped,
+        "total": attempt.waiting + running + sum(settled),
         "waiting": attempt.waiting,
         "running": running,
-        "succeeded": succeeded,
-        "rolledBack": rolled_back,
-        "failed": failed,
-        "skipped": skipped,
+        **dict(zip(_SETTLED, settled, strict=True)),
         "held": attempt.held + sum(1 for e in attempt.active if e.parked),
     }
 
@@ -120,14 +113,14 @@ def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
     ]
 
 
-def approve_command(namespace: str, attempt: str, plan_hash: str) -> str:
-    """Return the command that approves a plan; the approver has to be who runs it."""
-    patch = (
-        f'{{"spec":{{"approvals":[{{"planHash":"{plan_hash}","approver":"'
-        "'\"$(kubectl auth whoami -o jsonpath={.status.userInfo.username})\"'"
-        '"}]}}'
-    )
-    command = f"kubectl -n {namespace} patch supg {attempt} --type=merge"
+def approve_command(namespace: str, attempt: Attempt, plan_hash: str) -> str:
+    """Return the command that approves a plan beside those approved already; the approver is who runs it."""
+    who = "'\"$(kubectl auth whoami -o jsonpath={.status.userInfo.username})\"'"
+    approval = f'{{"planHash":"{plan_hash}","approver":"{who}"}}'
+    kind, patch = "merge", f'{{"spec":{{"approvals":[{approval}]}}}}'
+    if attempt.approvals:
+        kind, patch = "json", f'[{{"op":"add","path":"/spec/approvals/-","value":{approval}}}]'
+    command = f"kubectl -n {namespace} patch supg {attempt.name} --type={kind}"
     return f"{command} --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
 
 
@@ -162,7 +155,7 @@ def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
             "raise spec.rollout.maxFailed of the strategy or publish a fixed version"
         )
     done = counts["total"] - counts["waiting"] - counts["running"]
-    failed = sum(1 for r in attempt.reports if r.outcome.outcome in FAILURES)
+    failed = counts["rolledBack"] + counts["failed"]
     return f"{done} of {counts['total']} runs settled, {failed} failed"
 
 
@@ -172,13 +165,28 @@ def _ready_reason(status: Mapping[str, Any]) -> str:
 
 
 def _trimmed(attempt: Attempt) -> Attempt:
-    """Keep what does not fit out of the list: failures stay, the oldest successes go, the counts stay right."""
+    """Keep what does not fit out of the list: failures stay longest, old ones go first, the counts stay right."""
     over = len(attempt.reports) - LISTED
     if over <= 0:
         return attempt
-    dispensable = [r for r in attempt.reports if r.outcome.outcome in SUCCESSES][:over]
-    kept = tuple(r for r in attempt.reports if r not in dispensable)[:LISTED]
-    return attempt._replace(reports=kept, unlisted=attempt.unlisted + len(dispensable))
+    ranked = sorted(range(len(attempt.reports)), key=lambda i: _worth(attempt.reports[i]))
+    gone = frozenset(ranked[:over])
+    kept = tuple(r for i, r in enumerate(attempt.reports) if i not in gone)
+    dropped = tuple(attempt.reports[i] for i in gone)
+    return attempt._replace(reports=kept, unlisted=attempt.unlisted.plus(_tally(dropped)))
+
+
+def _worth(report: Report) -> int:
+    word = report.outcome.outcome
+    return 2 if word in FAILURES else 0 if word in SUCCESSES else 1
+
+
+def _tally(reports: Iterable[Report]) -> Tally:
+    """Count outcomes; whatever is neither success nor failure has left the run out."""
+    words = [r.outcome.outcome for r in reports]
+    succeeded = sum(1 for w in words if w in SUCCESSES)
+    rolled_back, failed = words.count(Word.ROLLED_BACK.value), words.count(Word.FAILED.value)
+    return Tally(succeeded, rolled_back, failed, len(words) - succeeded - rolled_back - failed)
 
 
 def _load_group(source: Mapping[str, Any]) -> Group:
