@@ -164,7 +164,9 @@ class GrantExplorer:
             incarnations=(Incarnation(1, revision.version, revision.name),),
             window=WINDOW,
             handled=Handled(str(run.done), "", "", ""),
-            history=tuple(Outcome(g, a, word, word, "", "", "", "", "", NOW, NOW) for g, a, word in run.history),
+            history=tuple(
+                Outcome(g, a, word, word, "", "", "", "", "", NOW, NOW) for g, a, word in run.history
+            ),
         )
         return RunFacts(
             "ns",
@@ -258,7 +260,11 @@ class GrantExplorer:
             if self.rules.fenced and state.scenario != flight.seen:
                 return state, None, f"number {made.sequence}: conflict"
             numbered = state.scenario._replace(sequence=made.sequence)
-            return state._replace(scenario=numbered), flight._replace(seen=numbered), f"number {made.sequence}"
+            return (
+                state._replace(scenario=numbered),
+                flight._replace(seen=numbered),
+                f"number {made.sequence}",
+            )
         if any(a.name == made.name for a in state.attempts):
             return state, None, f"create {made.name}: exists"
         attempts = tuple(sorted((*state.attempts, made), key=lambda a: a.sequence))
@@ -364,7 +370,9 @@ class GrantExplorer:
                 left = tuple(pair for pair in state.runs if pair[0] != name)
                 yield _lucky(f"{name} is deleted", state._replace(runs=left), "deletions")
             if luck.own and run.grant is None and not _unspent(state, name, run):
-                yield _lucky(f"{name} begins an own plan", _put(state, name, run._replace(grant="", seen="")), "own")
+                yield _lucky(
+                    f"{name} begins an own plan", _put(state, name, run._replace(grant="", seen="")), "own"
+                )
             if luck.recomputes:
                 asked = _put(state, name, run._replace(nonce=run.nonce + 1, seen=""))
                 yield _lucky(f"{name} wants a recompute", asked, "recomputes")
@@ -400,7 +408,11 @@ class GrantExplorer:
             if not words:
                 raise Violation(f"{grant} was revoked", [])
             reported = [r for r in after.reports if r.uid == entry.run_uid]
-            if (words[0] in BACK_TO_WAITING) == bool(reported) and words[0] != "Cancelled" and not after.closed:
+            if (
+                (words[0] in BACK_TO_WAITING) == bool(reported)
+                and words[0] != "Cancelled"
+                and not after.closed
+            ):
                 raise Violation(f"{grant} ended {words[0]}, reported {len(reported)} times", [])
         used = dict(state.used)
         for grant in now.keys() - was.keys():

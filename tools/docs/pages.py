@@ -1,6 +1,6 @@
 """The pages of `docs/` that are made from the code: `reasons.md` and `api.md`.
 
-    python tools/docs [--check]
+python tools/docs [--check]
 """
 
 import argparse

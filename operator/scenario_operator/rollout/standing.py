@@ -112,7 +112,7 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             group = next(g for g in attempt.groups if not g.approved)
             what = ", ".join((*([group.attention] if group.attention else []), *group.destroys))
             what = what or f"level {group.level}"
-            command = approve_command(namespace, attempt.name, group.hash)
+            command = approve_command(namespace, attempt, group.hash)
             origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
             told = f"plan {group.hash} ({origin}) needs consent: {what}"
             return Standing(
@@ -134,7 +134,7 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             parked = [e for e in attempt.active if e.parked]
             told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
             if waits:
-                attention = f"{told}; approve: {approve_command(namespace, attempt.name, waits[0].hash)}"
+                attention = f"{told}; approve: {approve_command(namespace, attempt, waits[0].hash)}"
                 return _rolling(told, attention, Reason.APPROVAL_REQUIRED)
             if parked:
                 see = f"kubectl -n {namespace} describe srun {parked[0].name}"
@@ -274,7 +274,9 @@ def _active(
     if latest is None or latest.name == before:
         return before
     attempt = next((a for a in decision.attempts if a.revision == latest.name and not a.finished), None)
-    gated = attempt is not None and attempt.phase in ("AwaitingApproval", "Suspended") and not attempt.granted
+    gated = (
+        attempt is not None and attempt.phase in ("AwaitingApproval", "Suspended") and not attempt.released
+    )
     if fleet.suspend or gated or decision.opening is not None:
         return before
     return latest.name

@@ -8,8 +8,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from docs import prose
 
+from docs import prose
 from scenario_operator import __main__ as program
 from scenario_operator.api.common import JsonObject
 from scenario_operator.api.crd import KINDS, schema_of
@@ -21,8 +21,31 @@ MAKEFILE = (prose.ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
 OURS = {name: kind for kind in KINDS for name in (kind.short, kind.plural, kind.name.lower())}
 COMMON = {
-    *("pods", "pod", "jobs", "job", "pvc", "deployment", "lease", "crd", "events", "namespace", "node", "nodes"),
-    *("statefulset", "sts", "configmap", "cm", "services", "svc", "secret", "clusterrole", "controllerrevisions"),
+    *(
+        "pods",
+        "pod",
+        "jobs",
+        "job",
+        "pvc",
+        "deployment",
+        "lease",
+        "crd",
+        "events",
+        "namespace",
+        "node",
+        "nodes",
+    ),
+    *(
+        "statefulset",
+        "sts",
+        "configmap",
+        "cm",
+        "services",
+        "svc",
+        "secret",
+        "clusterrole",
+        "controllerrevisions",
+    ),
 }
 
 
@@ -97,7 +120,9 @@ def test_the_metrics_of_the_page_are_those_of_the_program() -> None:
     """All of them, and no other; alerts included."""
     metrics = Metrics("1")
     metrics.watch_queue(lambda: 0, lambda: 0)
-    families = re.findall(r"^# TYPE (scenario_operator_\w+) (\w+)", metrics.exposition().decode(), re.MULTILINE)
+    families = re.findall(
+        r"^# TYPE (scenario_operator_\w+) (\w+)", metrics.exposition().decode(), re.MULTILINE
+    )
     page = (DOCS / "operations.md").read_text(encoding="utf-8")
     rows = set(re.findall(r"^\| `(scenario_operator_\w+)` \|", page, re.MULTILINE))
     assert rows == {name for name, _ in families}

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from docs import prose
 
+from docs import prose
 from scenario_operator.api import names
 from scenario_operator.api.crd import KINDS, schema_of
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from docs import pages, reasons
 from docs.pages import DOCS, ROOT
-
 from scenario_operator.api.conditions import ConditionType
 from scenario_operator.api.crd import KINDS, schema_of
 from scenario_operator.api.reasons import Reason
