@@ -21,7 +21,7 @@ from tests.harness.faults import Call, Fault, Proxy, Recorded, Upstream, WatchFa
 
 JsonObject = dict[str, Any]
 QUIET_SECONDS = 1.5
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 40.0
 _MOST_RESTARTS = 10
 
 

@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,6 +184,20 @@ class Cluster:
         done = subprocess.run(shell, capture_output=True, text=True, check=False, env=environment)
         assert not done.returncode, f"{message[found:]}: {done.stderr}"
         return done.stdout
+
+    @contextmanager
+    def registry(
+        self, *, present: Iterable[str] = (), digests: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[None]:
+        """Make the simulated registry hold images that were missing, and tags stand for digests, for a while."""
+        data = {"present": " ".join(present), "digests": json.dumps(dict(digests))}
+        pretended = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "sim-images"}, "data": data}
+        system = self.inside("kube-system")
+        system.apply(pretended)
+        try:
+            yield
+        finally:
+            system.delete("configmap", "sim-images")
 
     def writes(self) -> list[tuple[str, str, str]]:
         """Return the accepted writes in the namespace so far, in order: verb, resource with subresource, name."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -184,7 +184,7 @@ class Audit:
     """The server's own log: which deletions of claims it accepted from an operator, by namespace."""
 
     def __init__(self, path: str) -> None:
-        self._file = open(path)  # noqa: SIM115 (read on for as long as the tests run)
+        self._file = Path(path).open()  # noqa: SIM115 (read on for as long as the tests run)
         self._rest = ""
         self._deleted: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -265,10 +265,3 @@ def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) < 300 else f"{text[:300]}…"
 
-
-async def until_quiet(quiet_seconds: Any, seconds: float, limit: float = 60.0) -> None:
-    """Wait until nothing has been written for some time."""
-    end = time.monotonic() + limit
-    while quiet_seconds() < seconds:
-        assert time.monotonic() < end, "the operator does not stop writing"
-        await asyncio.sleep(0.1)

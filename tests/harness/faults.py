@@ -287,7 +287,8 @@ class Proxy:
     async def _answered(self, request: web.BaseRequest, body: bytes) -> web.Response:
         url = f"{self.upstream.server}{request.raw_path}"
         headers = _end_to_end(request.headers)
-        async with self._session.request(request.method, url, data=body, headers=headers) as answer:
+        # Without a body there must be no Content-Type either: aiohttp would make one up.
+        async with self._session.request(request.method, url, data=body or None, headers=headers) as answer:
             payload = await answer.read()
             return web.Response(status=answer.status, body=payload, headers=_end_to_end(answer.headers))
 

@@ -9,7 +9,7 @@ there. A run's record is written by the run alone, between its look at the grant
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -115,7 +115,7 @@ class Setup:
     name: str
     luck: Luck
     runs: int = 3
-    pace: Pace = Pace(1, 1)
+    pace: Pace = field(default_factory=lambda: Pace(1, 1))
     wanted: str = "v2"
     revisions: dict[str, Revision] = field(default_factory=lambda: KEEP_SAME)
     strategy: Snapshot = STRATEGY
@@ -151,8 +151,6 @@ class GrantExplorer:
     def begin(self) -> State:
         """Return the first state: all runs settled on v1."""
         runs = tuple((f"r{n}", R()) for n in range(1, self.setup.runs + 1))
-        if self.setup.wanted == "v1":
-            runs = tuple((name, run._replace(on="v1")) for name, run in runs)
         return State(Scenario(self.setup.wanted), runs, (), None, None, self.setup.luck)
 
     def facts(self, name: str, run: R) -> RunFacts:
@@ -293,7 +291,7 @@ class GrantExplorer:
                     continue
                 if run.seen == entry.id:
                     yield from self._begin(state, name, run, attempt, entry)
-                elif not run.seen and not attempt.suspend:
+                elif not run.seen:
                     yield Move(f"{name} sees {entry.id}", _put(state, name, run._replace(seen=entry.id)))
             if run.seen and not any(e.id == run.seen for _, e in _entries_of(state, name)):
                 yield from self._begin_unlisted(state, name, run)
@@ -308,6 +306,8 @@ class GrantExplorer:
             word = "PlanChanged"
         if word:
             yield Move(f"{name} answers {word}", _put(state, name, _ended(run, entry.id, attempt.name, word)))
+            return
+        if attempt.suspend:
             return
         self.check_begin(state, name, entry.id)
         done = run.nonce if attempt.cause == "Recompute" else run.done
@@ -558,6 +558,3 @@ def _trace(parents: dict[State, tuple[State, str] | None], state: State) -> list
         labels.append(step[1])
         step = parents[step[0]]
     return labels[::-1]
-
-
-Patch = Callable[[], None]

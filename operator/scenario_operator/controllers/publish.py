@@ -16,7 +16,7 @@ from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import AlreadyExists
+from scenario_operator.cluster.errors import AlreadyExists, Terminal
 from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
 from scenario_operator.manifests.identity import ScenarioIdentity
 from scenario_operator.manifests.job import validate_job
@@ -61,7 +61,19 @@ class Publisher:
     async def publish(
         self, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
     ) -> Published:
-        """Bring the Scenario's spec one step nearer to a revision; `in_use` names those that runs carry."""
+        """Bring the Scenario's spec one step nearer to a revision; `in_use` names those that runs carry.
+
+        What the API server refuses for good (a quota, a webhook, a missing right) is told as what is waited for.
+        """
+        try:
+            return await self._publish(scenario, known, in_use)
+        except Terminal as refusal:
+            newest = max(known.values(), key=lambda r: r.number, default=None)
+            return Published(newest, pending=Problem(Reason.RESOLVING, str(refusal)[:900]))
+
+    async def _publish(
+        self, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
+    ) -> Published:
         newest = max(known.values(), key=lambda r: r.number, default=None)
         try:
             spec = ScenarioSpec.model_validate(scenario["spec"])

@@ -12,7 +12,7 @@ from typing import Any
 
 from scenario_operator.api import names
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import Conflict
+from scenario_operator.cluster.errors import Conflict, Terminal
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
 from scenario_operator.cluster.store import filed
@@ -38,11 +38,14 @@ class RunController:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        # What the API server last refused, by key: told in the run's status, forgotten with the next success.
+        self._refusals: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a run; see `cluster.context.Controller`."""
         known = self._context.store.get(RUN, key.namespace, key.name)
         if known is None:
+            self._refusals.pop(key, None)
             await self._release_orphans(key)
             return None
         if not readable(known):
@@ -69,10 +72,24 @@ class RunController:
             self._tell(obj, view, decision, old)
         elif decision.effects:
             await self._still(obj)
-        for effect in decision.effects:
-            await perform(context.client, identity_of(view.run), view.revisions, effect, _extra(decision))
-            logger.info("effect %(effect)s", {"effect": effect})
+        await self._perform(key, view, decision)
         return _wake(decision)
+
+    async def _perform(self, key: Key, view: View, decision: Decision) -> None:
+        """Carry out the effects in order; what is refused for good is told in the status by the next pass."""
+        try:
+            for effect in decision.effects:
+                client, identity = self._context.client, identity_of(view.run)
+                await perform(client, identity, view.revisions, effect, _extra(decision))
+                logger.info("effect %(effect)s", {"effect": effect})
+        except Terminal as refusal:
+            told = str(refusal)[:512]
+            if self._refusals.get(key) != told:
+                self._refusals[key] = told
+                self._context.wake(key)
+            raise
+        if decision.effects:
+            self._refusals.pop(key, None)
 
     async def _still(self, obj: JsonObject) -> None:
         """Make sure that the run has not moved on while its world was read.
@@ -98,6 +115,7 @@ class RunController:
                 revisions=revisions,
                 world=world_of(run, things, revisions),
                 now=self._context.now().timestamp(),
+                refusal=self._refusals.get(Key("run", run.namespace, run.name), ""),
             )
         )
 

@@ -72,6 +72,7 @@ class ScenarioController:
             decision.opening is None
             and published.pending is None
             and all(a.finished for a in decision.attempts)
+            and "configMapRef" not in scenario["spec"]["artifact"]
         )
         return None if rests else _LOOK_AGAIN
 

@@ -55,11 +55,21 @@ def decide(view: View) -> Decision:
     if view.run.deleting:
         return _deleted(view)
     if view.journal is not None:
-        return _carry_on(view, view.journal)
+        return _told(view, _carry_on(view, view.journal))
     rest = at_rest(view)
     if rest.opened is None:
-        return _resting(view, rest)
-    return _carry_on(view._replace(stored=rest.stored), rest.opened)
+        return _told(view, _resting(view, rest))
+    return _told(view, _carry_on(view._replace(stored=rest.stored), rest.opened))
+
+
+def _told(view: View, decision: Decision) -> Decision:
+    """Add what the API server refuses: a quota, a webhook, a missing right is nowhere else to be seen."""
+    situation = decision.situation
+    stands_still = situation.standing in (Standing.WORKING, Standing.STARTING)
+    if not view.refusal or not decision.effects or not stands_still:
+        return decision
+    message = f"{situation.message}: {view.refusal}"
+    return decision._replace(situation=situation._replace(message=message, degraded=view.refusal))
 
 
 def _resting(view: View, rest: Rest) -> Decision:

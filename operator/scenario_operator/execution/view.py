@@ -181,7 +181,8 @@ class View(NamedTuple):
 
     `wanted` is the revision the run should be on, None while there is none; `entry` the one that a run with
     nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `gate` says why
-    there is no grant. `now` is epoch seconds.
+    there is no grant. `refusal` is what the API server answered to the last effect, if it refused it for good. `now`
+    is epoch seconds.
     """
 
     run: Run
@@ -195,6 +196,7 @@ class View(NamedTuple):
     entry: Revision | None = None
     strategy: Snapshot | None = None
     gate: Gate | None = None
+    refusal: str = ""
 
     def revision(self, name: str) -> Revision | None:
         """Return a revision that stored, journal or wanted name."""
