@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.node)
 
 
-@pytest.fixture(scope="session")
-def node_bed() -> Iterator[Cluster]:
-    """A cluster with a real kubelet, its registry filled, without an operator."""
-    with bed("node", "e2e") as cluster:
+@contextmanager
+def filled(name: str) -> Iterator[Cluster]:
+    """Bring up a cluster with a real kubelet, its registry filled, without an operator."""
+    with bed("node", name) as cluster:
         if cluster.bed:
             bed_command("images", "build")
             bed_command(
@@ -42,11 +43,25 @@ def node_bed() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def node_bed(worker_id: str) -> Iterator[Cluster]:
+    """The cluster of all tests of this worker that do not install the operator themselves."""
+    with filled(f"e2e-{worker_id}") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def bare_bed(worker_id: str) -> Iterator[Cluster]:
+    """A cluster for tests that install the operator themselves; a given cluster is free when they come first."""
+    with filled(f"e2e-{worker_id}-bare") as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def release(node_bed: Cluster) -> Iterator[Release]:
+def release(bare_bed: Cluster) -> Iterator[Release]:
     """The means to install the operator in a cluster that has none, and to leave none behind."""
-    release = Release(node_bed)
-    assert node_bed.find("namespace", NAMESPACE) is None, f"namespace {NAMESPACE} is there already"
+    release = Release(bare_bed)
+    assert bare_bed.find("namespace", NAMESPACE) is None, f"namespace {NAMESPACE} is there already"
     yield release
     release.purge()
 
@@ -61,16 +76,22 @@ def installed(node_bed: Cluster) -> Iterator[Release]:
         release.purge()
 
 
+def namespace_of(request: pytest.FixtureRequest) -> str:
+    """Name a namespace after a test."""
+    return "t-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+
+
 @pytest.fixture
-def space(node_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A namespace of this test alone."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
-    with node_bed.new_namespace(f"t-{name}") as cluster:
+def space(release: Release, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A namespace of this test alone where the operator is installed by the test."""
+    with release.cluster.new_namespace(namespace_of(request)) as cluster:
         yield cluster
 
 
 @pytest.fixture
-def watch(space: Cluster, installed: Release) -> Watch:
+def watch(installed: Release, request: pytest.FixtureRequest) -> Iterator[Watch]:
     """Quake watch in a namespace of this test alone, served by the installed operator."""
     installed.assert_healthy()
-    return Watch(space)
+    with installed.cluster.new_namespace(namespace_of(request)) as cluster:
+        yield Watch(cluster)
+    installed.assert_healthy()

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -40,13 +39,14 @@ class Watch:
 
     cluster: Cluster
 
-    def apply(self, manifest: str, **overrides: Any) -> None:
-        """Apply a file of the example as users do; `overrides` replace fields of a Scenario's spec."""
+    def apply(self, manifest: str, **overrides: JsonObject) -> None:
+        """Apply a file of the example as users do; `overrides` go into objects of a Scenario's spec."""
         text = (MANIFESTS / f"{manifest}.yaml").read_text().replace("localhost:5000", REGISTRY)
         documents = list(yaml.safe_load_all(text))
         for document in documents:
             if document["kind"] == "Scenario":
-                document["spec"] |= overrides
+                for field, value in overrides.items():
+                    document["spec"][field] = document["spec"].get(field, {}) | value
         self.cluster.apply(*documents)
 
     def start(self, run: str, *, pause_at: str = MIDDLE, **parameters: str) -> JsonObject:

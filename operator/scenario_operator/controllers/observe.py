@@ -229,7 +229,9 @@ def _pod(obj: JsonObject, number: int) -> Pod:
     containers = status.get("containerStatuses") or ()
     container: JsonObject = next((c for c in containers if c["name"] == CONTAINER), {})
     state = container.get("state") or {}
-    terminated = state.get("terminated") or {}
+    # A container that waits to be started again last spoke when it ended before.
+    last = (container.get("lastState") or {}) if "waiting" in state else {}
+    terminated = state.get("terminated") or last.get("terminated") or {}
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
     held = names.FINALIZER_REPORT in (metadata.get("finalizers") or ())
     mark = (metadata.get("annotations") or {}).get(names.ANNOTATION_STEP, "") if held else ""

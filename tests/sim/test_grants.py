@@ -1,0 +1,160 @@
+"""Grants, explored exhaustively: bounded, never revoked, each returned and reported once, and never stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from scenario_operator.rollout import decide as deciding
+from scenario_operator.rollout import schedule
+from scenario_operator.rollout.facts import Attempt, Fleet, Pace
+
+from .explorer import Violation
+from .grants import GrantExplorer, Luck, Rules, Setup
+
+TWO = Pace(max_concurrent=2, max_failed=1)
+PATIENT = Pace(max_concurrent=2, max_failed=5)
+RECOMPUTE = Setup("a recompute beside a rollout, a late leader", Luck(recomputes=1, late=1, own=1), runs=2)
+PARKED = Setup("runs that wait for people, a late leader", Luck(parks=2, late=1), pace=PATIENT)
+NEWER = Setup("newer revision, a late leader", Luck(newer=1, late=1), runs=2)
+REFUSED = Setup("refusals, newer revision, a late leader", Luck(refusals=1, newer=1, late=1), runs=2)
+
+QUICK = (
+    Setup("newer revision, two at once", Luck(newer=1), pace=TWO),
+    NEWER,
+    Setup("failures", Luck(failures=2, late=1), pace=Pace(2, 1)),
+    Setup("deleted runs, newer revision, a late leader", Luck(deletions=1, newer=1, late=1), runs=2),
+    PARKED,
+    Setup(
+        "a parked run, newer revision, a late leader", Luck(parks=1, newer=1, late=1), runs=2, pace=Pace(1, 5)
+    ),
+    Setup("abort, newer revision", Luck(aborts=1, newer=1), runs=2),
+    Setup("abort, a late leader", Luck(aborts=1, late=1), runs=2),
+    Setup("suspend, newer revision", Luck(suspends=2, newer=1), runs=2),
+    REFUSED,
+    Setup("watches that lag, refusals, newer revision", Luck(stale=1, refusals=1, newer=1), runs=2),
+    Setup("a recompute beside a rollout", Luck(recomputes=1, late=1), runs=2),
+)
+DEEP = (
+    Setup("newer revision, three runs, a late leader", Luck(newer=1, late=1)),
+    Setup("failures, newer revision, two at once", Luck(failures=1, newer=1), pace=TWO),
+    Setup("abort, newer revision, a late leader", Luck(aborts=1, newer=1, late=1), runs=2),
+    Setup("suspend, newer revision, a late leader", Luck(suspends=2, newer=1, late=1), runs=2),
+    RECOMPUTE,
+)
+
+
+class Mutant(NamedTuple):
+    """One broken rule, the setup that should notice, and a word of the promise that it breaks."""
+
+    name: str
+    setup: Setup
+    breaks: str
+    patch: Callable[[pytest.MonkeyPatch], None] = lambda _: None
+    rules: Rules = Rules()
+
+
+def _revokes(patch: pytest.MonkeyPatch) -> None:
+    """A closed attempt takes back what has not begun."""
+    real = schedule.settle
+
+    def revoke(attempt: Attempt, fleet: Fleet) -> Attempt:
+        begun = {run.journal_grant for run in fleet.runs} | {g for run in fleet.runs for g in run.outcomes}
+        kept = tuple(e for e in attempt.active if e.id in begun)
+        return real(attempt._replace(active=kept) if attempt.closed else attempt, fleet)
+
+    patch.setattr(schedule, "settle", revoke)
+
+
+def _ungated(patch: pytest.MonkeyPatch) -> None:
+    """An attempt grants before its predecessors are closed on record."""
+    patch.setattr(deciding, "_predecessors_closed", lambda attempt, known: True)
+
+
+def _unfenced_attempts(patch: pytest.MonkeyPatch) -> None:
+    """An attempt grants without a write to the others of the same revision."""
+    patch.setattr(deciding, "_fenced", lambda attempt: attempt)
+
+
+def _parked_count(patch: pytest.MonkeyPatch) -> None:
+    """Runs that wait for people keep their place."""
+    patch.setattr(deciding, "in_flight", lambda attempts, runs: sum(len(a.active) for a in attempts))
+
+
+def _unparks(patch: pytest.MonkeyPatch) -> None:
+    """A run that goes on after it was parked counts again, though its place is taken."""
+    real = schedule.settle
+
+    def forgetful(attempt: Attempt, fleet: Fleet) -> Attempt:
+        return real(attempt._replace(active=tuple(e._replace(parked=False) for e in attempt.active)), fleet)
+
+    patch.setattr(schedule, "settle", forgetful)
+
+
+def _reuses_ids(patch: pytest.MonkeyPatch) -> None:
+    """A grant takes its number from how many are out."""
+    real = deciding.grant
+
+    def reuse(attempt: Attempt, *more: Any) -> Attempt:
+        return real(attempt._replace(granted=len(attempt.active)), *more)
+
+    patch.setattr(deciding, "grant", reuse)
+
+
+def _forgets(patch: pytest.MonkeyPatch) -> None:
+    """A returned grant is not reported."""
+    real = schedule.settle
+
+    def silent(attempt: Attempt, fleet: Fleet) -> Attempt:
+        return real(attempt, fleet)._replace(reports=attempt.reports)
+
+    patch.setattr(schedule, "settle", silent)
+
+
+MUTANTS = (
+    Mutant("revoked grant", NEWER, "revoked", _revokes),
+    Mutant("ungated second attempt", NEWER, "in flight", _ungated, Rules(predecessors_first=False)),
+    Mutant("two attempts of one revision unfenced", RECOMPUTE, "in flight", _unfenced_attempts),
+    Mutant("unfenced write", NEWER, "", rules=Rules(fenced=False)),
+    Mutant("parked runs keep their place", PARKED, "without a reason", _parked_count),
+    Mutant("parked runs come back", PARKED, "in flight", _unparks),
+    Mutant("grant ids used again", REFUSED, "used twice", _reuses_ids),
+    Mutant("outcome not reported", NEWER, "reported 0 times", _forgets),
+)
+
+
+def _id(one: Setup | Mutant) -> str:
+    return one.name.replace(" ", "-").replace(",", "")
+
+
+@pytest.mark.parametrize("setup", QUICK, ids=_id)
+def test_no_luck_breaks_a_promise_of_grants_and_every_state_comes_to_rest(setup: Setup) -> None:
+    """Given a fleet, when everything that may happen happens, then all promises of grants hold."""
+    found = GrantExplorer(setup).explore()
+    assert found.goals > 0
+    assert found.states > 100, "too few states: the model does not move"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setup", DEEP, ids=_id)
+def test_no_combination_of_luck_breaks_a_promise_of_grants(setup: Setup) -> None:
+    """Given a fleet, when much goes wrong at once, then all promises of grants hold."""
+    found = GrantExplorer(setup).explore()
+    print(f"{setup.name}: {found.states} states, {found.goals} at rest")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=_id)
+def test_a_scheduler_that_breaks_a_rule_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a scheduler with one broken rule, when it is explored, then a trace shows the broken promise."""
+    mutant.patch(monkeypatch)
+    with pytest.raises(Violation) as caught:
+        GrantExplorer(mutant.setup, mutant.rules).explore()
+    assert mutant.breaks in caught.value.promise
+    assert caught.value.trace, "a violation without a trace helps nobody"
+
+
+def test_two_explorations_of_grants_find_the_same() -> None:
+    """Given a fleet, when it is explored twice, then the counts are equal: nothing depends on chance."""
+    assert GrantExplorer(NEWER).explore() == GrantExplorer(NEWER).explore()
