@@ -13,7 +13,7 @@ PATHS := operator:tools:examples/quake-watch:.
 PYTEST := $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint types layers generated unit integration e2e explore bench demo demo-down dist clean
+.PHONY: help test check lint types layers generated unit integration e2e e2e-beds explore bench demo demo-down dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +52,12 @@ integration: $(READY) ## the operator's process against a real API server with s
 	$(PYTEST) tests/integration -m "not slow" -n $(WORKERS)
 
 e2e: $(READY) ## the operator's image, Helm, real pods and volumes
-	if [[ -z "$${KUBECONFIG:-}" ]]; then $(PYTHON) tools/bed build --for all && $(PYTHON) tools/bed images build; fi
-	$(PYTEST) tests/e2e -m "not slow"
+	@if [[ -n "$${KUBECONFIG:-}" ]]; then $(PYTEST) tests/e2e; else $(MAKE) --no-print-directory e2e-beds; fi
+
+e2e-beds:
+	$(PYTHON) tools/bed build --for all
+	$(PYTHON) tools/bed images build
+	$(PYTEST) tests/e2e -n $(WORKERS) --dist loadfile
 
 explore: $(READY) ## the deep variants: larger explorations, crashes at every step
 	DEEP=1 $(PYTEST) tests -m slow

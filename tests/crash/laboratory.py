@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ JsonObject = dict[str, Any]
 QUIET_SECONDS = 1.5
 LIMIT_SECONDS = 40.0
 _MOST_RESTARTS = 10
+_LEASES = count()
 
 
 @dataclass
@@ -68,10 +70,10 @@ class Laboratory:
         self._number = 0
         self.expected: dict[str, Expected] = {}
 
-    async def prepare(self, reference: Reference, count: int) -> list[str]:
+    async def prepare(self, reference: Reference, number: int) -> list[str]:
         """Make namespaces in which a reference can begin; one operator brings all of them there."""
         namespaces = []
-        for _ in range(count):
+        for _ in range(number):
             self._number += 1
             word = re.sub(r"[^a-z]+", "-", reference.name.lower())
             namespaces.append(f"{word}-{self._number}")
@@ -248,7 +250,7 @@ class Subject:
 
     async def _start(self) -> None:
         # A lease of its own each time: who follows a dead leader, and when, is another test's matter.
-        lease = f"{self._namespaces[0]}-{self.restarts}"
+        lease = f"{self._namespaces[0]}-{next(_LEASES)}"
         chosen = arguments(self._namespaces, lease, *self._more)
         self._current = await self._operators.start(self._kubeconfig, self.log, *chosen)
 

@@ -6,6 +6,7 @@ hold `scenario-operator:dev` and `quake-watch:v1`, `:v1.1`, `:v2`, and `helm` mu
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @contextmanager
 def filled(name: str) -> Iterator[Cluster]:
     """Bring up a cluster with a real kubelet, its registry filled, without an operator."""
+    if not os.environ.get("KUBECONFIG"):
+        bed_command("down", name)  # what a run that was killed left
     with bed("node", name) as cluster:
         if cluster.bed:
             bed_command("images", "build")

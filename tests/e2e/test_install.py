@@ -26,7 +26,7 @@ def test_plain_manifests_install_and_uninstall_with_kubectl_alone(
 ) -> None:
     """Given no Helm, when install.yaml is applied and later removed, then a run works in between and afterwards."""
     install, uninstall = release.rendered(tmp_path)
-    run = release.cluster.kubectl
+    run = release.place.kubectl
     run("apply", "-f", str(install))
     release.until_available()
     watch = Watch(space)

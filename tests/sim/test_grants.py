@@ -16,7 +16,9 @@ from .grants import GrantExplorer, Luck, Rules, Setup
 
 TWO = Pace(max_concurrent=2, max_failed=1)
 PATIENT = Pace(max_concurrent=2, max_failed=5)
-RECOMPUTE = Setup("a recompute beside a rollout, a late leader", Luck(recomputes=1, late=1, own=1), runs=2)
+RECOMPUTE = Setup(
+    "a recompute beside a rollout, own plans, a late leader", Luck(recomputes=1, late=1, own=2), runs=2
+)
 PARKED = Setup("runs that wait for people, a late leader", Luck(parks=2, late=1), pace=PATIENT)
 NEWER = Setup("newer revision, a late leader", Luck(newer=1, late=1), runs=2)
 REFUSED = Setup("refusals, newer revision, a late leader", Luck(refusals=1, newer=1, late=1), runs=2)
@@ -120,7 +122,7 @@ MUTANTS = (
     Mutant("unfenced write", NEWER, "", rules=Rules(fenced=False)),
     Mutant("parked runs keep their place", PARKED, "without a reason", _parked_count),
     Mutant("parked runs come back", PARKED, "in flight", _unparks),
-    Mutant("grant ids used again", REFUSED, "used twice", _reuses_ids),
+    Mutant("grant ids used again", REFUSED, "without a reason", _reuses_ids),
     Mutant("outcome not reported", NEWER, "reported 0 times", _forgets),
 )
 

@@ -170,7 +170,7 @@ class Play:
                 table.add_row(*row)
         self._screen.console.print(table)
         self._screen.command(f"kubectl -n {NAME} get scenarios,scenarioruns,scenarioupgrades")
-        self._screen.console.print(self._place.kubectl("get", "scn,srun,supg"), markup=False)
+        self._screen.console.print(self._place.kubectl("get", "scn,srun,supg"), markup=False, soft_wrap=True)
 
     # What acts are made of
 
@@ -277,10 +277,10 @@ class Play:
         rows: list[tuple[str, ...]] = []
         for each in self._show(run)["incarnations"]:
             number = each["runID"]
-            state = "taken back" if each["reverted"] else "live" if number == live else "kept, superseded"
+            state = "taken back" if each["reverted"] else "live" if number == live else "kept"
             incidents = len({record["incident"] for record in each["incidents"]})
             counts = (str(len(each["events"])), str(incidents), str(len(each["notifications"])))
-            rows.append((run, number, versions.get(number, "-"), state, *counts))
+            rows.append((number, versions.get(number, "-"), state, *counts))
         return rows
 
     def _proven(self, run: str, shown: JsonObject, *stages: Stage) -> None:

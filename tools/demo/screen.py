@@ -20,7 +20,7 @@ class Screen:
     """A console that knows what the time is: of the demo, and of the step it is in."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False)
         self._began = time.monotonic()
 
     @property
@@ -38,7 +38,7 @@ class Screen:
 
     def command(self, line: str) -> None:
         """Show a command that is run now and can be run again."""
-        self.console.print(f"  [cyan]$ {escape(line)}[/cyan]")
+        self.console.print(f"  [cyan]$ {escape(line)}[/cyan]", soft_wrap=True)  # to be copied
 
     def say(self, text: str) -> None:
         """Tell something."""
@@ -52,7 +52,7 @@ class Screen:
         """Tell what went wrong and what is seen."""
         self.console.print()
         self.console.print(Panel(escape(text), title="the demo stopped", border_style="red"))
-        self.console.print(escape(story))
+        self.console.print(escape(story), soft_wrap=True)
 
     @contextmanager
     def doing(self, text: str) -> Iterator[Callable[[str], None]]:

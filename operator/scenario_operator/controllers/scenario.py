@@ -127,7 +127,8 @@ class ScenarioController:
         """Put together what the rollout is decided from; attempts are read live, since grants are counted there."""
         spec, missing = scenario_strategy(self._context, scenario)
         policy = scenario["spec"].get("upgrade") or {}
-        attempts = tuple(load_attempt(obj) for obj in await self._attempts(key))
+        sequence = (scenario.get("status") or {}).get("lastUpgradeSequence", 0)
+        attempts = tuple(load_attempt(obj) for obj in await self._attempts(key, sequence))
         rollout = spec.rollout if spec else None
         return Fleet(
             namespace=key.namespace,
@@ -143,16 +144,26 @@ class ScenarioController:
             attempts=attempts,
             now=timestamp(self._context.now().timestamp()),
             gone=await self._gone(attempts, runs),
-            sequence=(scenario.get("status") or {}).get("lastUpgradeSequence", 0),
+            sequence=sequence,
         )
 
-    async def _attempts(self, key: Key) -> list[JsonObject]:
-        """Return the attempts; live as soon as one is unfinished, since what is granted is counted there."""
+    async def _attempts(self, key: Key, sequence: int) -> list[JsonObject]:
+        """Return the attempts: finished ones as known, since they never change, all others live.
+
+        What is granted is counted there. The newest is looked for by name: a watch that lags must not hide it, or
+        it would be opened twice.
+        """
         known = self._context.store.indexed(UPGRADE, BY_SCENARIO, filed(key.namespace, key.name))
-        if all("completionTime" in (obj.get("status") or {}) for obj in known):
-            return known
-        listed = await self._context.client.list(UPGRADE, key.namespace)
-        return [obj for obj in listed.items if obj["spec"]["scenarioRef"]["name"] == key.name]
+        by_name = {obj["metadata"]["name"]: obj for obj in known}
+        done = {name for name, obj in by_name.items() if "completionTime" in (obj.get("status") or {})}
+        looked_for = by_name.keys() - done
+        if sequence:
+            looked_for |= {names.upgrade(key.name, sequence)} - done
+        attempts = [by_name[name] for name in done]
+        for name in sorted(looked_for):
+            live = await self._context.client.get(Ref(UPGRADE, key.namespace, name))
+            attempts += [live] if live is not None else []
+        return attempts
 
     async def _gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
         """Return the holders of grants that a live read finds to be no more."""
@@ -190,9 +201,20 @@ class ScenarioController:
             )
             self._context.store.offer(UPGRADE, "MODIFIED", written)
             self._tell(written, old, new)
-            for entry in attempt.active:
-                if entry not in before.active:
-                    self._context.wake(Key("run", entry.namespace, entry.name))
+            self._wake_runs(fleet, old, new)
+            if len(decision.attempts) > 1:
+                # One attempt is granted to in a pass: the next one may be another's turn.
+                self._context.wake(key)
+
+    def _wake_runs(self, fleet: Fleet, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Wake the newly granted; everybody only when the reason for which they wait has changed."""
+        known = {entry["id"] for entry in old.get("active") or ()}
+        for entry in new["active"]:
+            if entry["id"] not in known:
+                self._context.wake(Key("run", entry["namespace"], entry["name"]))
+        if _gates(old) != _gates(new):
+            for run in fleet.runs:
+                self._context.wake(Key("run", run.namespace, run.name))
 
     def _tell(self, obj: JsonObject, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         if old.get("phase") == new.get("phase"):
@@ -252,7 +274,7 @@ class ScenarioController:
         self._context.store.offer(SCENARIO, "MODIFIED", written)
         if _reason(old) != standing.reason:
             self._announce(written, standing)
-        if any(old.get(k) != new.get(k) for k in ("latestRevision", "activeRevision", "conditions")):
+        if _served(old) != _served(new):
             for run in fleet.runs:
                 self._context.wake(Key("run", run.namespace, run.name))
 
@@ -352,6 +374,17 @@ def _named(fleet: Fleet, decision: FleetDecision, scenario: JsonObject) -> froze
         # A pin names a label, and a run that has not started may name any of them.
         named |= set(fleet.revisions)
     return frozenset(named)
+
+
+def _served(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what runs read of a Scenario's status: not its messages, which change with every run that settles."""
+    return status.get("latestRevision"), status.get("activeRevision"), _reason(status)
+
+
+def _gates(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what runs that wait read of an attempt: whether it grants, and which plans have consent."""
+    groups = ((g["hash"], g.get("approved", False)) for g in status.get("groups") or ())
+    return status.get("phase"), "completionTime" in status, tuple(sorted(groups))
 
 
 def _reason(status: Mapping[str, Any]) -> str:

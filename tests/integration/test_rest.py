@@ -1,0 +1,70 @@
+"""At rest nothing is written but the Lease, also after a restart (execution.md §2)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.bench.audit import Audit, told
+from tests.harness.cluster import Cluster
+from tests.harness.objects import run, scenario
+from tests.harness.operator import Operator, running
+
+RUNS = 50
+WATCHED_SECONDS = 60.0
+
+
+@pytest.fixture
+def own_operator(space: Cluster, tmp_path: Path) -> Iterator[Operator]:
+    """An operator that this test may restart, for its own namespace, with a Lease of its own."""
+    more = ("--namespace", space.namespace, "--qps", "500", "--burst", "1000")
+    lease = f"rest-{space.namespace}"[:60]
+    with running(space, tmp_path / "operator.log", *more, lease=lease) as started:
+        yield started
+
+
+def _settle(cluster: Cluster) -> None:
+    cluster.apply(scenario("s", "1.0.0"), *(run(f"r{n}", "s") for n in range(RUNS)))
+
+    def rolled_out() -> bool:
+        seen = (cluster.find("scn", "s") or {}).get("status") or {}
+        conditions = {c["type"]: c["status"] for c in seen.get("conditions") or ()}
+        return conditions.get("RolledOut") == "True" and seen["runs"]["upToDate"] == RUNS
+
+    cluster.until("all runs settled", rolled_out, 180)
+    ready = "{.items[*].status.conditions[?(@.type=='Ready')].status}"
+    cluster.until(
+        "all runs Ready",
+        lambda: cluster.kubectl("get", "srun", "-o", f"jsonpath={ready}").split() == ["True"] * RUNS,
+    )
+
+
+def _passes(operator: Operator) -> float:
+    """Return how many passes over keys have ended: what was looked at, written or not."""
+    found = re.findall(
+        r"^scenario_operator_reconcile\w*_(?:total|count)\{.*\} (\S+)$", operator.metrics(), re.MULTILINE
+    )
+    return sum(float(value) for value in found)
+
+
+def test_fifty_settled_runs_cost_nothing_but_lease_renewals_also_after_a_restart(
+    space: Cluster, own_operator: Operator
+) -> None:
+    """Given 50 settled runs, when the operator restarts and a minute passes, then only its Lease is written."""
+    if not space.bed:
+        pytest.skip("a cluster that is not ours shows no audit log")
+    _settle(space)
+    audit = Audit(space)
+
+    own_operator.stop()
+    own_operator.start().until_ready()
+    space.until("every run was looked at after the restart", lambda: _passes(own_operator) > RUNS)
+    time.sleep(WATCHED_SECONDS)
+
+    written = audit.writes(space.namespace)
+    assert not written, f"{len(written)} writes at rest:\n{told(written)}"
+    renewed = [c for c in audit.calls() if c.resource == "leases" and c.name == own_operator.lease]
+    assert renewed, "no renewal was seen: the audit log was not read"
