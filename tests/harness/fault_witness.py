@@ -37,6 +37,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _VOLATILE_METADATA = ("resourceVersion", "creationTimestamp", "managedFields", "generation", "uid")
 _VOLATILE_STATUS = ("observedGeneration", "stateAgeSeconds")
+_RANDOM = (
+    *("podIP", "podIPs", "containerID", "controller-revision-hash", "currentRevision", "updateRevision"),
+    *("controller-uid", "batch.kubernetes.io/controller-uid", "volumeName"),
+)
 
 
 class Api:
@@ -229,7 +233,7 @@ def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonO
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items() if k not in _VOLATILE_STATUS}
+            return {k: plain(v) for k, v in value.items() if k not in (*_VOLATILE_STATUS, *_RANDOM)}
         if isinstance(value, list):
             return [plain(v) for v in value]
         if isinstance(value, str):

@@ -128,7 +128,7 @@ def test_a_missing_config_map_is_waited_for(cluster: Cluster) -> None:
     cluster.apply(files, run("r", "s"))
     seen = cluster.until_condition("scn", "s", "ArtifactAvailable", "False", "ConfigMapMissing")
     assert "spec.artifact.configMapRef" in seen["message"]
-    cluster.until_condition("srun", "r", "ActionRequired", "True", "NoValidRevision")
+    cluster.until_condition("srun", "r", "Ready", "False", "ConfigMapMissing")
 
     cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": "1"}})
 
@@ -154,7 +154,7 @@ def test_a_required_parameter_must_be_set_before_the_first_start(cluster: Cluste
     cluster.apply(scenario("s", "1.0.0", parameters=[{"name": "region", "required": True}]), run("r", "s"))
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "ParameterRequired")
     assert "spec.parameters.region" in seen["message"]
-    assert f"kubectl -n {cluster.namespace} patch srun r" in seen["message"]
+    assert f"kubectl -n {cluster.namespace} edit srun r" in seen["message"]
     assert cluster.list("pods", "scenarios.dev/run=r") == []
 
     cluster.patch("srun", "r", {"spec": {"parameters": {"region": "north"}}})

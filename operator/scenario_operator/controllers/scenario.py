@@ -102,6 +102,7 @@ class ScenarioController:
             journal_attempt=journal.attempt if journal else "",
             journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
             waits=waits and journal is not None,
+            asks=waits and journal is None and record.stored.applied is None,
             failed=conditions.get("RolledBack", {}).get("status") == "True",
             recompute_nonce=run.recompute_nonce,
             retry_nonce=run.retry_nonce,

@@ -90,8 +90,9 @@ class Surroundings:
         """Say why a run that is behind has no grant, or why it has nothing to start on."""
         if self.scenario is None:
             name = view.run.scenario
+            told = f"spec.scenarioRef: there is no Scenario {name}; apply it, see: "
             return Gate(
-                Reason.SCENARIO_NOT_FOUND.value, f"spec.scenarioRef: there is no Scenario {name}", True
+                Reason.SCENARIO_NOT_FOUND.value, f"{told}kubectl -n {view.run.namespace} get scn", True
             )
         if view.entry is None:
             return _no_revision(self.scenario, view)

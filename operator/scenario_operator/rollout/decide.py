@@ -78,8 +78,11 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     recompute = [r for r in fleet.runs if _wants_recompute(r) and not any(r.name in a.only for a in covering)]
     if recompute:
         return Opening(wanted.name, "Recompute", (recompute[0].name,))
-    behind = [r for r in fleet.runs if _leads_on(r, wanted, fleet, planner)]
-    gave_up = ended_badly(fleet, frozenset(a.name for a in fleet.attempts if a.revision == wanted.name))
+    under_way = {e.run_uid for a in decided if a.revision == wanted.name and not a.finished for e in a.active}
+    behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
+    finished = [a for a in fleet.attempts if a.finished]
+    here_before = frozenset(a.name for a in (*finished, *decided) if a.revision == wanted.name)
+    gave_up = ended_badly(fleet._replace(attempts=(*finished, *decided)), here_before)
     here = next((a for a in reversed(covering) if not a.only), None)
     if here is not None:
         return Opening(wanted.name, "Retry") if any(_asks_again(r, here) for r in behind) else None

@@ -16,7 +16,7 @@ class RunFacts(NamedTuple):
 
     `strategy` is its own, None when it has none; `strategy_missing` names one that it refers to and that is not
     there. `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a
-    person has to do something before its plan goes on.
+    person has to do something before its plan goes on; `asks`: before its first plan can be made.
     """
 
     namespace: str
@@ -32,6 +32,7 @@ class RunFacts(NamedTuple):
     journal_attempt: str = ""
     journal_revisions: tuple[str, ...] = ()
     waits: bool = False
+    asks: bool = False
     failed: bool = False
     recompute_nonce: str = ""
     retry_nonce: str = ""

@@ -137,7 +137,7 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
                 attention = f"{told}; approve: {approve_command(namespace, attempt, waits[0].hash)}"
                 return _rolling(told, attention, Reason.APPROVAL_REQUIRED)
             if parked:
-                see = f"kubectl -n {namespace} describe srun {parked[0].name}"
+                see = f"kubectl -n {parked[0].namespace} describe srun {parked[0].name}"
                 return _rolling(
                     told, f"{told}; {len(parked)} wait for a person; see: {see}", Reason.ROLLING_OUT
                 )
@@ -162,8 +162,13 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     if failed:
         told = f"not on {fleet.wanted.version}: {_listed(failed)}; publish a fixed version, or retry them"
-        look = f"{told}; see: kubectl -n {fleet.namespace} describe srun {failed[0].name}"
+        look = f"{told}; see: kubectl -n {failed[0].namespace} describe srun {failed[0].name}"
         return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
+    asking = [r for r in fleet.runs if r.asks]
+    if asking:
+        told = f"cannot start: {_listed(asking)}"
+        look = f"{told}; see: kubectl -n {fleet.namespace} describe srun {asking[0].name}"
+        return Standing(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy:
         return Standing(

@@ -1,0 +1,251 @@
+"""How a Scenario stands: the readiness table of the API, row by row, and what else its status says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.planning.validity import Problem
+from scenario_operator.rollout.facts import Attempt, Fleet
+
+from .fleets import (
+    FORWARD,
+    FRESH,
+    KEEP_SAME,
+    Published,
+    attempt,
+    conditions,
+    entry,
+    fleet,
+    outcome,
+    passed,
+    run,
+    runs,
+    status,
+)
+
+V1, V2, V3 = KEEP_SAME["v1"], KEEP_SAME["v2"], KEEP_SAME["v3"]
+COMMAND = re.compile(r"kubectl -n ns \S.*$")
+OVER = attempt(finished=True, closed=True, phase="Succeeded")
+
+
+def destructive(**more: Any) -> Fleet:
+    """Return runs that wait for v2, which destroys."""
+    return fleet(runs(2, FRESH["v1"]), [attempt()], revisions=FRESH, strategy=FORWARD, **more)
+
+
+def failed() -> Fleet:
+    """Return one run that was rolled back and one that arrived."""
+    back = run("f", V1, outcome("RolledBack"), failed=True)
+    return fleet((back, run("g", V2)), [attempt(finished=True, closed=True, phase="Failed")])
+
+
+def held() -> Fleet:
+    """Return a rollout with more failures than it may have."""
+    bad = [run(f"f{n}", V1, outcome("RolledBack", grant=f"s-1.{n}"), failed=True) for n in (1, 2)]
+    active = tuple(entry(f"f{n}", f"s-1.{n}") for n in (1, 2))
+    return fleet((*bad, run("g", V1), run("h", V2)), [attempt(active=active, granted=2)])
+
+
+ROWS: list[tuple[str, Fleet, tuple[str, str], tuple[str, str], str, bool]] = [
+    # row, fleet, Ready, RolledOut, Reconciling or Stalled, ActionRequired
+    ("settled", fleet(runs(2, V2)), ("True", "RolledOut"), ("True", "RolledOut"), "", False),
+    ("no runs", fleet(), ("True", "RolledOut"), ("True", "NoRuns"), "", False),
+    (
+        "pinned",
+        fleet((run("p", V1, pinned=True), run("g", V2))),
+        ("True", "RolledOut"),
+        ("True", "RolledOut"),
+        "",
+        False,
+    ),
+    (
+        "stopped by its user",
+        fleet((run("s", V2, stopped=True),)),
+        ("True", "RolledOut"),
+        ("True", "RolledOut"),
+        "",
+        False,
+    ),
+    (
+        "approval",
+        destructive(),
+        ("True", "AwaitingApproval"),
+        ("False", "AwaitingApproval"),
+        "",
+        True,
+    ),
+    ("suspend", destructive(suspend=True), ("True", "Suspended"), ("False", "Suspended"), "", True),
+    (
+        "rolling out",
+        fleet(runs(2, V1), [attempt()]),
+        ("False", "RollingOut"),
+        ("False", "RollingOut"),
+        "Reconciling",
+        False,
+    ),
+    (
+        "starting",
+        fleet((run("n", None),)),
+        ("False", "RollingOut"),
+        ("False", "RollingOut"),
+        "Reconciling",
+        False,
+    ),
+    ("planning", fleet(runs(2, V1)), ("False", "Planning"), ("False", "Planning"), "Reconciling", False),
+    (
+        "plans blocked",
+        fleet(runs(2, FRESH["v1"]), revisions=FRESH),
+        ("False", "StrategyRequired"),
+        ("False", "StrategyRequired"),
+        "Stalled",
+        True,
+    ),
+    ("held by failures", held(), ("False", "RolloutHeld"), ("False", "RolloutHeld"), "Stalled", True),
+    ("some rolled back", failed(), ("False", "RunsFailed"), ("False", "RunsFailed"), "Stalled", True),
+]
+
+
+@pytest.mark.parametrize(
+    ("known", "ready", "rolled_out", "also", "asks"), [r[1:] for r in ROWS], ids=[r[0] for r in ROWS]
+)
+def test_the_readiness_table_row_by_row(
+    known: Fleet, ready: tuple[str, str], rolled_out: tuple[str, str], also: str, asks: bool
+) -> None:
+    """Given each row of the table, when the status is written, then its conditions are those of the row."""
+    written = status(known)
+    told = conditions(written)
+    assert told["Ready"] == ready
+    assert told["RolledOut"] == rolled_out
+    assert {k for k in told if k in ("Reconciling", "Stalled")} == ({also} if also else set())
+    assert (told["ActionRequired"][0] == "True") is asks
+    if asks:
+        [message] = [c["message"] for c in written["conditions"] if c["type"] == "ActionRequired"]
+        assert COMMAND.search(message), message
+
+
+@pytest.mark.parametrize(
+    ("told", "ready", "valid", "available", "also"),
+    [
+        (Problem(Reason.INVALID_SPEC, "spec.x"), "InvalidSpec", "False", "True", "Stalled"),
+        (Problem(Reason.VERSION_REUSED, "v1"), "VersionReused", "False", "True", "Stalled"),
+        (Problem(Reason.DIGEST_MISMATCH, "x"), "DigestMismatch", "True", "False", "Stalled"),
+    ],
+)
+def test_an_invalid_spec_is_stalled_and_the_last_valid_revision_is_served(
+    told: Problem, ready: str, valid: str, available: str, also: str
+) -> None:
+    """Given a spec that is refused, when the status is written, then it says why and latestRevision stands."""
+    written = status(fleet(runs(1, V2)), Published(V2, problem=told))
+    seen = conditions(written)
+    assert seen["Ready"] == ("False", ready)
+    assert (seen["Valid"][0], seen["ArtifactAvailable"][0]) == (valid, available)
+    assert also in seen
+    assert written["latestRevision"] == "v2"
+    [message] = [c["message"] for c in written["conditions"] if c["type"] == "ActionRequired"]
+    assert COMMAND.search(message), message
+
+
+def test_a_missing_artifact_is_reconciling_and_after_ten_minutes_stalled() -> None:
+    """Given an image that cannot be pulled, when ten minutes have passed, then somebody is asked for."""
+    missing = Published(V1, pending=Problem(Reason.ARTIFACT_UNAVAILABLE, "x:2 cannot be pulled"))
+    known = fleet(runs(1, V1), wanted="v1")
+    first = status(known, missing)
+    assert conditions(first)["Ready"] == ("False", "ArtifactUnavailable")
+    assert "Reconciling" in conditions(first)
+    assert "Stalled" not in conditions(first)
+    later = status(known._replace(now="2026-01-01T00:10:01Z"), missing, first)
+    assert "Stalled" in conditions(later)
+    assert "Reconciling" not in conditions(later)
+    assert conditions(later)["ActionRequired"][0] == "True"
+
+
+def test_mixed_versions_are_said_and_pinned_runs_do_not_count() -> None:
+    """Given runs on two versions, when one of them is pinned, then they are no mixture."""
+    assert conditions(status(failed()))["MixedVersions"][0] == "True"
+    pinned = fleet((run("p", V1, pinned=True), run("g", V2)))
+    assert conditions(status(pinned))["MixedVersions"][0] == "False"
+
+
+def test_counts_and_versions_tell_of_every_run() -> None:
+    """Given all sorts of runs, when the status is written, then it counts them."""
+    known = fleet(
+        (
+            run("a", V2),
+            run("b", V1, pinned=True),
+            run("c", V1, journal_grant="s-1.1"),
+            run("d", V1, failed=True),
+            run("e", None),
+        ),
+        [attempt(active=(entry("c"),), granted=1)],
+    )
+    written = status(known)
+    assert written["runs"]["total"] == 5
+    assert (written["runs"]["upgrading"], written["runs"]["failed"], written["runs"]["pinned"]) == (1, 1, 1)
+    assert [(v["version"], v["runs"]) for v in written["versions"]] == [("1.0.0", 3), ("2.0.0", 1)]
+    assert written["currentUpgrade"] == "s-1"
+
+
+# --- activeRevision ---------------------------------------------------------------------------------------
+
+
+def active(known: Fleet, before: str | None = "v1") -> str | None:
+    """Return the activeRevision that is written after `before`."""
+    found = status(known, old={"activeRevision": before} if before else {}).get("activeRevision")
+    assert found is None or isinstance(found, str)
+    return found
+
+
+def _granted() -> Attempt:
+    return attempt(active=(entry("r001"),), granted=1, suspend=True)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (fleet(runs(1, V2), [OVER]), "v2"),
+        (fleet(), "v2"),
+        (fleet(runs(1, V1), [attempt()]), "v2"),
+        (destructive(), "v1"),
+        (destructive(suspend=True), "v1"),
+        (fleet(suspend=True), "v1"),
+        (fleet(runs(1, V1), [attempt(suspend=True)]), "v1"),
+        (fleet(runs(1, V1)), "v1"),
+        (fleet(runs(2, V1), [_granted()]), "v2"),
+    ],
+    ids=[
+        "rolled out",
+        "no runs",
+        "granting",
+        "awaiting approval",
+        "suspended and unapproved",
+        "suspended without runs",
+        "attempt suspended",
+        "attempt not opened yet",
+        "suspended after a grant",
+    ],
+)
+def test_new_runs_start_on_the_newest_released_revision(known: Fleet, expected: str) -> None:
+    """Given a newest revision, when it is gated and nobody was granted, then new runs start on the one before."""
+    assert active(known) == expected
+
+
+def test_a_grant_id_that_was_only_used_up_releases_nothing() -> None:
+    """Given an unapproved attempt beside a recompute, when its ids are used up as fences, then it stays gated."""
+    assert active(destructive()._replace(attempts=(attempt(granted=3),))) == "v1"
+
+
+def test_a_first_revision_that_is_suspended_has_nothing_to_start_on() -> None:
+    """Given a staged first revision, when nothing was released before, then there is no activeRevision."""
+    assert active(fleet(suspend=True), before=None) is None
+
+
+def test_the_sequence_number_stands_and_currentupgrade_goes_with_the_last_attempt() -> None:
+    """Given a finished rollout, when the status is written, then the number is kept and no attempt is current."""
+    known, _ = passed(fleet(runs(1, V2), [OVER], sequence=1))
+    written = status(known, old={"lastUpgradeSequence": 7})
+    assert written["lastUpgradeSequence"] == 7
+    assert "currentUpgrade" not in written

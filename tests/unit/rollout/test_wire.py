@@ -1,0 +1,153 @@
+"""Attempts as objects: what is written is read back, fits the schema, and every message helps."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scenario_operator.api.upgrade import UpgradeStatus
+from scenario_operator.planning.stored import Loss, Outcome
+from scenario_operator.rollout.decide import decide
+from scenario_operator.rollout.facts import Approval, Attempt, Entry, Group, Report, Tally
+from scenario_operator.rollout.wire import approve_command, assess, counts_of, dump_attempt
+
+from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, entry, fleet, outcome, run, runs, written
+
+WORDS = st.sampled_from(
+    ["Upgraded", "Recomputed", "RolledBack", "Failed", "Superseded", "Cancelled", "Pinned"]
+)
+TEXT = st.text("abc-1", min_size=1, max_size=8)
+LOSSES = st.builds(
+    Loss,
+    state_age_seconds=st.none() | st.integers(0, 99),
+    unclean_stop=st.booleans(),
+    results_reverted=st.none() | st.integers(0, 9),
+    open_outputs=st.none() | st.integers(0, 9),
+    revert_skipped=st.booleans(),
+    notes=st.lists(TEXT, max_size=2).map(tuple),
+)
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    """Draw one report as it is after a reading."""
+    group = draw(st.just("") | TEXT)
+    word, told = draw(WORDS), draw(st.just("") | TEXT)
+    ended = Outcome("", "s-1", word, word, told, "1.0.0", "2.0.0", "InPlace", group, NOW, NOW, draw(LOSSES))
+    return Report("ns", draw(TEXT), draw(TEXT), group, draw(st.just("") | TEXT), ended)
+
+
+GROUPS = st.builds(
+    Group,
+    hash=TEXT,
+    source_version=st.just("") | TEXT,
+    source_state=st.just("") | TEXT,
+    strategy=st.just("") | TEXT,
+    level=st.sampled_from(["Restart", "Replace"]),
+    steps=st.lists(TEXT, max_size=3).map(tuple),
+    destroys=st.lists(TEXT, max_size=2).map(tuple),
+    reversible=st.booleans(),
+    point_of_no_return=st.just("") | TEXT,
+    attention=st.just("") | TEXT,
+    diff=st.lists(TEXT, max_size=2).map(tuple),
+    notes=st.lists(TEXT, max_size=2).map(tuple),
+    runs=st.integers(0, 9),
+    approved=st.booleans(),
+    approver=st.just("") | TEXT,
+)
+ENTRIES = st.builds(Entry, TEXT, TEXT, st.just("ns"), TEXT, TEXT, st.booleans())
+ATTEMPTS = st.builds(
+    Attempt,
+    name=st.just("s-1"),
+    uid=st.just("uid-s-1"),
+    sequence=st.just(1),
+    revision=st.just("v2"),
+    phase=st.sampled_from(["Pending", "Running", "Held", "Suspended"]),
+    groups=st.lists(GROUPS, max_size=3).map(tuple),
+    active=st.lists(ENTRIES, max_size=3).map(tuple),
+    reports=st.lists(reports(), max_size=5).map(tuple),
+    granted=st.integers(0, 9),
+    closed=st.booleans(),
+    reason=st.just("RollingOut"),
+    unlisted=st.builds(Tally, *[st.integers(0, 9)] * 4),
+)
+
+
+@given(ATTEMPTS)
+def test_what_is_written_is_read_back(one: Attempt) -> None:
+    """Given an attempt, when it is written and read, then nothing that decides anything is lost."""
+    back = written(one, fleet())
+    assert back._replace(waiting=one.waiting, held=one.held) == one
+    assert counts_of(back)["total"] == counts_of(one)["total"]
+
+
+@given(ATTEMPTS)
+def test_what_is_written_fits_the_schema(one: Attempt) -> None:
+    """Given an attempt, when it is written, then the API's model takes it and drops nothing."""
+    status = dump_attempt(one, fleet(), {}, 1)
+    known = UpgradeStatus.model_validate(status)
+    assert known.granted == one.granted
+    assert len(known.active) == len(one.active)
+    assert set(status) <= {f.alias or n for n, f in UpgradeStatus.model_fields.items()}
+
+
+def test_writing_again_what_was_written_changes_nothing() -> None:
+    """Given a status, when the same attempt is written later, then the status is equal: times stand."""
+    known = fleet(runs(3, KEEP_SAME["v1"]), [attempt()])
+    [made] = decide(known).attempts
+    first = dump_attempt(made, known, {}, 1)
+    later = known._replace(now="2026-01-01T01:00:00Z")
+    assert dump_attempt(made, later, first, 1) == first
+
+
+@pytest.mark.parametrize("count", [199, 200, 201, 500])
+def test_a_report_lists_at_most_two_hundred_runs_and_counts_all(count: int) -> None:
+    """Given many outcomes, when they are written, then the list is bounded and the counts are not."""
+    told = tuple(
+        Report("ns", f"r{n}", f"u{n}", "h", "", outcome(["Upgraded", "Failed", "Pinned"][n % 3], grant=""))
+        for n in range(count)
+    )
+    back = written(attempt(reports=told), fleet())
+    assert len(back.reports) == min(count, 200)
+    assert counts_of(back)["total"] == count
+    assert written(back, fleet()) == back
+
+
+def test_more_groups_than_the_schema_allows_are_cut() -> None:
+    """Given very many different plans, when the attempt is written, then the object stays writable."""
+    groups = tuple(Group(f"h{n:03}", "", "", "", "Restart", (), (), True, "", "", (), ()) for n in range(300))
+    assert len(dump_attempt(attempt(groups=groups), fleet(), {}, 1)["groups"]) == 128
+
+
+def test_a_stale_approval_is_told_with_both_hashes() -> None:
+    """Given an approval of another plan, when the attempt waits, then Approved says PlanChanged and what is asked."""
+    known = fleet(
+        runs(1, FRESH["v1"]),
+        [attempt(approvals=(Approval("old", "ann"),))],
+        revisions=FRESH,
+        strategy=FORWARD,
+    )
+    [made] = decide(known).attempts
+    told = next(a for a in assess(made, known) if a.type == "Approved")
+    assert (told.status, told.reason) == ("False", "PlanChanged")
+    assert "old" in told.message
+    assert made.groups[0].hash in told.message
+
+
+def test_the_command_that_approves_keeps_the_approvals_that_are_there() -> None:
+    """Given two plans, when the second is approved by the printed command, then the first stays approved."""
+    first = approve_command("ns", attempt(), "h1")
+    second = approve_command("ns", attempt(approvals=(Approval("h1", "ann"),)), "h2")
+    assert "--type=merge" in first
+    assert "--type=json" in second
+    assert '"op":"add","path":"/spec/approvals/-"' in second
+    assert all("--field-manager=scenario-cli" in one for one in (first, second))
+
+
+def test_no_more_is_granted_in_a_report_that_is_full_to_a_run_that_ended_here() -> None:
+    """Given a failed run whose report fell off the list, when it waits, then its own history keeps it out."""
+    failed = run("f", KEEP_SAME["v1"], outcome("RolledBack"))
+    [made] = decide(fleet((failed,), [attempt(unlisted=Tally(rolled_back=1))], pace=(10, 9))).attempts
+    assert not made.active
+    assert entry("f").run_uid not in {e.run_uid for e in made.active}
