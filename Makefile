@@ -13,7 +13,7 @@ PATHS := operator:tools:examples/quake-watch:.
 PYTEST := $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint types layers generated unit integration e2e e2e-beds explore bench demo demo-down dist clean
+.PHONY: help test check lint types layers generated generate unit integration e2e e2e-beds explore crash bench demo demo-down dist clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ layers:
 generated:
 	PYTHONPATH=$(PATHS) $(BIN)/python -m scenario_operator.api.crd --check
 	$(BIN)/python tools/dist/sync_chart.py --check
+	$(BIN)/python tools/docs --check
+
+generate: $(READY) ## write the generated files anew
+	PYTHONPATH=$(PATHS) $(BIN)/python -m scenario_operator.api.crd
+	$(BIN)/python tools/dist/sync_chart.py
+	$(BIN)/python tools/docs
 
 unit: $(READY) ## pure code, and the explorer on a model cluster
 	$(PYTHON) tools/bed build --for helm
@@ -59,8 +65,13 @@ e2e-beds:
 	$(PYTHON) tools/bed images build
 	$(PYTEST) tests/e2e -n $(WORKERS) --dist loadfile
 
-explore: $(READY) ## the deep variants: larger explorations, crashes at every step
+explore: $(READY) ## deeper than CI: hundreds of thousands of states, and whatever else is marked slow
+	$(PYTHON) tools/bed build --for sim
 	DEEP=1 $(PYTEST) tests -m slow
+
+crash: $(READY) ## a crash and a fault at every call of every reference upgrade
+	$(PYTHON) tools/bed build --for sim
+	$(BIN)/python -m tests.crash
 
 bench: $(READY) ## how much work, how long, how many writes
 	$(BIN)/python -m tests.bench

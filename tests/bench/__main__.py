@@ -67,6 +67,9 @@ class Measured:
 
     def _rolled_out(self, runs: int, version: str, watch: Watch | None) -> bool:
         time.sleep(0.9)  # kubectl takes processor time too
+        process = self.operator.process
+        assert process is not None
+        assert process.poll() is None, self.operator.tail()
         obj = self.cluster.get("scn", "s")
         if watch is not None:
             watch.look(obj, self.cluster.latest_attempt("s"))
@@ -111,7 +114,9 @@ def measured(name: str) -> Iterator[Measured]:
     with bed("sim", f"bench-{os.getpid()}-{name}") as cluster, tempfile.TemporaryDirectory() as folder:
         cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         cluster.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
-        with running(cluster, Path(folder) / "log", "--qps", "500", "--burst", "1000") as operator:
+        # A long lease: a bench on a busy machine must not end because the leader got no processor time.
+        more = ("--qps", "500", "--burst", "1000", "--lease-duration-seconds", "120")
+        with running(cluster, Path(folder) / "log", *more) as operator:
             yield Measured(cluster, operator, Audit(cluster))
 
 

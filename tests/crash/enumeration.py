@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.crash.laboratory import Expected, Laboratory, Outcome
@@ -26,11 +26,10 @@ class Case:
         return f"{self.reference.name} | {self.fault}"
 
 
-async def learnt(lab: Laboratory, references: Iterable[Reference]) -> list[Case]:
+async def learnt(lab: Laboratory, references: Sequence[Reference]) -> list[Case]:
     """Run each reference undisturbed, and return every case there is."""
-    chosen = list(references)
-    found = await asyncio.gather(*(lab.learn(reference) for reference in chosen))
-    return [case for r, e in zip(chosen, found, strict=True) for case in _cases(r, e)]
+    await lab.learn(references)
+    return [case for r in references for case in _cases(r, lab.expected[r.name])]
 
 
 def _cases(reference: Reference, expected: Expected) -> list[Case]:
@@ -74,8 +73,8 @@ async def tried(
         tell(outcome)
 
     under_way: set[asyncio.Task[None]] = set()
-    for batch in _batches(cases):
-        namespaces = await lab.prepare(batch[0].reference, len(batch))
+    for batch in (cases[i : i + _BATCH] for i in range(0, len(cases), _BATCH)):
+        namespaces = await lab.prepare([case.reference for case in batch])
         while len(under_way) > at_once:  # prepare the next batch while the last of this one are tried
             _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
         under_way |= {
@@ -84,13 +83,3 @@ async def tried(
         }
     await asyncio.gather(*under_way)
     return outcomes
-
-
-def _batches(cases: Sequence[Case]) -> Iterable[list[Case]]:
-    """Split into batches of one reference each."""
-    by_reference: dict[str, list[Case]] = {}
-    for case in cases:
-        by_reference.setdefault(case.reference.name, []).append(case)
-    for same in by_reference.values():
-        for start in range(0, len(same), _BATCH):
-            yield same[start : start + _BATCH]

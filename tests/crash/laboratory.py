@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,14 +18,22 @@ from typing import Any
 from tests.crash.references import Reference, first_settled
 from tests.harness.cluster import ROOT, Cluster, bed_command
 from tests.harness.fault_process import Forked, Nursery, arguments, nursery
-from tests.harness.fault_witness import Api, Audit, Testimony, Witness, differences, snapshot, timeless
+from tests.harness.fault_witness import Api, Audit, Witness, differences, snapshot, timeless
 from tests.harness.faults import Call, Fault, Proxy, Recorded, Upstream, WatchFault
 
 JsonObject = dict[str, Any]
 QUIET_SECONDS = 1.5
-LIMIT_SECONDS = 40.0
+STALLED_SECONDS = 45.0
+"""After so long without a write nothing more will come: whatever waits is looked at again every 30 s."""
+LIMIT_SECONDS = 300.0
 _MOST_RESTARTS = 10
-_LEASES = count()
+_NUMBERS = count()
+_LEASES_PATH = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+SHORT_TERMS = (
+    *("--lease-duration-seconds", "3"),
+    *("--lease-renew-seconds", "0.5"),
+    *("--lease-retry-seconds", "0.2"),
+)
 
 
 @dataclass
@@ -70,49 +79,43 @@ class Laboratory:
         self._number = 0
         self.expected: dict[str, Expected] = {}
 
-    async def prepare(self, reference: Reference, number: int) -> list[str]:
-        """Make namespaces in which a reference can begin; one operator brings all of them there."""
-        namespaces = []
-        for _ in range(number):
+    async def prepare(self, references: Sequence[Reference]) -> list[str]:
+        """Make a namespace for each reference to begin in; one operator brings all of them there."""
+        places = {}
+        for reference in references:
             self._number += 1
             word = re.sub(r"[^a-z]+", "-", reference.name.lower())
-            namespaces.append(f"{word}-{self._number}")
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespaces[-1]}}
+            namespace = f"{word}-{self._number}"
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             await self.api.call("POST", "/api/v1/namespaces", body)
-        if reference.before and namespaces:
-            await self._bring(namespaces, reference)
-        return namespaces
+            places[namespace] = reference
+        begun = [namespace for namespace, reference in places.items() if reference.before]
+        if begun:
+            await self._bring(begun, places)
+        return list(places)
 
-    async def _bring(self, namespaces: Sequence[str], reference: Reference) -> None:
+    async def _bring(self, namespaces: Sequence[str], places: Mapping[str, Reference]) -> None:
         for namespace in namespaces:
-            await self.api.apply(namespace, *reference.before)
+            await self.api.apply(namespace, *places[namespace].before)
         async with self._served(namespaces, Proxy(self._upstream)) as subject:
-            for namespace in namespaces:
-                await self._until_first_settled(namespace)
-            while subject.proxy.quiet_seconds() < QUIET_SECONDS:
-                await asyncio.sleep(0.1)
+            await asyncio.gather(*(self._until_first_settled(namespace) for namespace in namespaces))
+            await subject.proxy.until_quiet(QUIET_SECONDS)
 
     async def _until_first_settled(self, namespace: str) -> None:
-        end = time.monotonic() + 120
+        end = time.monotonic() + LIMIT_SECONDS
         while not first_settled(world := await snapshot(self.api, namespace)):
             assert time.monotonic() < end, f"{namespace} does not get on its first version: {world.keys()}"
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.5)
 
-    async def learn(self, reference: Reference) -> Expected:
-        """Run a reference undisturbed and remember what it did."""
-        [namespace] = await self.prepare(reference, 1)
+    async def learn(self, references: Sequence[Reference]) -> None:
+        """Run references undisturbed and remember what they did."""
+        namespaces = await self.prepare(references)
+        await asyncio.gather(*(self._learn(*each) for each in zip(namespaces, references, strict=True)))
+
+    async def _learn(self, namespace: str, reference: Reference) -> None:
         began = time.monotonic()
         async with self._moved(namespace, reference, Proxy(self._upstream)) as subject:
-            while True:
-                assert time.monotonic() - began < LIMIT_SECONDS, (
-                    f"{reference.name} does not settle undisturbed"
-                )
-                await asyncio.sleep(0.2)
-                if subject.proxy.quiet_seconds() < 2 * QUIET_SECONDS:
-                    continue
-                world = await snapshot(self.api, namespace)
-                if reference.settled(world):
-                    break
+            world = await self._settled(namespace, reference, subject.proxy)
             calls = [record.call for record in subject.proxy.calls]
             assert subject.restarts == 0, f"{reference.name}: the operator ended by itself"
         testimony = self._witness.hear(namespace)
@@ -126,7 +129,17 @@ class Laboratory:
         )
         assert self._audit.claims_deleted(namespace) == expected.claims_deleted
         self.expected[reference.name] = expected
-        return expected
+
+    async def _settled(self, namespace: str, reference: Reference, proxy: Proxy) -> dict[str, JsonObject]:
+        """Wait for the end of an undisturbed run, and some more for what might come after it."""
+        end = time.monotonic() + LIMIT_SECONDS
+        while time.monotonic() < end:
+            await proxy.until_quiet(2 * QUIET_SECONDS)
+            world = await snapshot(self.api, namespace)
+            if reference.settled(world):
+                return world
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"{reference.name} does not settle undisturbed: {world.get('ScenarioRun/r')}")
 
     async def attempt(
         self,
@@ -137,37 +150,46 @@ class Laboratory:
         *more: str,
     ) -> Outcome:
         """Run a reference under faults in a namespace that is prepared for it, and judge its end."""
-        expected = self.expected[reference.name]
         proxy = Proxy(self._upstream, faults, watch_faults)
         began = time.monotonic()
         async with self._moved(namespace, reference, proxy, *more) as subject:
-            problems = await self._differences_at_the_end(namespace, subject, expected, began)
-            testimony = self._witness.hear(namespace)
-            problems += self._misdeeds(namespace, expected, testimony)
+            problems = await self.judged(namespace, reference, [proxy])
             problems += subject.trouble()
-            asked = tuple(str(f) for f in (*faults, *watch_faults))
-            reached = set(asked) <= set(proxy.committed)
-            seconds = time.monotonic() - began
-            return Outcome(
-                reference.name, asked, namespace, problems, reached, seconds, subject.restarts, proxy.calls
-            )
+        asked = tuple(str(f) for f in (*faults, *watch_faults))
+        reached = set(asked) <= set(proxy.committed)
+        seconds = time.monotonic() - began
+        return Outcome(
+            reference.name, asked, namespace, problems, reached, seconds, subject.restarts, proxy.calls
+        )
+
+    async def judged(self, namespace: str, reference: Reference, proxies: Sequence[Proxy]) -> list[str]:
+        """Wait until nothing moves any more, and say what is not as it was without a disturbance."""
+        expected = self.expected[reference.name]
+        problems = await self._differences_at_the_end(namespace, proxies, expected)
+        return problems + self._misdeeds(namespace, expected)
 
     async def _differences_at_the_end(
-        self, namespace: str, subject: Subject, expected: Expected, began: float
+        self, namespace: str, proxies: Sequence[Proxy], expected: Expected
     ) -> list[str]:
         """Wait until the world is the expected one and nothing is written any more."""
+
+        def quiet() -> float:
+            return min(proxy.quiet_seconds() for proxy in proxies)
+
+        end = time.monotonic() + LIMIT_SECONDS
         while True:
             await asyncio.sleep(0.15)
-            late = time.monotonic() - began > LIMIT_SECONDS
-            if subject.proxy.quiet_seconds() < QUIET_SECONDS and not late:
+            late = quiet() > STALLED_SECONDS or time.monotonic() > end
+            if quiet() < QUIET_SECONDS and not late:
                 continue
             seen = timeless(await snapshot(self.api, namespace), namespace)
             found = list(differences(expected.world, seen))
-            if late or (not found and subject.proxy.quiet_seconds() >= QUIET_SECONDS):
+            if late or (not found and quiet() >= QUIET_SECONDS):
                 return found
             await asyncio.sleep(0.35)
 
-    def _misdeeds(self, namespace: str, expected: Expected, testimony: Testimony) -> list[str]:
+    def _misdeeds(self, namespace: str, expected: Expected) -> list[str]:
+        testimony = self._witness.hear(namespace)
         found = list(dict.fromkeys(testimony.violations))
         if testimony.hooks != expected.hooks:
             found.append(f"hooks ran {dict(testimony.hooks)}, not {dict(expected.hooks)}")
@@ -181,6 +203,33 @@ class Laboratory:
         return found
 
     @asynccontextmanager
+    async def replicas(
+        self, namespace: str, reference: Reference, first: Proxy, second: Proxy
+    ) -> AsyncIterator[tuple[Subject, Subject]]:
+        """Let two operators with one lease carry out a reference; the first one leads."""
+        lease = f"{namespace}-shared"
+        async with self._served([namespace], first, *SHORT_TERMS, lease=lease) as leader:
+            await self._until_held(lease)
+            await self.api.apply(namespace, *reference.move)
+            async with self._served([namespace], second, *SHORT_TERMS, lease=lease) as standby:
+                yield leader, standby
+
+    async def _until_held(self, lease: str) -> None:
+        end = time.monotonic() + STALLED_SECONDS
+        while not any(o["metadata"]["name"] == lease for o in await self.api.items(_LEASES_PATH)):
+            assert time.monotonic() < end, f"nobody takes the lease {lease}"
+            await asyncio.sleep(0.1)
+
+    def proxy(self, faults: Sequence[Fault] = ()) -> Proxy:
+        """Make a proxy to the bed's server."""
+        return Proxy(self._upstream, faults)
+
+    async def steal(self, lease: str) -> None:
+        """Make somebody else the holder of a lease, as an administrator or a bug elsewhere might."""
+        body = {"spec": {"holderIdentity": "thief"}}
+        await self.api.call("PATCH", f"{_LEASES_PATH}/{lease}", body, "application/merge-patch+json")
+
+    @asynccontextmanager
     async def _moved(
         self, namespace: str, reference: Reference, proxy: Proxy, *more: str
     ) -> AsyncIterator[Subject]:
@@ -189,10 +238,12 @@ class Laboratory:
             yield subject
 
     @asynccontextmanager
-    async def _served(self, namespaces: Sequence[str], proxy: Proxy, *more: str) -> AsyncIterator[Subject]:
-        kubeconfig = self._folder / f"{namespaces[0]}.kubeconfig"
+    async def _served(
+        self, namespaces: Sequence[str], proxy: Proxy, *more: str, lease: str = ""
+    ) -> AsyncIterator[Subject]:
+        kubeconfig = self._folder / f"{namespaces[0]}-{next(_NUMBERS)}.kubeconfig"
         async with proxy.running(kubeconfig):
-            subject = Subject(self._operators, proxy, kubeconfig, tuple(namespaces), more)
+            subject = Subject(self._operators, proxy, kubeconfig, tuple(namespaces), more, lease)
             async with subject.alive():
                 yield subject
 
@@ -207,9 +258,10 @@ class Subject:
         kubeconfig: Path,
         namespaces: tuple[str, ...],
         more: tuple[str, ...],
+        lease: str = "",
     ) -> None:
         self._operators, self.proxy, self._kubeconfig = operators, proxy, kubeconfig
-        self._namespaces, self._more = namespaces, more
+        self._namespaces, self._more, self.lease = namespaces, more, lease
         self.log = kubeconfig.with_suffix(".log")
         self.restarts = 0
         self._killed = 0
@@ -221,6 +273,11 @@ class Subject:
         assert self._current is not None
         self._killed += 1
         await self._current.kill()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the present process a signal."""
+        assert self._current is not None
+        self._current.send(number)
 
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[Subject]:
@@ -249,8 +306,8 @@ class Subject:
         return [*found, *bugs[:1]]
 
     async def _start(self) -> None:
-        # A lease of its own each time: who follows a dead leader, and when, is another test's matter.
-        lease = f"{self._namespaces[0]}-{next(_LEASES)}"
+        # Else a lease of its own each time: who follows a dead leader, and when, is another test's matter.
+        lease = self.lease or f"{self._namespaces[0]}-{next(_NUMBERS)}"
         chosen = arguments(self._namespaces, lease, *self._more)
         self._current = await self._operators.start(self._kubeconfig, self.log, *chosen)
 

@@ -81,7 +81,9 @@ class Release:
                 [binary(version), "uninstall", NAME, *told, "--no-hooks"], capture_output=True, check=False
             )
         run = self.cluster.kubectl
-        everywhere = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+        everywhere = (
+            "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
+        )
         run("delete", everywhere, "-l", f"app.kubernetes.io/name={NAME}", check=False)
         run("delete", "crd", "-l", CRDS, "--ignore-not-found", "--timeout=60s", check=False)
         run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from beds import images
 from tests.e2e.release import REGISTRY
 from tests.e2e.watch import SCENARIO, Watch
-from tests.harness.cluster import BED, Cluster, bed_command
+from tests.harness.cluster import BED, Cluster, JsonObject, bed_command
 
 ON_THE_NODE = "nowhere.test/quake-watch:here"
 
@@ -100,22 +101,24 @@ def test_a53_an_image_that_only_the_node_has_works_by_its_tag_and_is_called_unpi
 
 
 def load_onto_node(bed: Cluster) -> None:
-    """Import quake watch v1 into the node's containerd under a name that no registry has."""
+    """Import quake watch v1 into the node's containerd under a name that no registry has.
+
+    With another configuration, so that it is another image: the kubelet knows which images it pulled itself, and
+    from where, and would not hand those out under a new name.
+    """
     layout = images.layout()
-    found = images.find(layout, "quake-watch:v1")
-    manifest = json.loads(blob(layout, found["digest"]).read_text())
+    manifest = json.loads(blob(layout, images.find(layout, "quake-watch:v1")["digest"]).read_text())
+    config = json.loads(blob(layout, manifest["config"]["digest"]).read_text())
+    config["config"]["Labels"] = {"origin": "loaded by hand"}
+    files = {
+        digest: blob(layout, digest).read_bytes() for digest in (x["digest"] for x in manifest["layers"])
+    }
+    manifest["config"] |= described(config, files)
+    found = {"mediaType": manifest["mediaType"], **described(manifest, files)}
     named = {**found, "annotations": {"io.containerd.image.name": ON_THE_NODE}}
-    index = {"schemaVersion": 2, "manifests": [named]}
-    parts = [found["digest"], *(part["digest"] for part in [manifest["config"], *manifest["layers"]])]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, content in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", index)):
-            text = json.dumps(content).encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text))
-        for digest in parts:
-            archive.add(blob(layout, digest), f"blobs/{digest.replace(':', '/')}")
+    members = {f"blobs/{digest.replace(':', '/')}": content for digest, content in files.items()}
+    members["oci-layout"] = json.dumps({"imageLayoutVersion": "1.0.0"}).encode()
+    members["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [named]}).encode()
     command = [
         sys.executable,
         str(BED),
@@ -129,8 +132,27 @@ def load_onto_node(bed: Cluster) -> None:
         "import",
         "-",
     ]
-    done = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=False)
+    done = subprocess.run(command, input=archive(members), capture_output=True, check=False)
     assert not done.returncode, done.stderr.decode()
+
+
+def described(content: JsonObject, files: dict[str, bytes]) -> JsonObject:
+    """Put a JSON blob among the files, and return its digest and size."""
+    text = json.dumps(content).encode()
+    digest = f"sha256:{hashlib.sha256(text).hexdigest()}"
+    files[digest] = text
+    return {"digest": digest, "size": len(text)}
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    """Return a tar archive of these files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def blob(layout: Path, digest: str) -> Path:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,9 @@ class Cluster:
         def look() -> JsonObject:
             obj = self.find("srun", run) or {}
             status = obj.get("status") or {}
-            ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
+            ready = any(
+                c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []
+            )
             there = (status.get("applied") or {}).get("version") == version
             return obj if ready and there and "upgrade" not in status else {}
 
@@ -191,7 +193,12 @@ class Cluster:
     ) -> Iterator[None]:
         """Make the simulated registry hold images that were missing, and tags stand for digests, for a while."""
         data = {"present": " ".join(present), "digests": json.dumps(dict(digests))}
-        pretended = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "sim-images"}, "data": data}
+        pretended = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "sim-images"},
+            "data": data,
+        }
         system = self.inside("kube-system")
         system.apply(pretended)
         try:
@@ -199,7 +206,7 @@ class Cluster:
         finally:
             system.delete("configmap", "sim-images")
 
-    def writes(self) -> list[tuple[str, str, str]]:
+    def writes(self) -> Sequence[tuple[str, str, str]]:
         """Return the accepted writes in the namespace so far, in order: verb, resource with subresource, name."""
         told: list[tuple[str, str, str]] = []
         for line in Path(bed_command("audit", self.bed).strip()).read_text().splitlines():
@@ -260,4 +267,6 @@ def bed(kind: str, name: str) -> Iterator[Cluster]:
 
 def bed_command(*args: str) -> str:
     """Run one command of the bed tool and return what it prints."""
-    return subprocess.run([sys.executable, str(BED), *args], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, str(BED), *args], capture_output=True, text=True, check=True
+    ).stdout

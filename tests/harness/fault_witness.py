@@ -36,7 +36,8 @@ COLLECTIONS: Final = {
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _VOLATILE_METADATA = ("resourceVersion", "creationTimestamp", "managedFields", "generation", "uid")
-_VOLATILE_STATUS = ("observedGeneration", "stateAgeSeconds")
+# Sequence numbers of attempts may have gaps: one is spent before its attempt is created, so that none is used twice.
+_VOLATILE_STATUS = ("observedGeneration", "stateAgeSeconds", "lastUpgradeSequence")
 _RANDOM = (
     *("podIP", "podIPs", "containerID", "controller-revision-hash", "currentRevision", "updateRevision"),
     *("controller-uid", "batch.kubernetes.io/controller-uid", "volumeName"),
@@ -52,14 +53,20 @@ class Api:
     async def call(
         self, method: str, path: str, body: Any = None, content: str = "application/json"
     ) -> JsonObject:
-        """Send one request; raises `AssertionError` with the server's words when it is refused."""
+        """Send one request, again when the server is busy; raises `AssertionError` with its words on a refusal."""
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": content, "User-Agent": "test"}
-        async with self._session.request(method, self._server + path, data=data, headers=headers) as answer:
-            text = await answer.text()
-            assert answer.status < 300, f"{method} {path}: {text}"
-            found: JsonObject = json.loads(text)
-            return found
+        for _ in range(20):
+            async with self._session.request(
+                method, self._server + path, data=data, headers=headers
+            ) as answer:
+                text = await answer.text()
+                if answer.status != 429:
+                    break
+            await asyncio.sleep(1)
+        assert answer.status < 300, f"{method} {path}: {text}"
+        found: JsonObject = json.loads(text)
+        return found
 
     async def items(self, path: str) -> list[JsonObject]:
         """Return the objects of a collection."""
@@ -230,6 +237,7 @@ def _not_ours(kind: str, obj: JsonObject) -> bool:
 def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonObject]:
     """Return a snapshot without clocks, versions and random identities, so that two clusters can be compared."""
     uids = {obj["metadata"]["uid"]: f"<uid of {name}>" for name, obj in world.items()}
+    attempts = _attempts(world)
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -238,10 +246,19 @@ def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonO
             return [plain(v) for v in value]
         if isinstance(value, str):
             text = _UID.sub(lambda m: uids.get(m[0], "<uid>"), _TIME.sub("<time>", value))
+            for name, nth in attempts.items():
+                text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", nth, text)
             return text.replace(namespace, "<namespace>")
         return value
 
-    return {_plain_name(name): _plain_object(plain(obj)) for name, obj in world.items()}
+    return {_plain_name(plain(name)): _plain_object(plain(obj)) for name, obj in world.items()}
+
+
+def _attempts(world: Mapping[str, JsonObject]) -> dict[str, str]:
+    """Return a name for each attempt that only says which one it is."""
+    names = [name.split("/")[1] for name in world if name.startswith("ScenarioUpgrade/")]
+    names.sort(key=lambda name: int(name.rpartition("-")[2]))
+    return {name: f"<attempt {i}>" for i, name in enumerate(names, 1)}
 
 
 def _plain_name(name: str) -> str:
@@ -268,4 +285,3 @@ def differences(expected: Any, seen: Any, path: str = "") -> Iterable[str]:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) < 300 else f"{text[:300]}…"
-

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import re
 import socket
 import ssl
@@ -32,6 +33,8 @@ import yaml
 from aiohttp import web
 
 JsonObject = dict[str, Any]
+_SILENT = logging.getLogger(f"{__name__}.server")
+_SILENT.disabled = True  # connections that we break ourselves are no news
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NOT_COUNTED = frozenset({"leases", "events"})
 _DIGEST = re.compile(r"(?<=-)[0-9a-f]{10}(?=$|-)")
@@ -186,14 +189,16 @@ class Upstream:
 class Proxy:
     """Passes everything on, counts mutating calls, and commits each of its faults once.
 
-    `kill` ends the operator at once; it is called before the call's connection is broken. `calls` has every
-    mutating call in the order of arrival.
+    `kill` ends the operator at once; it is called before the call's connection is broken. An interlude is waited for
+    before its call is passed on: whatever takes long in there makes the call land late. `calls` has every mutating
+    call in the order of arrival.
     """
 
     upstream: Upstream
     faults: Sequence[Fault] = ()
     watch_faults: Sequence[WatchFault] = ()
     kill: Callable[[], Awaitable[None]] | None = None
+    interludes: Mapping[Call, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     calls: list[Recorded] = field(default_factory=list)
     committed: list[str] = field(default_factory=list)
     url: str = ""
@@ -212,13 +217,14 @@ class Proxy:
         """Serve for as long as the block lasts; `kubeconfig` is written to lead here."""
         async with self.upstream.session() as session:
             self._session = session
-            runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
+            server = web.Server(self._handle, access_log=None, logger=_SILENT)
+            runner = web.ServerRunner(server, shutdown_timeout=0.1)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             assert runner.addresses
             self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            kubeconfig.write_text(_kubeconfig(self.url))
+            kubeconfig.write_text(_kubeconfig(self.url))  # noqa: ASYNC240 (a few hundred bytes)
             try:
                 yield self
             finally:
@@ -227,6 +233,11 @@ class Proxy:
     def quiet_seconds(self) -> float:
         """Return how long ago the last mutating call came; 0 while one is under way."""
         return 0.0 if self.under_way else time.monotonic() - self.last_write
+
+    async def until_quiet(self, seconds: float) -> None:
+        """Wait until no mutating call has come for so long."""
+        while (left := seconds - self.quiet_seconds()) > 0:  # noqa: ASYNC110 (silence is not an event)
+            await asyncio.sleep(min(left, 0.2))
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         found = _PATH.match(request.path)
@@ -250,6 +261,9 @@ class Proxy:
         self.calls.append(record)
         self.last_write, self.under_way = record.at, self.under_way + 1
         try:
+            if call in self.interludes:
+                self.committed.append(f"interlude: {call}")
+                await self.interludes[call]()
             if fault is None:
                 answer = await self._answered(request, body)
                 record.code = answer.status

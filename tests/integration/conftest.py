@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.harness.cluster import ROOT, Cluster, bed
 from tests.harness.operator import Operator, running
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from tests.harness.cluster import Cluster
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 
@@ -54,7 +53,11 @@ def three_runs(cluster: Cluster) -> dict[str, str]:
         (not_semantic, "InvalidVersion", "spec.version"),
         (unreadable_range, "InvalidSpec", "spec.compatibility.from[0].versions"),
         (reused_label, "VersionReused", "spec.version"),
-        (refused_by_its_own_hook, "ValidationFailed", "spec.hooks.validate: exit code 4: rule 7 does not parse"),
+        (
+            refused_by_its_own_hook,
+            "ValidationFailed",
+            "spec.hooks.validate: exit code 4: rule 7 does not parse",
+        ),
     ],
 )
 def test_a6_a51_an_invalid_version_reaches_no_run(cluster: Cluster, bad: Any, reason: str, told: str) -> None:
@@ -130,7 +133,9 @@ def test_a_missing_config_map_is_waited_for(cluster: Cluster) -> None:
     assert "spec.artifact.configMapRef" in seen["message"]
     cluster.until_condition("srun", "r", "Ready", "False", "ConfigMapMissing")
 
-    cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": "1"}})
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": "1"}}
+    )
 
     cluster.until_settled("r", "1.0.0")
 
@@ -167,7 +172,9 @@ def test_a_parameter_that_v2_requires_keeps_the_run_on_v1_until_it_is_set(cluste
     cluster.until_settled("r", "1.0.0")
     before = cluster.versions("pod/r-1-0", "sts/r-1", "pvc/state-r-1-0")
 
-    cluster.apply(scenario("s", "2.0.0", edges=compatible(), parameters=[{"name": "region", "required": True}]))
+    cluster.apply(
+        scenario("s", "2.0.0", edges=compatible(), parameters=[{"name": "region", "required": True}])
+    )
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "ParameterRequired")
     assert "spec.parameters.region" in seen["message"]
     assert cluster.versions("pod/r-1-0", "sts/r-1", "pvc/state-r-1-0") == before
@@ -209,7 +216,9 @@ def test_a_strategy_that_is_not_there_is_named(cluster: Cluster) -> None:
     cluster.until_settled("r", "1.0.0")
     before = cluster.versions("pod/r-1-0", "sts/r-1")
 
-    lost = scenario("s", "2.0.0", edges=incompatible(), strategy=None, upgrade={"strategyRef": {"name": "gone"}})
+    lost = scenario(
+        "s", "2.0.0", edges=incompatible(), strategy=None, upgrade={"strategyRef": {"name": "gone"}}
+    )
     cluster.apply(lost)
 
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StrategyNotFound")
@@ -218,7 +227,7 @@ def test_a_strategy_that_is_not_there_is_named(cluster: Cluster) -> None:
 
 
 def test_a_revert_hook_that_fails_is_told_with_its_exit_code_and_message(cluster: Cluster) -> None:
-    """Given a revert hook that exits 5, when v2 recomputes, then nothing is deleted and the words of the hook are told."""
+    """Given a revert hook that exits 5, when v2 recomputes, then nothing is deleted and its words are told."""
     forward = strategy("ForwardOnly", approval="Never")
     hooks = {"revert": {"command": sim(exit=5, message="ledger is locked")}}
     cluster.apply(scenario("s", "1.0.0", hooks=hooks), run("r", "s"))
@@ -233,7 +242,7 @@ def test_a_revert_hook_that_fails_is_told_with_its_exit_code_and_message(cluster
 
 
 def test_a_pod_that_never_starts_is_told_after_start_seconds(cluster: Cluster) -> None:
-    """Given v1 whose container never starts, when startSeconds pass, then the run says so and keeps its pod to look at."""
+    """Given v1 whose container never starts, when startSeconds pass, then the run says so and keeps its pod."""
     short = strategy("InPlace", timeouts={"startSeconds": 2})
     cluster.apply(scenario("s", "1.0.0", strategy=short, command=sim(neverStart=True)), run("r", "s"))
 
@@ -257,7 +266,9 @@ def test_an_unclean_stop_is_in_the_loss(cluster: Cluster) -> None:
     assert cluster.until_report("s")["runs"][0]["loss"]["uncleanStop"] is True
 
 
-@pytest.mark.parametrize("words", ["bye", "[1, 2]", json.dumps({"processedUntil": "yesterday"}), '{"processedUntil":'])
+@pytest.mark.parametrize(
+    "words", ["bye", "[1, 2]", json.dumps({"processedUntil": "yesterday"}), '{"processedUntil":']
+)
 def test_a_report_that_says_nothing_counts_as_missing(cluster: Cluster, words: str) -> None:
     """Given a termination message that is no report, when v2 continues, then the run asks instead of guessing."""
     cluster.apply(scenario("s", "1.0.0", command=sim(message=words)), run("r", "s"))

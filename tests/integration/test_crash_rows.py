@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.harness.cluster import ROOT, Cluster, bed
 from tests.harness.objects import incompatible, run, scenario, sim, strategy
 from tests.harness.operator import Operator
@@ -39,8 +38,8 @@ def alone(own_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]
 def operator(alone: Cluster, tmp_path: Path) -> Iterator[Operator]:
     """An operator of this test alone, which it may end and start as it likes."""
     lease = f"operator-{alone.namespace}"
-    more = ("--namespace", alone.namespace)
-    made = Operator(alone, tmp_path / "operator.log", lease=lease, lease_seconds=3, more=more)
+    more = ("--namespace", alone.namespace, "--lease-renew-seconds", "1", "--lease-retry-seconds", "1")
+    made = Operator(alone, tmp_path / "operator.log", lease=lease, lease_seconds=5, more=more)
     yield made.start().until_ready()
     made.kill()
 
@@ -72,7 +71,11 @@ def test_a46_after_an_uninstall_everything_can_be_deleted(alone: Cluster, operat
     alone.until_settled("stopped", "1.0.0")
     alone.patch("srun", "stopped", {"spec": {"desiredState": "Stopped"}})
     alone.until_condition("srun", "stopped", "Available", "False", "Stopped")
-    alone.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=strategy("ForwardOnly"), deletionProtection=False))
+    alone.apply(
+        scenario(
+            "s", "2.0.0", edges=incompatible(), strategy=strategy("ForwardOnly"), deletionProtection=False
+        )
+    )
     alone.until("the attempt", lambda: alone.latest_attempt("s"))
     operator.stop()
 

@@ -1,4 +1,7 @@
-"""Many runs, many versions: who goes when, and what is told of it (rows A10 to A12, A17 to A19, A42, A48, A69, A74, A78, A79)."""
+"""Many runs, many versions: who goes when, and what is told of it.
+
+Acceptance rows A10 to A12, A17 to A19, A38, A42, A48, A52, A58, A69, A74, A78 and A79.
+"""
 
 from __future__ import annotations
 
@@ -45,32 +48,29 @@ def resolved(cluster: Cluster) -> str:
 
 
 def third_fails(cluster: Cluster) -> None:
-    """Roll v2 out over five runs of which the third starts and then ends again and again."""
-    patient = strategy("InPlace", timeouts={"verifySeconds": 4}, verify={"stableSeconds": 2})
+    """Roll v2 out over five runs; the verify hook of the third fails, those of the others succeed."""
+    once = strategy("InPlace", retry={"maxAttempts": 1, "backoffSeconds": 1})
     cluster.apply(
         scenario("s", "1.0.0", parameters=[{"name": "p", "default": "a"}]),
         *(run(name, "s", parameters={"p": name}) for name in FIVE),
     )
     for name in FIVE:
         cluster.until_settled(name, "1.0.0")
-    old = {name: cluster.uid("pod", f"{name}-1-0") for name in FIVE}
-    cluster.apply(
-        scenario(
-            "s",
-            "2.0.0",
-            edges=compatible(),
-            strategy=patient,
-            command=sim(startAfter=3600),
-            parameters=[{"name": "p", "default": "b"}],
-        )
+    checked = scenario(
+        "s", "2.0.0", edges=compatible(), strategy=once, parameters=[{"name": "p", "default": "b"}]
     )
+    checked["spec"]["hooks"]["verify"] = {"command": sim(runFor=3600)}
+    cluster.apply(checked)
     for name in FIVE:
-        cluster.until(
-            f"the new pod of {name}",
-            lambda name=name: (cluster.find("pod", f"{name}-1-0") or {"metadata": {"uid": old[name]}})["metadata"]["uid"]
-            != old[name],
-        )
-        cluster.behave(f"{name}-1-0", startAfter=0, **({"crashAfter": 1} if name == "c" else {}))
+        hook = cluster.until(f"the hook of {name}", lambda name=name: hook_pods(cluster, name))[0]
+        bad = {"exit": 1, "message": "sums are wrong"} if name == "c" else {}
+        cluster.behave(hook, runFor=0, **bad)
+
+
+def hook_pods(cluster: Cluster, name: str) -> list[str]:
+    """Return the pods of a run's hooks."""
+    found = cluster.list("pods", f"scenarios.dev/run={name},batch.kubernetes.io/job-name")
+    return [pod["metadata"]["name"] for pod in found]
 
 
 def test_a17_a18_one_failing_run_goes_back_and_blocks_nobody(cluster: Cluster) -> None:
@@ -80,7 +80,9 @@ def test_a17_a18_one_failing_run_goes_back_and_blocks_nobody(cluster: Cluster) -
 
     arrived = dict.fromkeys("abde", "Upgraded")
     assert outcomes(report) == {**arrived, "c": "RolledBack"}
-    assert next(e["reason"] for e in report["runs"] if e["name"] == "c") == "VerifyFailed"
+    third = next(e for e in report["runs"] if e["name"] == "c")
+    assert third["reason"] == "HookFailed"
+    assert "sums are wrong" in third["message"]
     for name in "abde":
         cluster.until_settled(name, "2.0.0")
     cluster.until_condition("srun", "c", "RolledBack", "True")
@@ -96,10 +98,26 @@ def test_a17_a18_one_failing_run_goes_back_and_blocks_nobody(cluster: Cluster) -
     assert len(cluster.list("supg")) == 1
 
     cluster.apply(scenario("s", "3.0.0", edges=compatible(), parameters=[{"name": "p", "default": "b"}]))
+    cluster.until_published("s", "3.0.0")
     for name in FIVE:
         cluster.until_settled(name, "3.0.0")
     cluster.until_condition("scn", "s", "MixedVersions", "False")
     cluster.until_condition("scn", "s", "RolledOut", "True")
+
+
+def test_a_version_that_ends_again_and_again_fails_within_verify_seconds(cluster: Cluster) -> None:
+    """Given v2 that starts and ends for ever, when verifySeconds pass, then it failed, long before startSeconds."""
+    impatient = strategy(
+        "InPlace", timeouts={"verifySeconds": 4, "startSeconds": 600}, verify={"stableSeconds": 2}
+    )
+    cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
+    cluster.until_settled("r", "1.0.0")
+
+    crashing = scenario("s", "2.0.0", edges=compatible(), strategy=impatient, command=sim(crashAfter=1))
+    cluster.apply(crashing)
+
+    cluster.until_condition("srun", "r", "RolledBack", "True")
+    assert [e["reason"] for e in cluster.until_report("s")["runs"]] == ["VerifyFailed"]
 
 
 def test_a10_a_version_that_was_overtaken_never_runs(cluster: Cluster) -> None:
@@ -134,7 +152,7 @@ def test_a11_a_downgrade_is_not_made_unasked(cluster: Cluster) -> None:
 
 
 def test_a12_a_run_deleted_in_mid_upgrade_leaves_nothing_and_frees_its_slot(cluster: Cluster) -> None:
-    """Given one slot and a run that stops slowly, when that run is deleted, then all of it goes and the next one goes on."""
+    """Given one slot and a run that stops slowly, when it is deleted, then all of it goes and the next one goes on."""
     single = strategy("InPlace", rollout={"maxConcurrent": 1})
     slow = {"terminationGracePeriodSeconds": 3}
     cluster.apply(scenario("s", "1.0.0", strategy=single, workload=slow), run("a", "s"), run("b", "s"))
@@ -203,7 +221,9 @@ def two_slow_runs(cluster: Cluster) -> None:
 
 def in_turns(version: str) -> JsonObject:
     """Return a version that may be reached from everywhere, one run after the other."""
-    made = scenario("s", version, edges=compatible(), strategy=strategy("InPlace", rollout={"maxConcurrent": 1}))
+    made = scenario(
+        "s", version, edges=compatible(), strategy=strategy("InPlace", rollout={"maxConcurrent": 1})
+    )
     made["spec"]["compatibility"]["allowDowngrade"] = True
     return made
 
@@ -261,15 +281,20 @@ def test_a52_a_tag_that_moves_changes_nothing(cluster: Cluster) -> None:
         cluster.apply(run("new", "s"))
         cluster.until_settled("new", "1.0.0")
         cluster.patch("srun", "r", {"spec": {"restartNonce": "again"}})
-        cluster.until("a new pod", lambda: (cluster.find("pod", "r-1-0") or {"metadata": {"uid": pod}})["metadata"]["uid"] != pod)
+        cluster.until(
+            "a new pod",
+            lambda: (cluster.find("pod", "r-1-0") or {"metadata": {"uid": pod}})["metadata"]["uid"] != pod,
+        )
         cluster.until_settled("r", "1.0.0")
         changed = scenario("s", "1.0.0", workload={"env": [{"name": "COLOUR", "value": "blue"}]})
         cluster.apply(changed)
         for name in ("r", "new"):
             cluster.until(
                 f"the new environment of {name}",
-                lambda name=name: cluster.find("pod", f"{name}-1-0")
-                and cluster.environment(f"{name}-1-0").get("COLOUR") == "blue",
+                lambda name=name: (
+                    cluster.find("pod", f"{name}-1-0")
+                    and cluster.environment(f"{name}-1-0").get("COLOUR") == "blue"
+                ),
             )
             assert images_of(cluster, f"{name}-1") == {image}
         assert resolved(cluster) == image
@@ -288,7 +313,9 @@ def test_a69_a_plan_ends_by_the_strategy_that_it_began_with(cluster: Cluster) ->
     cluster.until_settled("r", "1.0.0")
     cluster.behave("r-1-0", stopAfter=3)
     cluster.apply(referring("2.0.0"))
-    cluster.until("the plan to have begun", lambda: cluster.get("pod", "r-1-0")["metadata"].get("deletionTimestamp"))
+    cluster.until(
+        "the plan to have begun", lambda: cluster.get("pod", "r-1-0")["metadata"].get("deletionTimestamp")
+    )
 
     cluster.delete("ustrat", "gentle")
 
@@ -300,7 +327,7 @@ def test_a69_a_plan_ends_by_the_strategy_that_it_began_with(cluster: Cluster) ->
 
 
 def test_a74_a_recompute_leads_onto_the_version_whose_keeping_path_failed(cluster: Cluster) -> None:
-    """Given v2 that failed on the old state, when recomputeNonce changes, then the run is recomputed on v2, and told."""
+    """Given v2 that failed on the old state, when recomputeNonce changes, then it is recomputed on v2, and told."""
     impatient = strategy("InPlace", timeouts={"startSeconds": 2})
     cluster.apply(scenario("s", "1.0.0"), run("r", "s", recomputeNonce="0"))
     cluster.until_settled("r", "1.0.0")
@@ -355,10 +382,12 @@ def test_a79_runs_that_wait_for_a_person_leave_their_slots_to_others(cluster: Cl
         cluster.until_settled(name, "2.0.0")
     attempt = cluster.until(
         "two parked grants",
-        lambda: (a := cluster.latest_attempt("s"))
-        and sum(g["parked"] for g in a["status"]["active"]) == 2
-        and len(a["status"]["active"]) == 2
-        and a,
+        lambda: (
+            (a := cluster.latest_attempt("s"))
+            and sum(g["parked"] for g in a["status"]["active"]) == 2
+            and len(a["status"]["active"]) == 2
+            and a
+        ),
     )
     assert attempt["status"]["counts"]["succeeded"] == 3
     assert attempt["apiVersion"] == API
@@ -368,7 +397,13 @@ def test_a38_a_workload_edited_by_hand_is_mended(cluster: Cluster) -> None:
     """Given a StatefulSet that somebody edited, when v2 is applied, then nothing of the edit is left."""
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
-    edit = [{"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": {"name": "HACK", "value": "1"}}]
+    edit = [
+        {
+            "op": "add",
+            "path": "/spec/template/spec/containers/0/env/-",
+            "value": {"name": "HACK", "value": "1"},
+        }
+    ]
     cluster.kubectl("patch", "sts", "r-1", "--type=json", "-p", json.dumps(edit))
 
     cluster.apply(scenario("s", "2.0.0", edges=compatible()))
@@ -410,7 +445,7 @@ def test_a58_a_lost_status_is_rebuilt_from_the_claims(cluster: Cluster) -> None:
 
 
 def test_a58_a_run_made_again_never_starts_over_state_that_is_there(cluster: Cluster) -> None:
-    """Given a run deleted without what it owned, when it is made again, then StateOutOfSync instead of a fresh start."""
+    """Given a run deleted without what it owned, when it is made again, then StateOutOfSync, no fresh start."""
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
     claim = cluster.uid("pvc", "state-r-1-0")

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from tests.harness.cluster import Cluster
 from tests.harness.objects import incompatible, run, scenario, sim, strategy
 
@@ -79,7 +78,7 @@ def test_a3_forward_only_reverts_deletes_and_starts_anew_in_that_order(cluster: 
 
 
 def test_a4_a_recomputed_run_reads_everything_again_and_tells_nobody_twice(cluster: Cluster) -> None:
-    """Given A3, when the new pod is looked into, then it begins anew, notifies from the stop on, mounts only its own."""
+    """Given A3, when the new pod is looked into, then it reads anew, notifies from the stop on, mounts its own."""
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
 
@@ -96,7 +95,7 @@ def test_a4_a_recomputed_run_reads_everything_again_and_tells_nobody_twice(clust
 
 
 def test_a5_continuation_keeps_results_learns_and_then_retires_the_old_state(cluster: Cluster) -> None:
-    """Given open incidents on v1, when v2 continues, then it learns to the hand-over and the old state goes after it."""
+    """Given open incidents on v1, when v2 continues, then it learns up to the hand-over; the old state goes after."""
     report = {"processedUntil": "2026-01-02T03:04:05Z", "stateVersion": "1", "outputs": {"open": 3}}
     cluster.apply(scenario("s", "1.0.0", command=sim(report=report)), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
@@ -278,7 +277,9 @@ def test_a57_going_back_reverts_the_new_incarnation_and_keeps_its_horizon(cluste
 
     failing = upgraded_to("2.0.0", continuation(), command=sim(report=new))
     failing["spec"]["hooks"]["verify"] = {"command": sim(exit=1, message="wrong sums")}
-    failing["spec"]["hooks"]["revert"] = {"command": sim(message=json.dumps({"reverted": 5, "notRevertible": 2}))}
+    failing["spec"]["hooks"]["revert"] = {
+        "command": sim(message=json.dumps({"reverted": 5, "notRevertible": 2}))
+    }
     cluster.apply(failing)
 
     cluster.until_condition("srun", "r", "RolledBack", "True")

@@ -254,7 +254,7 @@ class Play:
         return shown if shown["counter"] > 0 else {}
 
     def _show(self, run: str) -> JsonObject:
-        """Ask the service itself, in its pod."""
+        """Ask the service itself, in its pod; a slow machine may need more than one attempt."""
         number = self._status(run)["incarnation"]
         command = (
             "exec",
@@ -268,8 +268,15 @@ class Play:
             "json",
             "--events",
         )
-        shown: JsonObject = json.loads(self._place.kubectl(*command))
-        return shown
+
+        def look() -> JsonObject:
+            try:
+                shown: JsonObject = json.loads(self._place.kubectl(*command))
+            except DemoError:
+                return {}
+            return shown
+
+        return self._until(f"an answer from {run}-{number}-0", look, 30)
 
     def _rows(self, run: str) -> list[tuple[str, ...]]:
         versions = {each["runID"]: each["version"] for each in self._status(run)["incarnations"]}

@@ -48,12 +48,14 @@ class ScenarioController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._publisher = Publisher(context)
+        self._read: dict[Key, dict[tuple[str, str], RunFacts]] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a Scenario; see `cluster.context.Controller`."""
         scenario = self._context.store.get(SCENARIO, key.namespace, key.name)
         if scenario is None:
             await self._sweep(key)
+            self._read.pop(key, None)
             return None
         scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or scenario
         runs = self._runs(key)
@@ -78,14 +80,23 @@ class ScenarioController:
 
     def _runs(self, key: Key) -> tuple[RunFacts, ...]:
         found = self._context.store.indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
-        facts = [self._facts(obj) for obj in found if readable(obj)]
+        before, self._read[key] = self._read.get(key, {}), {}
+        facts: list[RunFacts] = []
+        for obj in found:
+            # A run is read again only when it has changed: a pass looks at all of them.
+            version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
+            if version not in before and not readable(obj):
+                continue
+            read = before.get(version) or self._facts(obj)
+            self._read[key][version] = read
+            strategy, missing = self._own_strategy(obj)
+            facts.append(read._replace(strategy=strategy, strategy_missing=missing))
         return tuple(sorted(facts, key=lambda run: run.name))
 
     def _facts(self, obj: JsonObject) -> RunFacts:
         """Read the few facts from which runs are scheduled."""
         run, record = run_of(obj), record_of(obj)
         journal = record.journal
-        strategy, missing = self._own_strategy(obj)
         conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
         waits = conditions.get("ActionRequired", {}).get("status") == "True"
         return RunFacts(
@@ -94,8 +105,6 @@ class ScenarioController:
             uid=run.uid,
             stored=record.stored,
             parameters=run.parameters,
-            strategy=strategy,
-            strategy_missing=missing,
             pinned=bool(run.pinned),
             hold=bool(run.hold),
             journal_grant=journal.grant_id if journal else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenario_operator.rollout.decide import Opening, decide
@@ -341,6 +341,7 @@ EVENTS = ("begin", "wait", "arrive", "RolledBack", "PlanChanged", "Pinned", "del
 HAPPENS = st.tuples(st.sampled_from(["r001", "r002", "r003", "r004"]), st.sampled_from(EVENTS))
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.one_of(HAPPENS, st.sampled_from(["v3", "suspend", "pass"])), max_size=30),
     st.integers(1, 3),
