@@ -210,8 +210,8 @@ class Laboratory:
         lease = f"{namespace}-shared"
         async with self._served([namespace], first, *SHORT_TERMS, lease=lease) as leader:
             await self._until_held(lease)
-            await self.api.apply(namespace, *reference.move)
             async with self._served([namespace], second, *SHORT_TERMS, lease=lease) as standby:
+                await self.api.apply(namespace, *reference.move)
                 yield leader, standby
 
     async def _until_held(self, lease: str) -> None:
@@ -300,10 +300,12 @@ class Subject:
             if self.restarts > self._killed
             else []
         )
-        bugs = [
-            line for line in self.log.read_text().splitlines() if "Traceback" in line or "bug key=" in line
-        ]
-        return [*found, *bugs[:1]]
+        return [*found, *self.bugs()]
+
+    def bugs(self) -> list[str]:
+        """Return the first unhandled exception of its log, if there is one."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if "Traceback" in line or "bug key=" in line][:1]
 
     async def _start(self) -> None:
         # Else a lease of its own each time: who follows a dead leader, and when, is another test's matter.

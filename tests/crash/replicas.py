@@ -54,18 +54,20 @@ async def _fight(lab: Laboratory, duel: Duel, namespace: str) -> Outcome:
     killed = duel.mishap is Mishap.KILLED
     first = lab.proxy([Fault(Action.KILLED_AFTER, duel.call)] if killed else [])
     second = lab.proxy()
+    leading: asyncio.Future[Subject] = asyncio.get_running_loop().create_future()
+
+    async def frozen() -> None:
+        (await leading).send(signal.SIGSTOP)
+        await _until_finished(lab, duel.reference, namespace, second)
+
+    async def robbed() -> None:
+        await lab.steal((await leading).lease)
+
+    if not killed:
+        first.interludes = {duel.call: frozen if duel.mishap is Mishap.FROZEN else robbed}
     began = time.monotonic()
     async with lab.replicas(namespace, duel.reference, first, second) as (leader, standby):
-
-        async def frozen() -> None:
-            leader.send(signal.SIGSTOP)
-            await _until_finished(lab, duel.reference, namespace, second)
-
-        async def robbed() -> None:
-            await lab.steal(leader.lease)
-
-        if not killed:
-            first.interludes = {duel.call: frozen if duel.mishap is Mishap.FROZEN else robbed}
+        leading.set_result(leader)
         if duel.mishap is Mishap.FROZEN:
             await _until_landed(first, duel.call)
             leader.send(signal.SIGCONT)
@@ -105,4 +107,5 @@ def _misdeeds(duel: Duel, first: Proxy, leader: Subject, standby: Subject) -> li
     if duel.mishap is Mishap.FROZEN:
         held = next((i for i, record in enumerate(first.calls) if record.call == duel.call), len(first.calls))
         late = [str(record.call) for record in first.calls[held + 1 :]]
+        found += [f"the leader went on writing after its freeze: {late}"] if late else []
     return found

@@ -20,7 +20,9 @@ def test_a1_a_compatible_upgrade_replaces_the_pod_and_keeps_the_state(cluster: C
     assert cluster.get("pvc", "state-r-1-0")["metadata"]["uid"] == claim
     assert after["status"]["runID"] == before["status"]["runID"] == "r-1"
     assert cluster.condition("srun", "r", "UpToDate")["status"] == "True"
-    report = cluster.until("the report", lambda: (cluster.latest_attempt("s").get("status") or {}).get("runs"))
+    report = cluster.until(
+        "the report", lambda: (cluster.latest_attempt("s").get("status") or {}).get("runs")
+    )
     assert [entry["outcome"] for entry in report] == ["Upgraded"]
 
 

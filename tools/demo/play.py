@@ -32,7 +32,7 @@ metadata: {name: live-all}
 spec:
   scenarioRef: {name: quake-watch-live}
   startFrom: {mode: Beginning}
-  parameters: {speed: x3000}
+  parameters: {speed: x2000}
 """
 
 
@@ -57,7 +57,7 @@ class Play:
         self._apply("scenario-v1.yaml")
         self._apply("scenario-v1.yaml", LIVE)
         self._apply("run.yaml")
-        self._screen.command("kubectl apply -f -   # live-all, a run of quake-watch-live at half the speed")
+        self._screen.command("kubectl apply -f -   # live-all, a run of quake-watch-live at a third of the speed")
         self._place.kubectl("apply", "-f", "-", stdin=LIVE_RUN)
         with self._screen.doing(
             "image pulled and resolved to its digest, hooks.validate run, pods started"
@@ -145,7 +145,7 @@ class Play:
             Stage("live-all-2", "v2", output_actions_from=until, notifications_from=until),
         )
         speed = self._status("live-all")["parameters"]["effective"]["speed"]
-        self._expect(speed == "x3000", f"the user's speed is lost: {speed}")
+        self._expect(speed == "x2000", f"the user's speed is lost: {speed}")
         self._screen.good(
             f"live-all: every change before {until} from 1.0.0, every later one from 2.0.0; none twice"
         )

@@ -251,6 +251,8 @@ def _pod(obj: JsonObject, number: int) -> Pod:
         finished_at=terminated.get("finishedAt"),
         report=read_report(terminated.get("message", "")) if terminated else None,
         trouble=_trouble(status, container),
+        restarts=container.get("restartCount", 0),
+        born=_epoch(status["startTime"]) if "startTime" in status else 0.0,
     )
 
 

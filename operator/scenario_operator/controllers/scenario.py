@@ -142,6 +142,7 @@ class ScenarioController:
         rollout = spec.rollout if spec else None
         return Fleet(
             namespace=key.namespace,
+            pending=published.pending is not None,
             scenario=key.name,
             wanted=published.revision,
             revisions=revisions,

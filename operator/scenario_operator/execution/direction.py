@@ -122,6 +122,9 @@ def time_left(view: View, journal: Journal, step: Step) -> float | None:
     """
     since = journal.begun_at(step.id)
     allowed = _deadline(journal, step)
+    looping = [p.born for p in view.world.of(step.args.incarnation) if p.loops]
+    if step.kind is Kind.VERIFY and looping:
+        return min(looping) + allowed - view.now
     if since is None and step.kind is Kind.VERIFY:
         started = [journal.begun_at(s.id) for s in journal.steps if s.kind is Kind.START]
         since = started[0] if started else None

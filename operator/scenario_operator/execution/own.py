@@ -51,7 +51,13 @@ def _target(view: View) -> Revision | None:
     if applied is None:
         return view.entry
     record = view.stored.incarnation(view.stored.live)
-    return view.revision(record.revision if record else applied.revision) or view.revision(applied.revision)
+    running = view.revision(record.revision) if record else None
+    # What last ran, if it is but another label of what is applied; a stopped run took its version without running it.
+    same = running is not None and (running.logic_hash, running.config_hash) == (
+        applied.logic_hash,
+        applied.config_hash,
+    )
+    return running if same else view.revision(applied.revision)
 
 
 def _plan(view: View, case: Case, cause: Cause) -> Plan | Blocked:

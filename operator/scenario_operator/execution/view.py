@@ -105,7 +105,7 @@ class Pod(NamedTuple):
     """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
 
     `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good.
-    `exit_code` None: not known.
+    `exit_code` None: not known. `born`: when the kubelet took it, epoch seconds.
     """
 
     handle: Handle
@@ -122,6 +122,13 @@ class Pod(NamedTuple):
     finished_at: str | None = None
     report: Report | None = None
     trouble: str = ""
+    restarts: int = 0
+    born: float = 0.0
+
+    @property
+    def loops(self) -> bool:
+        """Say whether its container starts and ends again and again."""
+        return self.restarts >= 2 and not self.foreign and not self.terminating
 
 
 class Claim(NamedTuple):

@@ -158,7 +158,7 @@ class Pace(NamedTuple):
 class Fleet(NamedTuple):
     """Everything the scenario's side decides from.
 
-    `wanted` is the newest published revision. `gone` holds run uids that a live read found to be no more.
+    `wanted` is the newest published revision; `pending`: the spec names a newer one that is not published yet. `gone` holds run uids that a live read found to be no more.
     `namespace` is that of the Scenario and its attempts; runs may be elsewhere.
     """
 
@@ -176,3 +176,4 @@ class Fleet(NamedTuple):
     sequence: int = 0
     strategy_missing: str = ""
     namespace: str = ""
+    pending: bool = False

@@ -149,7 +149,14 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
 
     `in_flight` counts all unfinished attempts; `busy` are the runs that any of them has granted.
     """
-    if attempt.closed or attempt.suspend or fleet.suspend or attempt.finished or halted(attempt, fleet):
+    if (
+        attempt.closed
+        or attempt.suspend
+        or fleet.suspend
+        or fleet.pending
+        or attempt.finished
+        or halted(attempt, fleet)
+    ):
         return attempt
     room = fleet.pace.max_concurrent - in_flight
     active = list(attempt.active)

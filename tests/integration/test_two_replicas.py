@@ -1,0 +1,66 @@
+"""Two operators and one lease: whoever loses it, whenever, the upgrade ends as if nothing had (row A43)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import pytest
+from tests.crash.laboratory import install, laboratory
+from tests.crash.references import REFERENCES
+from tests.crash.replicas import Duel, Mishap, fought
+from tests.harness.cluster import Cluster, bed
+from tests.harness.faults import Call
+
+FORWARD_ONLY = next(r for r in REFERENCES if r.name == "ForwardOnly")
+STEPS = [
+    "patch scenarioupgrades/status s-1 #1",
+    "patch scenarioruns/status r #2",
+    "patch statefulsets r-1 #1",
+    "patch jobs r-p2-revert-live-0 #1",
+    "delete persistentvolumeclaims state-r-1-0 #1",
+    "create statefulsets r-2 #1",
+    "patch statefulsets r-2 #1",
+]
+"""The grant, the opening of the journal, the stop, the revert hook's release, the deletion, the birth, the wake."""
+
+
+@pytest.fixture(scope="module")
+def replicas_bed(worker_id: str) -> Iterator[Cluster]:
+    """A bed with simulated pods and our CRDs, without an operator."""
+    with bed("sim", f"replicas-{worker_id}") as cluster:
+        install(cluster)
+        yield cluster
+
+
+def _fight(cluster: Cluster, mishap: Mishap, steps: Sequence[str]) -> None:
+    async def all_of_them() -> None:
+        async with laboratory(cluster) as lab:
+            await lab.learn([FORWARD_ONLY])
+            duels = [Duel(FORWARD_ONLY, mishap, Call.parse(step)) for step in steps]
+            outcomes = await fought(lab, duels)
+            wrong = [outcome.story() for outcome in outcomes if outcome.problems]
+            assert not wrong, "\n".join(wrong)
+            assert all(outcome.reached for outcome in outcomes), [o.faults for o in outcomes if not o.reached]
+
+    asyncio.run(all_of_them())
+
+
+def test_a_leader_frozen_past_its_lease_lands_a_late_write_and_harms_nothing(replicas_bed: Cluster) -> None:
+    """Given two operators, when the leader freezes in mid-write until the other is done, then it changes nothing.
+
+    Its write lands late, at any step; once thawed it writes no more.
+    """
+    _fight(replicas_bed, Mishap.FROZEN, STEPS)
+
+
+def test_a43_the_other_takes_over_from_a_killed_leader_without_doubling_anything(
+    replicas_bed: Cluster,
+) -> None:
+    """Given two operators, when the leader dies with its call landed, then the other goes on from the record."""
+    _fight(replicas_bed, Mishap.KILLED, STEPS[2:5])
+
+
+def test_a_stolen_lease_stops_the_leader_and_the_upgrade_goes_on(replicas_bed: Cluster) -> None:
+    """Given two operators, when a stranger is written into the lease, then a later leader ends the upgrade."""
+    _fight(replicas_bed, Mishap.ROBBED, STEPS[1:6:2])
