@@ -57,7 +57,9 @@ class Play:
         self._apply("scenario-v1.yaml")
         self._apply("scenario-v1.yaml", LIVE)
         self._apply("run.yaml")
-        self._screen.command("kubectl apply -f -   # live-all, a run of quake-watch-live at a third of the speed")
+        self._screen.command(
+            "kubectl apply -f -   # live-all, a run of quake-watch-live at a third of the speed"
+        )
         self._place.kubectl("apply", "-f", "-", stdin=LIVE_RUN)
         with self._screen.doing(
             "image pulled and resolved to its digest, hooks.validate run, pods started"
@@ -120,7 +122,7 @@ class Play:
             old = Stage(f"{run}-1", "v1", processed_until=until, reverted=True, threshold=few)
             self._proven(run, shown, old, Stage(f"{run}-2", "v2", notifications_from=until, threshold=few))
             self._screen.good(
-                f"{run}: results equal those of 2.0.0 alone; silent about everything before {until}"
+                f"{run}: results equal those of 2.0.0 alone; silent about everything before {until:%d %B %H:%M}"
             )
         self._reported(WATCH, 2, "Recomputed")
 
@@ -147,7 +149,7 @@ class Play:
         speed = self._status("live-all")["parameters"]["effective"]["speed"]
         self._expect(speed == "x2000", f"the user's speed is lost: {speed}")
         self._screen.good(
-            f"live-all: every change before {until} from 1.0.0, every later one from 2.0.0; none twice"
+            f"live-all: every change before {until:%d %B %H:%M:%S} is from 1.0.0, every later one from 2.0.0"
         )
         self._reported(LIVE, 1, "Continued")
 

@@ -158,7 +158,9 @@ class Pace(NamedTuple):
 class Fleet(NamedTuple):
     """Everything the scenario's side decides from.
 
-    `wanted` is the newest published revision; `pending`: the spec names a newer one that is not published yet. `gone` holds run uids that a live read found to be no more.
+    `wanted` is the newest published revision;
+    `pending`: the spec names a newer one that is not published yet. `gone` holds run uids that a live read found to
+    be no more.
     `namespace` is that of the Scenario and its attempts; runs may be elsewhere.
     """
 
