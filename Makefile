@@ -27,7 +27,9 @@ demo-down: ## take the demo's cluster down
 test: $(READY) ## everything CI runs: check, unit, integration, e2e; times of each part at the end
 	@MAKE='$(MAKE)' .ci/parts check unit integration e2e
 
-check: $(READY) lint types layers generated ## lint, types, import layers, generated files
+check: lint types layers generated ## lint, types, import layers, generated files
+
+lint types layers generated: | $(READY)
 
 lint:
 	$(BIN)/ruff check
@@ -55,7 +57,7 @@ unit: $(READY) ## pure code, and the explorer on a model cluster
 
 integration: $(READY) ## the operator's process against a real API server with simulated pods
 	$(PYTHON) tools/bed build --for sim
-	$(PYTEST) tests/integration -m "not slow" -n $(WORKERS)
+	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WORKERS)
 
 e2e: $(READY) ## the operator's image, Helm, real pods and volumes
 	@if [[ -n "$${KUBECONFIG:-}" ]]; then $(PYTEST) tests/e2e; else $(MAKE) --no-print-directory e2e-beds; fi
@@ -67,14 +69,14 @@ e2e-beds:
 
 explore: $(READY) ## deeper than CI: hundreds of thousands of states, and whatever else is marked slow
 	$(PYTHON) tools/bed build --for sim
-	DEEP=1 $(PYTEST) tests -m slow
+	env -u KUBECONFIG DEEP=1 $(PYTEST) tests -m slow
 
 crash: $(READY) ## a crash and a fault at every call of every reference upgrade
 	$(PYTHON) tools/bed build --for sim
-	$(BIN)/python -m tests.crash
+	env -u KUBECONFIG $(BIN)/python -m tests.crash
 
 bench: $(READY) ## how much work, how long, how many writes
-	$(BIN)/python -m tests.bench
+	env -u KUBECONFIG $(BIN)/python -m tests.bench
 
 dist: $(READY) ## dist/install.yaml and dist/uninstall.yaml, for those without Helm
 	$(PYTHON) tools/bed build --for helm
