@@ -72,20 +72,25 @@ class Laboratory:
     """One bed, one nursery of operators, one witness; cases run beside each other in namespaces of their own."""
 
     def __init__(
-        self, upstream: Upstream, api: Api, witness: Witness, audit: Audit, operators: Nursery, folder: Path
+        self,
+        upstream: Upstream,
+        api: Api,
+        witness: Witness,
+        audit: Audit,
+        operators: Nursery,
+        folder: Path,
+        expected: dict[str, Expected],
     ) -> None:
         self._upstream, self.api, self._witness = upstream, api, witness
         self._audit, self._operators, self._folder = audit, operators, folder
-        self._number = 0
-        self.expected: dict[str, Expected] = {}
+        self.expected = expected
 
     async def prepare(self, references: Sequence[Reference]) -> list[str]:
         """Make a namespace for each reference to begin in; one operator brings all of them there."""
         places = {}
         for reference in references:
-            self._number += 1
             word = re.sub(r"[^a-z]+", "-", reference.name.lower())
-            namespace = f"{word}-{self._number}"
+            namespace = f"{word}-{next(_NUMBERS)}"
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             await self.api.call("POST", "/api/v1/namespaces", body)
             places[namespace] = reference
@@ -108,9 +113,10 @@ class Laboratory:
             await asyncio.sleep(0.5)
 
     async def learn(self, references: Sequence[Reference]) -> None:
-        """Run references undisturbed and remember what they did."""
-        namespaces = await self.prepare(references)
-        await asyncio.gather(*(self._learn(*each) for each in zip(namespaces, references, strict=True)))
+        """Run references undisturbed, those that are not known yet, and remember what they did."""
+        new = [reference for reference in references if reference.name not in self.expected]
+        namespaces = await self.prepare(new)
+        await asyncio.gather(*(self._learn(*each) for each in zip(namespaces, new, strict=True)))
 
     async def _learn(self, namespace: str, reference: Reference) -> None:
         began = time.monotonic()
@@ -323,8 +329,11 @@ class Subject:
 
 
 @asynccontextmanager
-async def laboratory(cluster: Cluster) -> AsyncIterator[Laboratory]:
-    """Set up a laboratory on a bed that has the CRDs."""
+async def laboratory(
+    cluster: Cluster, expected: dict[str, Expected] | None = None
+) -> AsyncIterator[Laboratory]:
+    """Set up a laboratory on a bed that has the CRDs; `expected` is what an earlier one there has learnt."""
+    known = {} if expected is None else expected
     upstream = Upstream(cluster.kubeconfig)
     audit = Audit(bed_command("audit", cluster.bed).strip())
     try:
@@ -332,7 +341,7 @@ async def laboratory(cluster: Cluster) -> AsyncIterator[Laboratory]:
             async with upstream.session() as session, nursery() as operators:
                 api = Api(upstream, session)
                 async with Witness(api).watching() as witness:
-                    yield Laboratory(upstream, api, witness, audit, operators, Path(folder))
+                    yield Laboratory(upstream, api, witness, audit, operators, Path(folder), known)
     finally:
         audit.close()
 

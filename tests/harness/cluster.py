@@ -255,6 +255,8 @@ def bed(kind: str, name: str) -> Iterator[Cluster]:
     if given:
         yield Cluster(given, "default")
         return
+    # Two sessions of pytest on one machine must not share a bed.
+    name = f"{name}-{os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid()))[:4]}"
     done = subprocess.run(
         [sys.executable, str(BED), "up", kind, "--name", name], capture_output=True, text=True, check=False
     )

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 import pytest
-from tests.crash.laboratory import install, laboratory
+from tests.crash.laboratory import Expected, install, laboratory
 from tests.crash.references import REFERENCES
 from tests.crash.replicas import Duel, Mishap, fought
 from tests.harness.cluster import Cluster, bed
 from tests.harness.faults import Call
 
 FORWARD_ONLY = next(r for r in REFERENCES if r.name == "ForwardOnly")
+LEARNT: dict[str, Expected] = {}
+"""What the undisturbed upgrade does: learnt by the first test."""
 STEPS = [
     "patch scenarioupgrades/status s-1 #1",
     "patch scenarioruns/status r #2",
@@ -35,7 +37,7 @@ def replicas_bed(worker_id: str) -> Iterator[Cluster]:
 
 def _fight(cluster: Cluster, mishap: Mishap, steps: Sequence[str]) -> None:
     async def all_of_them() -> None:
-        async with laboratory(cluster) as lab:
+        async with laboratory(cluster, LEARNT) as lab:
             await lab.learn([FORWARD_ONLY])
             duels = [Duel(FORWARD_ONLY, mishap, Call.parse(step)) for step in steps]
             outcomes = await fought(lab, duels)

@@ -9,13 +9,15 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 import pytest
-from tests.crash.laboratory import install, laboratory
+from tests.crash.laboratory import Expected, install, laboratory
 from tests.crash.references import REFERENCES
 from tests.crash.watches import OFTEN, WatchCase, tried
 from tests.harness.cluster import Cluster, bed
 from tests.harness.faults import WatchAction, WatchFault
 
 FORWARD_ONLY = next(r for r in REFERENCES if r.name == "ForwardOnly")
+LEARNT: dict[str, Expected] = {}
+"""What the undisturbed upgrade does: learnt by the first test."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def watch_bed(worker_id: str) -> Iterator[Cluster]:
 
 def _upgrade(cluster: Cluster, faults: Sequence[WatchFault], *arguments: str) -> None:
     async def all_of_them() -> None:
-        async with laboratory(cluster) as lab:
+        async with laboratory(cluster, LEARNT) as lab:
             await lab.learn([FORWARD_ONLY])
             cases = [WatchCase(FORWARD_ONLY, str(fault), fault, arguments) for fault in faults]
             outcomes = await tried(lab, cases)
