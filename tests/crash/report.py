@@ -70,6 +70,7 @@ cluster, and the operator's process is disturbed at every single call to a real 
 ## The decision, explored
 
 <!-- explorer -->
+<!-- /explorer -->
 
 ## The process, disturbed at every call
 
