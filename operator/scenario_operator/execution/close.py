@@ -216,8 +216,16 @@ def _returned(view: View, journal: Journal, stored: Stored, word: str) -> Stored
         completion_time=timestamp(view.now),
         loss=loss_of(view, journal),
     )
-    kept = stored.incarnations[-INCARNATIONS:]
-    return stored._replace(history=(entry, *stored.history)[:HISTORY], incarnations=kept)
+    return stored._replace(
+        history=(entry, *stored.history)[:HISTORY], incarnations=_remembered(stored.incarnations)
+    )
+
+
+def _remembered(records: tuple[Incarnation, ...]) -> tuple[Incarnation, ...]:
+    """Forget the oldest records that nothing needs any more; the newest stays, since numbers follow from it."""
+    done = [i for i in records if i.state == DELETED and i.results == REVERTED]
+    forgotten = {i.number for i in done[: max(0, len(records) - INCARNATIONS)] if i != records[-1]}
+    return tuple(i for i in records if i.number not in forgotten)
 
 
 def loss_of(view: View, journal: Journal) -> Loss:
