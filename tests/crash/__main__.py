@@ -64,6 +64,8 @@ def main() -> int:
     parser.add_argument("--reference", action="append", default=[], choices=[r.name for r in REFERENCES])
     parser.add_argument("--action", action="append", default=[], choices=[a.value for a in Action])
     parser.add_argument("--skip-watches", action="store_true")
+    parser.add_argument("--count", type=int, help="only so many cases at calls, chosen evenly")
+    parser.add_argument("--seed", type=int, default=1, help="of that choice")
     parser.add_argument("--at-once", type=int, default=enumeration.AT_ONCE)
     parser.add_argument("--results", type=Path, help="where results are kept, to go on from there")
     parser.add_argument("--bed", default="crash")
@@ -90,6 +92,8 @@ async def _try(lab: Laboratory, ledger: Ledger, options: argparse.Namespace) -> 
         if not options.action or case.fault.action in options.action
         if not ledger.has(case.reference, case.fault)
     ]
+    if options.count is not None:
+        found = enumeration.sample(found, options.count, options.seed)
     print(f"{len(found)} cases at calls", flush=True)
     await enumeration.tried(lab, found, ledger.note, at_once=options.at_once)
     if not options.skip_watches:

@@ -326,6 +326,8 @@ class Proxy:
                 async for line in _lines(request, answer.content):
                     for out in await self._spoilt(line, plural, faults):
                         await stream.write(out)
+                        if out == _too_old():
+                            return stream
         return stream
 
     async def _spoilt(self, line: bytes, plural: str, faults: Sequence[WatchFault]) -> list[bytes]:

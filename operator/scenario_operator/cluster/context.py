@@ -8,6 +8,7 @@ from typing import Protocol
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.events import EventSink
 from scenario_operator.cluster.keys import Key
+from scenario_operator.cluster.kinds import JsonObject, Kind, Ref
 from scenario_operator.cluster.store import Store
 
 
@@ -51,3 +52,12 @@ class Context:
     #: Namespaces that are served; empty means all.
     namespaces: tuple[str, ...]
     version: str
+
+    async def remove(self, kind: Kind, obj: JsonObject) -> None:
+        """Delete that very object, which the store knows; one that is gone already is forgotten.
+
+        No event tells of what ended between our list and the first one of a watch: without this, such a ghost would
+        be deleted at every pass until the next resync.
+        """
+        if not await self.client.delete(Ref.to(kind, obj), uid=obj["metadata"]["uid"]):
+            self.store.offer(kind, "DELETED", obj)

@@ -243,14 +243,14 @@ class Publisher:
 
     async def _clean(self, scenario: JsonObject) -> None:
         """Delete probes and validate Jobs that have served; only those that the watches know of."""
-        metadata, store, client = scenario["metadata"], self._context.store, self._context.client
+        metadata, store = scenario["metadata"], self._context.store
         value = f"{metadata['namespace']}/{metadata['name']}"
         for kind in (POD, JOB):
             for obj in store.indexed(kind, "scenario", value):
                 labels = obj["metadata"].get("labels") or {}
                 serving = labels.get(names.LABEL_RUN) is not None
                 if not serving and "deletionTimestamp" not in obj["metadata"]:
-                    await client.delete(Ref.to(kind, obj), uid=obj["metadata"]["uid"])
+                    await self._context.remove(kind, obj)
 
 
 def _identity(scenario: JsonObject) -> ScenarioIdentity:

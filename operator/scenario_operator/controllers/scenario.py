@@ -319,7 +319,7 @@ class ScenarioController:
     async def _delete_revision(self, key: Key, name: str) -> None:
         obj = self._context.store.get(CONTROLLER_REVISION, key.namespace, name)
         if obj is not None:
-            await self._context.client.delete(Ref.to(CONTROLLER_REVISION, obj), uid=obj["metadata"]["uid"])
+            await self._context.remove(CONTROLLER_REVISION, obj)
 
     async def _sweep(self, key: Key) -> None:
         """A deleted Scenario leaves its revisions to its runs; with the last run they go."""
