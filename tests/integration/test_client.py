@@ -22,7 +22,6 @@ from scenario_operator.cluster.kinds import (
     EVENT,
     JOB,
     LEASE,
-    NAMESPACE,
     POD,
     RUN,
     STATEFUL_SET,
@@ -31,6 +30,7 @@ from scenario_operator.cluster.kinds import (
     Ref,
 )
 
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 ROOT = Path(__file__).parents[2]
 BED = f"client-{os.getpid()}"
 

@@ -141,7 +141,7 @@ def _shorten(limit: int) -> BeforeValidator:
 
 
 Message = Annotated[str, _shorten(1024), Field(max_length=1024)]
-FactValue = Annotated[str, Field(max_length=131072)]
+FactValue = Annotated[str, Field(max_length=262144)]
 Text = Annotated[str, Field(max_length=1024)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 CamelWord = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]

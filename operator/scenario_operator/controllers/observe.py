@@ -7,9 +7,10 @@ with the name that we would use, must not be overlooked.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import ValidationError
 
@@ -41,6 +42,9 @@ from scenario_operator.planning.windows import Window
 
 JsonObject = Mapping[str, Any]
 CONTAINER = "scenario"
+_WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+_UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, OverflowError)
+"""What parsing a termination message can raise: its text is the program's, so it can be anything."""
 _UNREADABLE = Template("", Window(), ())
 """The template of a workload without a readable stamp: it fits nothing that we would render."""
 
@@ -151,11 +155,11 @@ def _drifted(run: Run, obj: JsonObject, template: Template, revisions: Mapping[s
 
 
 def _edited(entry: Mapping[str, Any]) -> bool:
-    """Say whether a manager other than us has written the spec."""
+    """Say whether a manager other than us has written what we render."""
     return (
         entry.get("manager") != FIELD_MANAGER
         and not entry.get("subresource")
-        and "f:spec" in (entry.get("fieldsV1") or {})
+        and bool((entry.get("fieldsV1") or {}).get("f:spec", {}).keys() & {"f:template", "f:updateStrategy"})
     )
 
 
@@ -197,16 +201,27 @@ def _pods(run: Run, objects: Iterable[JsonObject]) -> Iterable[Pod]:
         labels = obj["metadata"].get("labels") or {}
         mine = labels.get(names.LABEL_RUN_UID) == run.uid
         if mine and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value:
-            yield _pod(obj, _number_of_pod(obj))
-        elif (mounted := _mounted(run, obj)) and _phase(obj) not in ("Succeeded", "Failed"):
+            yield _pod(obj, _number_of_pod(run, obj))
+        elif (mounted := _mounted(run, obj) or _named(run, obj)) and _phase(obj) not in (
+            "Succeeded",
+            "Failed",
+        ):
             yield Pod(
                 handle(obj), mounted, "", foreign=True, terminating="deletionTimestamp" in obj["metadata"]
             )
 
 
-def _number_of_pod(obj: JsonObject) -> int:
-    label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "0")
-    return int(label) if label.isdigit() else 0
+def _number_of_pod(run: Run, obj: JsonObject) -> int:
+    """Return the incarnation of one of our pods, also when its label was stripped: it must not vanish from sight."""
+    label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "")
+    return int(label) if label.isdigit() else _mounted(run, obj) or _named(run, obj)
+
+
+def _named(run: Run, obj: JsonObject) -> int:
+    """Return the incarnation that a pod's name stands for, 0 for none: labels can be stripped, names cannot."""
+    name = obj["metadata"]["name"]
+    middle = name.removeprefix(f"{run.name}-").removesuffix("-0")
+    return int(middle) if name == f"{run.name}-{middle}-0" and middle.isdigit() else 0
 
 
 def _mounted(run: Run, obj: JsonObject) -> int:
@@ -262,18 +277,24 @@ def read_report(text: str) -> Report:
         told = json.loads(text)
         until, version = told.get("processedUntil"), told.get("stateVersion")
         outputs = told.get("outputs") or {}
-        position = str(normalise_time(until)) if until is not None else None
+        if until is not None and not isinstance(until, str):
+            return Report(text_ok=False)
         return Report(
-            processed_until=position,
-            state_version=version if isinstance(version, str) else None,
+            processed_until=str(normalise_time(until)) if until is not None else None,
+            state_version=version if isinstance(version, str) and _WORD.fullmatch(version) else None,
             open_outputs=_count(outputs.get("open")),
         )
-    except (ValueError, AttributeError, TypeError):
+    except _UNREADABLE_TEXT:
         return Report(text_ok=not text)
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if _is_count(value) else 0
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    """Say whether a number fits the schema; what a program tells must never make a status unwritable."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15
 
 
 def _trouble(status: JsonObject, container: JsonObject) -> str:
@@ -330,11 +351,11 @@ def _told(job: str, pods: Iterable[JsonObject]) -> str:
 def _numbers(text: str) -> tuple[tuple[str, int], ...]:
     try:
         told = json.loads(text)
-    except ValueError:
+    except _UNREADABLE_TEXT:
         return ()
     if not isinstance(told, dict):
         return ()
-    found = {k: v for k, v in told.items() if isinstance(v, int) and not isinstance(v, bool)}
+    found = {k: v for k, v in told.items() if _is_count(v)}
     return tuple(sorted(found.items())[:32])
 
 

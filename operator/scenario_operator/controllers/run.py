@@ -81,7 +81,11 @@ class RunController:
             for effect in decision.effects:
                 client, identity = self._context.client, identity_of(view.run)
                 await perform(client, identity, view.revisions, effect, _extra(decision))
-                logger.info("effect %(effect)s", {"effect": effect})
+                # Its kind and target only: templates carry parameters, which may be secret.
+                target = getattr(effect, "name", None) or getattr(effect, "incarnation", "")
+                logger.info(
+                    "effect %(effect)s %(target)s", {"effect": type(effect).__name__, "target": target}
+                )
         except Terminal as refusal:
             told = str(refusal)[:512]
             if self._refusals.get(key) != told:
@@ -222,7 +226,8 @@ class RunController:
                 continue
             identity = RunIdentity(key.namespace, key.name, "", "")
             handle = Handle(metadata["uid"], metadata["resourceVersion"])
-            number = int((metadata.get("labels") or {}).get(names.LABEL_INCARNATION, "0"))
+            label = (metadata.get("labels") or {}).get(names.LABEL_INCARNATION, "")
+            number = int(label) if label.isdigit() else 0
             await perform(client, identity, {}, ReleaseReport(handle, number), Extra())
 
 

@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 from scenario_operator.api import names
-from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
@@ -28,7 +27,7 @@ from scenario_operator.cluster.kinds import (
 from scenario_operator.cluster.store import filed
 from scenario_operator.controllers.observe import readable, record_of, run_of
 from scenario_operator.controllers.publish import Published, Publisher
-from scenario_operator.controllers.surroundings import revisions_of, scenario_strategy
+from scenario_operator.controllers.surroundings import read_strategy, revisions_of, scenario_strategy
 from scenario_operator.execution.status import merge_patch
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
@@ -124,7 +123,8 @@ class ScenarioController:
         found = self._context.store.get(STRATEGY, obj["metadata"]["namespace"], reference["name"])
         if found is None:
             return None, reference["name"]
-        return snapshot_of(StrategySpec.model_validate(found["spec"])), ""
+        spec = read_strategy(found)
+        return (snapshot_of(spec), "") if spec is not None else (None, reference["name"])
 
     async def _fleet(
         self,

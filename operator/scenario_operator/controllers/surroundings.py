@@ -196,14 +196,24 @@ def scenario_strategy(context: Context, scenario: JsonObject | None) -> tuple[St
     found = context.store.get(STRATEGY, scenario["metadata"]["namespace"], policy.strategy_ref.name)
     if found is None:
         return None, policy.strategy_ref.name
-    return StrategySpec.model_validate(found["spec"]), ""
+    spec = read_strategy(found)
+    return (spec, "") if spec is not None else (None, policy.strategy_ref.name)
+
+
+def read_strategy(obj: JsonObject) -> StrategySpec | None:
+    """Read a strategy; one that a newer operator's schema allowed and ours does not is as good as missing."""
+    try:
+        return StrategySpec.model_validate(obj["spec"])
+    except ValidationError:
+        return None
 
 
 def _referenced(context: Context, namespace: str, name: str) -> tuple[Snapshot | None, str]:
     found = context.store.get(STRATEGY, namespace, name)
     if found is None:
         return None, name
-    return snapshot_of(StrategySpec.model_validate(found["spec"])), ""
+    spec = read_strategy(found)
+    return (snapshot_of(spec), "") if spec is not None else (None, name)
 
 
 def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
@@ -221,7 +231,9 @@ def _no_revision(scenario: JsonObject, view: View) -> Gate:
         return Gate(Reason.REVISION_NOT_FOUND.value, told, attention=True)
     stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
     ready = stated.get("Ready", {})
-    reason, told = ready.get("reason", Reason.RESOLVING.value), ready.get("message", "")
+    known = {reason.value for reason in Reason}
+    reason = ready.get("reason") if ready.get("reason") in known else Reason.RESOLVING.value
+    told = ready.get("message", "")
     name, namespace = view.run.scenario, view.run.namespace
     if stated.get("Stalled", {}).get("status") != "True":
         return Gate(reason, f"Scenario {name} has no released revision yet: {reason} {told}".rstrip())

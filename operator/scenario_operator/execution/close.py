@@ -222,8 +222,12 @@ def _returned(view: View, journal: Journal, stored: Stored, word: str) -> Stored
 
 
 def _remembered(records: tuple[Incarnation, ...]) -> tuple[Incarnation, ...]:
-    """Forget the oldest records that nothing needs any more; the newest stays, since numbers follow from it."""
-    done = [i for i in records if i.state == DELETED and i.results == REVERTED]
+    """Forget the oldest records that nothing needs any more, those with kept results last.
+
+    The newest stays, since numbers follow from it.
+    """
+    gone = [i for i in records if i.state == DELETED]
+    done = sorted(gone, key=lambda i: (i.results != REVERTED, i.number))
     forgotten = {i.number for i in done[: max(0, len(records) - INCARNATIONS)] if i != records[-1]}
     return tuple(i for i in records if i.number not in forgotten)
 

@@ -119,7 +119,10 @@ class Journal(NamedTuple):
     def learn(self, facts: dict[str, Any]) -> Journal:
         """Add facts; a fact that stands is never changed."""
         known = dict(self.facts)
-        fresh = {k: json.dumps(v, sort_keys=True, separators=(",", ":")) for k, v in facts.items()}
+        fresh = {
+            k: json.dumps(v, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            for k, v in facts.items()
+        }
         return self._replace(facts=tuple(sorted({**fresh, **known}.items())))
 
     def fact(self, name: str) -> Any:

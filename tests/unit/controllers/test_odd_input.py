@@ -1,0 +1,107 @@
+"""What a program says and what somebody did to an object can be anything: nothing of it may stop a run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
+from scenario_operator.api.run import LastStop, Loss
+from scenario_operator.controllers import observe
+from scenario_operator.controllers.observe import Things, read_report, world_of
+from scenario_operator.controllers.surroundings import _no_revision, strategy_for
+from scenario_operator.execution import close
+from scenario_operator.execution.view import Run, View, World
+from scenario_operator.planning.stored import Stored
+
+RUN = Run("ns", "a", "uid-a", scenario="s")
+MINE = {names.LABEL_RUN: "a", names.LABEL_RUN_UID: "uid-a", names.LABEL_COMPONENT: "workload"}
+STATE = {"name": "state", "persistentVolumeClaim": {"claimName": "state-a-1-0"}}
+RESULTS = {"name": "results", "persistentVolumeClaim": {"claimName": "results-a"}}
+
+
+@pytest.mark.parametrize("position", ["1760000000.5", "5", "true", '["x"]'])
+def test_a_position_that_is_no_text_is_no_report(position: str) -> None:
+    """Given a program that reports epoch seconds, then that never becomes a fact that nobody can read."""
+    assert read_report(f'{{"processedUntil": {position}}}').processed_until is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 4000,
+        '{"processedUntil": "0001-01-01T00:00:00+14:00"}',
+        '{"processedUntil": "9999-12-31T23:59:59-14:00"}',
+    ],
+    ids=["nested", "before time", "after time"],
+)
+def test_no_message_of_a_pod_raises(text: str) -> None:
+    assert read_report(text).processed_until is None
+
+
+def test_no_message_of_a_hook_raises() -> None:
+    assert observe._numbers("[" * 4000) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"outputs": {"open": true}}',
+        '{"outputs": {"open": 100000000000000000000}}',
+        '{"stateVersion": "not a version!"}',
+        f'{{"stateVersion": "{"1" * 3000}"}}',
+    ],
+)
+def test_what_a_report_says_fits_the_schema_of_the_status(text: str) -> None:
+    """Given an odd report, then the write that closes the plan is not refused for it."""
+    report = read_report(text)
+    stop = LastStop(
+        incarnation=1,
+        clean=True,
+        reported=True,
+        open_outputs=report.open_outputs,
+        state_version=report.state_version,
+    )
+    assert (stop.open_outputs, stop.state_version) == (0, None)
+
+
+@pytest.mark.parametrize("number", ["-1", "100000000000000000000"])
+def test_what_a_hook_says_fits_the_schema_of_the_status(number: str) -> None:
+    numbers = dict(observe._numbers(f'{{"reverted": {number}}}'))
+    assert Loss(results_reverted=close._total([numbers], "reverted")).results_reverted is None
+
+
+def test_a_pod_without_its_incarnation_label_still_counts_for_the_claim_it_mounts() -> None:
+    """Given a stripped label, then no revert hook and no deletion comes beside the pod."""
+    assert [p.foreign for p in seen(MINE, STATE).of(1)] == [False]
+
+
+@pytest.mark.parametrize("volumes", [(), (RESULTS,)], ids=["no volume", "results"])
+def test_a_pod_without_any_label_is_known_by_its_name(volumes: tuple[dict[str, Any], ...]) -> None:
+    assert [p.foreign for p in seen({}, *volumes).of(1)] == [True]
+
+
+def test_a_reason_of_a_newer_operator_is_told_as_resolving() -> None:
+    stated = {"type": "Ready", "status": "False", "reason": "BrandNew", "message": ""}
+    view = View(RUN, Stored(), None, None, None, {}, World(), 0.0)
+    gate = _no_revision({"status": {"conditions": [stated]}}, view)
+    assert gate.reason == Reason.RESOLVING.value
+
+
+def test_a_strategy_that_only_a_newer_operator_can_read_counts_as_missing() -> None:
+    context: Any = SimpleNamespace(store=SimpleNamespace(get=lambda *_: {"spec": {"type": "Teleport"}}))
+    run = {"metadata": {"namespace": "ns"}, "spec": {"strategyRef": {"name": "x"}}}
+    assert strategy_for(context, run, None) == (None, "x")
+
+
+def seen(labels: dict[str, str], *volumes: dict[str, Any]) -> World:
+    """Return the world in which there is but one running pod."""
+    pod = {
+        "metadata": {"name": "a-1-0", "uid": "p", "resourceVersion": "1", "labels": labels},
+        "spec": {"volumes": list(volumes)},
+        "status": {"phase": "Running"},
+    }
+    return world_of(RUN, Things({}, (), (pod,), (), ()), {})
