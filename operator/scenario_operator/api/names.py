@@ -109,6 +109,12 @@ def revision(scenario: str, number: int) -> str:
     return f"{scenario}-r{number}"
 
 
+def revision_number(name: str) -> int:
+    """Return the number in the name of a revision, 0 when it is not one of ours."""
+    tail = name.rpartition("-r")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
 def artifact_copy(revision_name: str) -> str:
     """Return the name of the immutable ConfigMap that holds a revision's artifact files."""
     return f"{revision_name}-artifact"

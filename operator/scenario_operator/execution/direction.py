@@ -84,7 +84,7 @@ def superseded(view: View, journal: Journal) -> bool:
     A run's own plan is superseded when the user's wish has changed, an attempt's when there is a newer revision.
     """
     if journal.grant_id:
-        return view.wanted is not None and view.wanted.name != journal.target.revision
+        return view.overtaken(journal.target.revision)
     wish = own_plan(view._replace(journal=None))
     return wish is not None and wish.desire != journal.desire
 

@@ -89,7 +89,7 @@ def _take_grant(view: View) -> Opening | Stored | None:
     if refusal is not None:
         word, reason, message = refusal
         return answer(view, grant.id, grant.attempt, word, str(reason), message)
-    if grant.suspend or view.wanted is None:
+    if grant.suspend or view.wanted is None or view.wanted.name != grant.revision:
         return None
     cause = Cause.RECOMPUTE if grant.cause == "Recompute" else Cause.UPGRADE
     plan = plan_upgrade(case_of(view, view.wanted, cause))
@@ -108,7 +108,7 @@ def _refusal(view: View, grant: Grant) -> tuple[str, Reason, str] | None:
         return "Pinned", Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}"
     if view.run.hold:
         return "Held", Reason.HELD, f"spec.hold: {view.run.hold}"
-    if view.wanted is not None and view.wanted.name != grant.revision:
+    if view.wanted is not None and view.overtaken(grant.revision):
         return "Superseded", Reason.SUPERSEDED, f"revision {view.wanted.name} is wanted now"
     return None
 

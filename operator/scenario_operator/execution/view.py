@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from scenario_operator.api import names
 from scenario_operator.execution.journal import Journal
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
@@ -204,6 +205,15 @@ class View(NamedTuple):
     strategy: Snapshot | None = None
     gate: Gate | None = None
     refusal: str = ""
+
+    def overtaken(self, name: str) -> bool:
+        """Say whether a newer revision than this one is wanted.
+
+        Numbers only grow, also when an old content comes back: an older `wanted` is a Scenario's status that lags.
+        """
+        known = self.revision(name)
+        number = known.number if known else names.revision_number(name)
+        return self.wanted is not None and self.wanted.name != name and self.wanted.number > number
 
     def revision(self, name: str) -> Revision | None:
         """Return a revision that stored, journal or wanted name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api import names
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Outcome
@@ -266,7 +267,9 @@ def _cancelled(entry: Entry, attempt: Attempt, fleet: Fleet) -> Outcome:
 
 def _superseded(attempt: Attempt, fleet: Fleet) -> bool:
     """Say whether another revision is wanted, or a later attempt has taken over every run of this one."""
-    if fleet.wanted is not None and attempt.revision != fleet.wanted.name:
+    known = fleet.revisions.get(attempt.revision)
+    number = known.number if known else names.revision_number(attempt.revision)
+    if fleet.wanted is not None and fleet.wanted.name != attempt.revision and fleet.wanted.number > number:
         return True
     return any(
         other.sequence > attempt.sequence and other.revision == attempt.revision and not other.only

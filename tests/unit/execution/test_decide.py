@@ -645,3 +645,14 @@ def test_a_version_that_accepts_nothing_stored_never_starts_on_it() -> None:
         life.state = moves[0].state
     assert life.state.record.journal is None or life.look().effects == ()
     assert "WakeWorkload" not in life.names
+
+
+def test_a_grant_for_a_revision_that_the_scenarios_status_does_not_show_yet_waits() -> None:
+    """Given a status write of the Scenario that failed, when the run is granted, then it does not answer Superseded."""
+    life = Life.on_v1(FRESH, CONTINUE).run(lambda one: bool(one.state.grants))
+    life.want("v1")
+    life.work()
+    assert life.stored.history == ()
+    life.want("v2").run()
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "2.0.0"
