@@ -35,6 +35,8 @@ COLLECTIONS: Final = {
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_WAITED_FOR = re.compile(r"(?<=passed waiting for )[^;\"]+")
+"""How far a step was when its time was up is a matter of timing."""
 _VOLATILE_METADATA = ("resourceVersion", "creationTimestamp", "managedFields", "generation", "uid")
 # Sequence numbers of attempts may have gaps: one is spent before its attempt is created, so that none is used twice.
 _VOLATILE_STATUS = ("observedGeneration", "stateAgeSeconds", "lastUpgradeSequence")
@@ -248,6 +250,7 @@ def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonO
             return [plain(v) for v in value]
         if isinstance(value, str):
             text = _UID.sub(lambda m: uids.get(m[0], "<uid>"), _TIME.sub("<time>", value))
+            text = _WAITED_FOR.sub("<something>", text)
             for name, nth in attempts.items():
                 text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", nth, text)
             return text.replace(namespace, "<namespace>")

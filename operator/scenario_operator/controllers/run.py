@@ -183,7 +183,12 @@ class RunController:
         return Things(obj, found(STATEFUL_SET), found(POD), found(CLAIM), found(JOB))
 
     async def _live(self, obj: JsonObject) -> Things:
-        """List what is labelled as the run's, and look by name for what should carry our labels and does not."""
+        """List what is labelled as the run's, and look by name for what should carry our labels and does not.
+
+        Causes before what follows from them, so pods come last: a Job that has succeeded has its pod's last words
+        behind it, and behind replicas 0 that were observed no pod is made any more. The other way round a hook that
+        ends between two lists would be recorded without its numbers, for good.
+        """
         metadata = obj["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         client = self._context.client
@@ -193,16 +198,16 @@ class RunController:
             return (await client.list(kind, namespace, label_selector=mine)).items
 
         record = record_of(obj)
-        everywhere = _looks_everywhere(record)
-        pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
-        workloads, claims = await listed(STATEFUL_SET), await listed(CLAIM)
+        jobs, workloads, claims = await listed(JOB), await listed(STATEFUL_SET), await listed(CLAIM)
         for number in _expected(record):
             workloads += await self._by_name(
                 STATEFUL_SET, namespace, names.statefulset(name, number), workloads
             )
             claims += await self._by_name(CLAIM, namespace, names.state_claim(name, number), claims)
         claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
-        return Things(obj, workloads, pods, claims, await listed(JOB))
+        everywhere = _looks_everywhere(record)
+        pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
+        return Things(obj, workloads, pods, claims, jobs)
 
     async def _by_name(
         self, kind: Kind, namespace: str, name: str, known: tuple[JsonObject, ...]
