@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -30,7 +29,8 @@ def test_whatever_breaks_at_any_call_every_upgrade_ends_as_if_nothing_had(crash_
 
     Equal end state, each hook and each deletion of a claim once, facts unmoved, never two live pods.
     """
-    seed = int(os.environ.get("CRASH_SEED") or secrets.randbelow(10**6))
+    # The same sample for everybody: what is new is found by `make crash`, which tries everything.
+    seed = int(os.environ.get("CRASH_SEED", "777103"))
     print(f"to repeat: CRASH_SEED={seed}")
 
     async def all_of_them() -> list[Outcome]:
