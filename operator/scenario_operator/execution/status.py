@@ -79,9 +79,7 @@ def assess(view: View, decision: Decision) -> list[Assessment]:
     reason, message = Reason(situation.reason), situation.message
     standing = situation.standing
     assessments = [
-        Assessment(
-            _C.READY, "False" if standing in _READY_FALSE else "True", _ready_reason(situation), message
-        ),
+        Assessment(_C.READY, "False" if standing in _READY_FALSE else "True", reason, message),
         _available(view, decision),
         _up_to_date(view, decision),
         Assessment(_C.ACTION_REQUIRED, "True", reason, situation.attention)
@@ -115,10 +113,6 @@ def phase(situation: Situation, decision: Decision) -> str:
     if situation.standing is Standing.WORKING and decision.record.stored.applied is None:
         return "Starting"
     return words.get(situation.standing, situation.standing.value)
-
-
-def _ready_reason(situation: Situation) -> Reason:
-    return Reason(situation.reason)
 
 
 def _available(view: View, decision: Decision) -> Assessment:

@@ -117,17 +117,14 @@ class Stop:
         own = [p for p in view.world.of(number) if not p.foreign]
         if workload is not None and not _asleep(workload, stamp):
             if step.args.report and workload.replicas and journal.fact(f"stop:{step.id}") is None:
-                loose = [p for p in own if p.held != stamp and (p.held or not p.terminating)]
-                if loose:
-                    return tuple(HoldReport(p.handle, number, stamp) for p in loose)
+                if holds := _holds(own, number, stamp):
+                    return holds
                 if not any(p.held for p in own) and not _waited_for_pod(view, journal, step):
                     return ()
             return (PutToSleep(workload.handle, number, stamp),)
-        if step.args.report and journal.fact(f"stop:{step.id}") is None:
-            loose = [p for p in own if p.held != stamp and (p.held or not p.terminating)]
-            if loose:
-                return tuple(HoldReport(p.handle, number, stamp) for p in loose)
         recorded = not step.args.report or journal.fact(f"stop:{step.id}") is not None
+        if not recorded and (holds := _holds(own, number, stamp)):
+            return holds
         released = recorded and (workload is None or workload.settled)
         return tuple(ReleaseReport(p.handle, number) for p in own if p.held and released)
 
@@ -495,6 +492,12 @@ def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
         reported=words.processed_until is not None,
         open_outputs=words.open_outputs,
     )._asdict()
+
+
+def _holds(own: list[Pod], number: int, stamp: str) -> tuple[Effect, ...]:
+    """Mark every pod that this Stop does not hold yet; a Terminating pod takes no new finalizer."""
+    loose = [p for p in own if p.held != stamp and (p.held or not p.terminating)]
+    return tuple(HoldReport(p.handle, number, stamp) for p in loose)
 
 
 def _asleep(workload: Workload, stamp: str) -> bool:
