@@ -35,13 +35,13 @@ from scenario_operator.execution.view import (
 from scenario_operator.manifests.claim import read_formats
 from scenario_operator.manifests.drift import drifted_from_its_stamp
 from scenario_operator.manifests.identity import Component, RunIdentity
+from scenario_operator.manifests.pod import CONTAINER
 from scenario_operator.manifests.stamp import read_stamp
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import bounds_of
 from scenario_operator.planning.windows import Window
 
 JsonObject = Mapping[str, Any]
-CONTAINER = "scenario"
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, OverflowError)
 """What parsing a termination message can raise: its text is the program's, so it can be anything."""
