@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from tests.harness.reader import known, reader
+
 ROOT = Path(__file__).resolve().parents[2]
 BED = ROOT / "tools" / "bed"
 JsonObject = dict[str, Any]
@@ -54,6 +56,8 @@ class Cluster:
 
     def find(self, kind: str, name: str) -> JsonObject | None:
         """Return an object, None when it does not exist."""
+        if self.bed and known(kind):
+            return reader(self.kubeconfig).find(kind, self.namespace, name)
         text = self.kubectl("get", kind, name, "-o", "json", "--ignore-not-found")
         return json.loads(text) if text.strip() else None
 
@@ -65,6 +69,8 @@ class Cluster:
 
     def list(self, kind: str, selector: str = "") -> list[JsonObject]:
         """Return the objects of a kind in the namespace."""
+        if self.bed and known(kind):
+            return reader(self.kubeconfig).list(kind, self.namespace, selector)
         chosen = ["-l", selector] if selector else []
         items: list[JsonObject] = json.loads(self.kubectl("get", kind, "-o", "json", *chosen))["items"]
         return items
@@ -166,9 +172,9 @@ class Cluster:
         return str(self.get(kind, name)["metadata"]["uid"])
 
     def environment(self, pod: str) -> dict[str, str]:
-        """Return the variables that a pod's scenario container is given by value."""
-        containers = self.get("pod", pod)["spec"]["containers"]
-        chosen = next(c for c in containers if c["name"] == "scenario")
+        """Return the variables that a pod's scenario container is given by value, {} while there is no such pod."""
+        containers = (self.find("pod", pod) or {"spec": {"containers": []}})["spec"]["containers"]
+        chosen: JsonObject = next((c for c in containers if c["name"] == "scenario"), {})
         return {e["name"]: e.get("value", "") for e in chosen.get("env") or []}
 
     def behave(self, pod: str, **behaviour: Any) -> None:

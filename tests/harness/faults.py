@@ -167,18 +167,18 @@ class Upstream:
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.server = str(cluster["server"])
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        self._tls = ssl.create_default_context(cadata=authority)
+        self.tls = ssl.create_default_context(cadata=authority)
         with (
             tempfile.NamedTemporaryFile() as pair
         ):  # the ssl module reads key and certificate from files only
             pair.write(base64.b64decode(user["client-key-data"]))
             pair.write(base64.b64decode(user["client-certificate-data"]))
             pair.flush()
-            self._tls.load_cert_chain(pair.name)
+            self.tls.load_cert_chain(pair.name)
 
     def session(self) -> aiohttp.ClientSession:
         """Open a session; its owner closes it."""
-        connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
+        connector = aiohttp.TCPConnector(ssl=self.tls, limit=0)
         timeout = aiohttp.ClientTimeout(total=None, connect=10)
         return aiohttp.ClientSession(
             connector=connector, timeout=timeout, read_bufsize=2**22, auto_decompress=False

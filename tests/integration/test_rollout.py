@@ -291,10 +291,7 @@ def test_a52_a_tag_that_moves_changes_nothing(cluster: Cluster) -> None:
         for name in ("r", "new"):
             cluster.until(
                 f"the new environment of {name}",
-                lambda name=name: (
-                    cluster.find("pod", f"{name}-1-0")
-                    and cluster.environment(f"{name}-1-0").get("COLOUR") == "blue"
-                ),
+                lambda name=name: cluster.environment(f"{name}-1-0").get("COLOUR") == "blue",
             )
             assert images_of(cluster, f"{name}-1") == {image}
         assert resolved(cluster) == image
