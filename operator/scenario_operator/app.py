@@ -16,7 +16,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -29,6 +28,7 @@ from scenario_operator.api import names
 from scenario_operator.cluster import connection, errors, wake
 from scenario_operator.cluster.bucket import UNLIMITED, TokenBucket
 from scenario_operator.cluster.client import KubernetesClient, connect
+from scenario_operator.cluster.clock import ServerClock
 from scenario_operator.cluster.context import Context, Controller
 from scenario_operator.cluster.discovery import NotServed, wait_for_own_kinds
 from scenario_operator.cluster.events import EventPoster
@@ -128,11 +128,13 @@ class _Process:
             identity=self._identity,
             terms=settings.lease,
         )
+        self._clock = ServerClock()
         self._client = KubernetesClient(
             api,
             bucket=TokenBucket(settings.qps, settings.burst),
             guard=self._lease,
             observe=self.metrics.call,
+            clock=self._clock,
         )
         self.metrics.watch_leadership(self._lease.holds)
         self._waiting_for = "the custom resource definitions"
@@ -169,7 +171,12 @@ class _Process:
         """Make the parts that only a leader has and let them work until the first of them ends."""
         queue: WorkQueue[Key] = WorkQueue(min_interval=_interval)
         store = Store(trims=TRIMS, indices=indices(WATCHED_KINDS))
-        poster = EventPoster(self._client, controller=f"{names.GROUP}/operator", instance=self._identity)
+        poster = EventPoster(
+            self._client,
+            controller=f"{names.GROUP}/operator",
+            instance=self._identity,
+            now=self._clock.now,
+        )
         controllers = build_controllers(self._context(store, queue, poster))
         self._workers = Workers(queue, controllers, observe=self.metrics.reconciled, about=logs.about)
         self.metrics.watch_queue(lambda: queue.depth, queue.oldest_age_seconds)
@@ -214,7 +221,7 @@ class _Process:
             store=store,
             events=events,
             measures=self.metrics,
-            now=lambda: datetime.now(UTC),
+            now=self._clock.now,
             wake=queue.add,
             wake_after=queue.add_after,
             namespaces=self._settings.namespaces,

@@ -20,6 +20,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.bucket import TokenBucket
+from scenario_operator.cluster.clock import ServerClock
 from scenario_operator.cluster.flight import Flight, WriteGuard, tracing, uncancelled
 from scenario_operator.cluster.kinds import JsonObject, Kind, Ref
 
@@ -106,6 +107,7 @@ class KubernetesClient:
         bucket: TokenBucket,
         guard: WriteGuard | None = None,
         observe: CallObserver | None = None,
+        clock: ServerClock | None = None,
         read_timeout_seconds: float = 30.0,
         write_timeout_seconds: float = 10.0,
     ) -> None:
@@ -113,6 +115,7 @@ class KubernetesClient:
         self._bucket = bucket
         self._guard = guard
         self._observe = observe
+        self._clock = clock or ServerClock()
         self._read_timeout = aiohttp.ClientTimeout(total=read_timeout_seconds, connect=5)
         self._write_timeout = aiohttp.ClientTimeout(total=write_timeout_seconds, connect=5)
 
@@ -267,7 +270,7 @@ class KubernetesClient:
         mutating = method != "GET"
         context = f"{verb} {path}"
         flight = Flight(self._guard if mutating else None, once=mutating)
-        started = time.perf_counter()
+        started, sent = time.perf_counter(), self._clock.now()
         code = "lost"
         try:
             with flight.under_way(context):
@@ -284,6 +287,7 @@ class KubernetesClient:
                 payload: bytes = await response.read()
                 status: int = response.status
             code = str(status)
+            self._clock.heard(response.headers.get("Date"), sent)
             if status >= 300:
                 raise errors.from_response(status, response.headers, payload, context=context)
             return _parse(payload, context)
