@@ -9,6 +9,8 @@ import pytest
 from tests.harness.cluster import Cluster
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 
+from scenario_operator.api import names
+
 JsonObject = dict[str, Any]
 RUNS = ("a", "b", "c")
 THEIRS = tuple(ref for name in RUNS for ref in (f"srun/{name}", f"pod/{name}-1-0", f"sts/{name}-1"))
@@ -138,6 +140,29 @@ def test_a_missing_config_map_is_waited_for(cluster: Cluster) -> None:
     )
 
     cluster.until_settled("r", "1.0.0")
+
+
+def test_a_copy_of_the_artifact_that_is_missing_is_made_again(cluster: Cluster) -> None:
+    """Given a revision without the copy of its files (a crash came between them), then the copy is made, and used."""
+    files = scenario("s", "1.0.0")
+    files["spec"]["artifact"]["configMapRef"] = {"name": "rules"}
+    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": "1"}}
+    cluster.apply(rules, files)
+    copy = names.artifact_copy(cluster.until_published("s", "1.0.0")["status"]["latestRevision"])
+    made = cluster.until("the copy", lambda: cluster.find("configmap", copy))
+
+    cluster.delete("configmap", copy)
+
+    again = cluster.until(
+        "the copy made again",
+        lambda: (
+            (seen := cluster.find("configmap", copy))
+            and seen["metadata"]["uid"] != made["metadata"]["uid"]
+            and seen
+        ),
+    )
+    assert (again["data"], again["immutable"]) == ({"a": "1"}, True)
+    assert again["metadata"]["ownerReferences"] == made["metadata"]["ownerReferences"]
 
 
 def test_an_image_with_another_digest_than_declared_is_refused(cluster: Cluster) -> None:

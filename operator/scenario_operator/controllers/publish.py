@@ -102,6 +102,7 @@ class Publisher:
     ) -> Published:
         newest = max(known.values(), key=lambda r: r.number, default=None)
         if newest is not None and content_hash(newest.spec, newest.artifact) == content_hash(spec, artifact):
+            await self._complete(scenario, newest, files)
             await self._clean(scenario)
             return Published(newest)
         if spec.artifact.digest and spec.artifact.digest != artifact.digest:
@@ -139,6 +140,16 @@ class Publisher:
         self._context.store.offer(CONTROLLER_REVISION, "ADDED", made)
         await self._clean(scenario)
         return Published(revision)
+
+    async def _complete(self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]) -> None:
+        """Make the copy of a revision's files that a crash left out, or that somebody deleted."""
+        namespace = scenario["metadata"]["namespace"]
+        copy = names.artifact_copy(revision.name)
+        if not files or self._context.store.get(CONFIG_MAP, namespace, copy) is not None:
+            return
+        owner = await self._context.client.get(Ref(CONTROLLER_REVISION, namespace, revision.name))
+        if owner is not None:
+            await self._copy(scenario, revision, files, owner)
 
     async def _copy(
         self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any], owner: JsonObject
