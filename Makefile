@@ -6,6 +6,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 PYTHON ?= python3.11
 WORKERS ?= 2
+# Integration tests wait for clusters more than they compute.
+WAITERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -57,7 +59,7 @@ unit: $(READY) ## pure code, and the explorer on a model cluster
 
 integration: $(READY) ## the operator's process against a real API server with simulated pods
 	$(PYTHON) tools/bed build --for sim
-	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WORKERS) --dist loadfile
+	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WAITERS) --dist loadgroup --no-loadscope-reorder
 
 e2e: $(READY) ## the operator's image, Helm, real pods and volumes
 	@if [[ -n "$${KUBECONFIG:-}" ]]; then $(PYTEST) tests/e2e; else $(MAKE) --no-print-directory e2e-beds; fi

@@ -114,12 +114,14 @@ class _Process:
         self._configuration = configuration
         self._stop = stop
         self.metrics = Metrics(operator_version())
+        self._clock = ServerClock()
         self._identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self._lease = Lease(
             KubernetesClient(
                 api,
                 bucket=UNLIMITED,
                 observe=self.metrics.call,
+                clock=self._clock,
                 read_timeout_seconds=settings.lease.renew_seconds,
                 write_timeout_seconds=settings.lease.renew_seconds,
             ),
@@ -128,7 +130,6 @@ class _Process:
             identity=self._identity,
             terms=settings.lease,
         )
-        self._clock = ServerClock()
         self._client = KubernetesClient(
             api,
             bucket=TokenBucket(settings.qps, settings.burst),

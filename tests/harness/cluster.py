@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+import pytest
 
 from tests.harness.reader import known, reader
 
@@ -243,6 +247,12 @@ class Cluster:
             yield self.inside(name)
         finally:
             self.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+def namespace_of(test: pytest.Item) -> str:
+    """Name a namespace after a test, short enough and unlike that of any other test."""
+    name = re.sub(r"[^a-z0-9]+", "-", test.name.lower().removeprefix("test_"))[:40].strip("-")
+    return f"t-{name}-{hashlib.sha256(test.nodeid.encode()).hexdigest()[:6]}"
 
 
 def kubectl() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,24 +20,31 @@ from tests.harness.cluster import ROOT, Cluster
 
 @dataclass
 class Operator:
-    """One operator process against a cluster; `log` is where it writes."""
+    """One operator process against a cluster; `log` is where it writes.
+
+    `module` is what is run, with its own arguments before those of the operator.
+    """
 
     cluster: Cluster
     log: Path
     lease: str = "scenario-operator"
     lease_seconds: int = 15
     more: tuple[str, ...] = ()
+    module: tuple[str, ...] = ("scenario_operator",)
     port: int = field(default_factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Operator:
         """Start the process and return at once."""
-        command = [sys.executable, "-m", "scenario_operator", "run", "--kubeconfig", self.cluster.kubeconfig]
+        command = [sys.executable, "-m", *self.module, "run", "--kubeconfig", self.cluster.kubeconfig]
         command += ["--port", str(self.port), "--log-format", "console", "--lease-name", self.lease]
         command += ["--lease-duration-seconds", str(self.lease_seconds), *self.more]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+                command,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}"},
             )
         return self
 
@@ -58,6 +66,13 @@ class Operator:
         """Return its metrics page."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
             return str(answer.read().decode())
+
+    def passes(self) -> float:
+        """Return how many passes over keys have ended: what was looked at, written or not."""
+        found = re.findall(
+            r"^scenario_operator_reconcile\w*_(?:total|count)\{.*\} (\S+)$", self.metrics(), re.MULTILINE
+        )
+        return sum(float(value) for value in found)
 
     def kill(self) -> None:
         """End it as a crash does."""

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.harness.cluster import ROOT, Cluster, bed
+from tests.harness.cluster import ROOT, Cluster, bed, namespace_of
 from tests.harness.operator import Operator, running
+
+LONGEST = ("test_crash", "test_watch_faults", "test_two_replicas", "test_rest")
+"""Files whose tests mostly wait, begun first: nobody should wait for them alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together that share a bed of their own; all others go where a worker is free."""
+    here = Path(__file__).parent
+    ours = [item for item in items if item.path.is_relative_to(here)]
+    for item in ours:
+        if "sim_bed" not in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +43,7 @@ def operator(sim_bed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def space(sim_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A namespace of this test alone, served by nobody."""
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower().removeprefix("test_"))[:40].strip("-")
-    distinct = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:6]
-    with sim_bed.new_namespace(f"t-{name}-{distinct}") as cluster:
+    with sim_bed.new_namespace(namespace_of(request.node)) as cluster:
         yield cluster
 
 

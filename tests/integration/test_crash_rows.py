@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.harness.cluster import ROOT, Cluster, bed
+from tests.harness.cluster import ROOT, Cluster, bed, namespace_of
 from tests.harness.objects import incompatible, run, scenario, sim, strategy
 from tests.harness.operator import Operator
 
@@ -30,7 +30,7 @@ def own_bed(worker_id: str) -> Iterator[Cluster]:
 @pytest.fixture
 def alone(own_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A namespace of this test alone."""
-    with own_bed.new_namespace("t-" + request.node.name.split("_")[1]) as cluster:
+    with own_bed.new_namespace(namespace_of(request.node)) as cluster:
         yield cluster
 
 
@@ -87,3 +87,28 @@ def test_a46_after_an_uninstall_everything_can_be_deleted(alone: Cluster, operat
 
     alone.until("nothing to be left", lambda: not left() or None)
     assert left() == []
+
+
+@pytest.mark.parametrize("off", [600, -600], ids=["fast", "slow"])
+def test_a_clock_that_is_ten_minutes_off_expires_nothing(
+    alone: Cluster, operator: Operator, tmp_path: Path, off: int
+) -> None:
+    """Given a step under way, when an operator takes over whose clock is off, then time goes on as if it was right."""
+    patient = strategy("Continuation", approval="Never", timeouts={"startSeconds": 300, "verifySeconds": 60})
+    alone.apply(scenario("s", "1.0.0"), run("r", "s"))
+    alone.until_settled("r", "1.0.0")
+    alone.apply(scenario("s", "2.0.0", state="2", strategy=patient, command=sim(neverStart=True)))
+    alone.until("the new pod", lambda: alone.find("pod", "r-2-0"))
+    operator.kill()
+
+    module = ("tests.harness.odd_clock", str(off))
+    odd = Operator(alone, tmp_path / "odd.log", operator.lease, operator.lease_seconds, operator.more, module)
+    try:
+        odd.start().until_ready()
+        alone.until("the run to be looked at", lambda: odd.passes() >= 2)
+        assert alone.get("srun", "r")["status"]["upgrade"]["heading"] == "Forward"
+        alone.behave("r-2-0", neverStart=False)
+        alone.until_settled("r", "2.0.0")
+        assert [entry["outcome"] for entry in alone.until_report("s")["runs"]] == ["Continued"]
+    finally:
+        odd.kill()

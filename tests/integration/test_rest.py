@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,14 +41,6 @@ def _settle(cluster: Cluster) -> None:
     )
 
 
-def _passes(operator: Operator) -> float:
-    """Return how many passes over keys have ended: what was looked at, written or not."""
-    found = re.findall(
-        r"^scenario_operator_reconcile\w*_(?:total|count)\{.*\} (\S+)$", operator.metrics(), re.MULTILINE
-    )
-    return sum(float(value) for value in found)
-
-
 def test_fifty_settled_runs_cost_nothing_but_lease_renewals_also_after_a_restart(
     space: Cluster, own_operator: Operator
 ) -> None:
@@ -61,7 +52,7 @@ def test_fifty_settled_runs_cost_nothing_but_lease_renewals_also_after_a_restart
 
     own_operator.stop()
     own_operator.start().until_ready()
-    space.until("every run was looked at after the restart", lambda: _passes(own_operator) > RUNS)
+    space.until("every run was looked at after the restart", lambda: own_operator.passes() > RUNS)
     time.sleep(WATCHED_SECONDS)
 
     written = audit.writes(space.namespace)
