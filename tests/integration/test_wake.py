@@ -311,8 +311,10 @@ def test_health_and_metrics_are_those_of_a_leader_in_sync(start: Starter) -> Non
 
 
 def test_a_standby_is_ready_watches_nothing_and_follows_a_clean_exit_at_once(start: Starter) -> None:
-    leader = start.working()
-    standby = start()
+    # With a lease that nobody here could wait for, only its release lets the standby follow.
+    terms = {"duration_seconds": 600}
+    leader = start.working(terms=terms)
+    standby = start(terms=terms)
     until(lambda: standby.get("/readyz") == (200, "ok\n"), "the standby is ready")
     apply(a_run(start.namespace, "r"))
     until(lambda: leader.woken("run", "r"), "the leader works")
@@ -322,11 +324,9 @@ def test_a_standby_is_ready_watches_nothing_and_follows_a_clean_exit_at_once(sta
 
     leader.process.terminate()
     code, _ = leader.ended()
-    gone = time.monotonic()
     until(standby.is_working, "the standby follows")
 
     assert code == 0
-    assert time.monotonic() - gone < 4.0
     until(lambda: standby.woken("run", "r"), "and looks at everything")
 
 
