@@ -91,11 +91,11 @@ def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> Wor
     """Read everything that exists of a run."""
     claims = tuple(c for obj in things.claims if (c := _claim(run, obj)) is not None)
     results = next((c for c in things.claims if c["metadata"]["name"] == names.results_claim(run.name)), None)
+    numbered = [(_number(obj), obj) for obj in things.workloads if _number(obj)]
     return World(
-        workloads=tuple(
-            (_number(obj), _workload(run, obj, revisions)) for obj in things.workloads if _number(obj)
-        ),
-        pods=tuple(_pods(run, things.pods)),
+        workloads=tuple((n, _workload(run, obj, revisions)) for n, obj in numbered if _is_ours(run, obj)),
+        strangers=tuple(n for n, obj in numbered if not _is_ours(run, obj)),
+        pods=tuple(_pods(run, things)),
         claims=claims,
         jobs=tuple(_job(obj, things.pods) for obj in things.jobs if _is_ours(run, obj)),
         results=_results(run, results),
@@ -135,7 +135,6 @@ def _workload(run: Run, obj: JsonObject, revisions: Mapping[str, Revision]) -> W
         stop_stamp=annotations.get(names.ANNOTATION_STOP, ""),
         drifted=_drifted(run, obj, template, revisions),
         outdated=annotations.get(names.ANNOTATION_RENDERER) != str(RENDERER),
-        owned=_is_ours(run, obj),
     )
 
 
@@ -195,14 +194,15 @@ def _results(run: Run, obj: JsonObject | None) -> str:
     return "deleting" if "deletionTimestamp" in obj["metadata"] else "ours"
 
 
-def _pods(run: Run, objects: Iterable[JsonObject]) -> Iterable[Pod]:
+def _pods(run: Run, things: Things) -> Iterable[Pod]:
     """Read the workload's own pods, and whatever else runs and mounts a state claim of the run."""
-    for obj in objects:
+    ours = frozenset(obj["metadata"]["uid"] for obj in things.workloads if _is_ours(run, obj))
+    for obj in things.pods:
         labels = obj["metadata"].get("labels") or {}
         mine = labels.get(names.LABEL_RUN_UID) == run.uid
         if mine and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value:
             yield _pod(obj, _number_of_pod(run, obj))
-        elif (mounted := _mounted(run, obj) or _named(run, obj)) and _phase(obj) not in (
+        elif (mounted := _mounted(run, obj) or _stray(run, obj, ours)) and _phase(obj) not in (
             "Succeeded",
             "Failed",
         ):
@@ -212,9 +212,9 @@ def _pods(run: Run, objects: Iterable[JsonObject]) -> Iterable[Pod]:
 
 
 def _number_of_pod(run: Run, obj: JsonObject) -> int:
-    """Return the incarnation of one of our pods, also when its label was stripped: it must not vanish from sight."""
+    """Return the incarnation of one of our pods by its name, by which effects find it; labels can be edited."""
     label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "")
-    return int(label) if label.isdigit() else _mounted(run, obj) or _named(run, obj)
+    return _named(run, obj) or (int(label) if label.isdigit() else _mounted(run, obj))
 
 
 def _named(run: Run, obj: JsonObject) -> int:
@@ -222,6 +222,16 @@ def _named(run: Run, obj: JsonObject) -> int:
     name = obj["metadata"]["name"]
     middle = name.removeprefix(f"{run.name}-").removesuffix("-0")
     return int(middle) if name == f"{run.name}-{middle}-0" and middle.isdigit() else 0
+
+
+def _stray(run: Run, obj: JsonObject, ours: frozenset[str]) -> int:
+    """Return the incarnation of a pod without our labels, 0 when somebody else made it under a name of ours.
+
+    A StatefulSet lets go of a pod whose labels were stripped, so ours then has no controller any more.
+    """
+    owners = obj["metadata"].get("ownerReferences") or ()
+    controllers = {o.get("uid") for o in owners if o.get("controller")}
+    return _named(run, obj) if controllers <= ours else 0
 
 
 def _mounted(run: Run, obj: JsonObject) -> int:

@@ -276,7 +276,7 @@ def _bury(view: View) -> list[Effect]:
         workload, claim = view.world.workload(record.number), view.world.claim(record.number)
         if workload is not None and workload.replicas:
             effects.append(PutToSleep(workload.handle, record.number, "rest"))
-        elif record.state == DELETED and workload is not None and workload.owned:
+        elif record.state == DELETED and workload is not None:
             effects.append(DeleteWorkload(workload.handle, record.number))
         elif record.state == DELETED and workload is None and claim is not None:
             doomed = claim.ours and not claim.deleting and not view.world.of(record.number)

@@ -279,8 +279,6 @@ class DeleteState:
         if jobs:
             return tuple(DeleteJob(j.handle, j.name) for j in jobs)
         if workload is not None:
-            if not workload.owned:
-                return ()
             return (DeleteWorkload(workload.handle, number),)
         if view.world.of(number) or claim is None or not claim.ours or claim.deleting:
             return ()
@@ -340,8 +338,6 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
     """Wake a sleeping workload; a wrong template is changed only while nothing of it runs."""
     number = step.args.incarnation
     pods = view.world.of(number)
-    if not workload.owned:
-        return ()
     if not _right(workload, template) or (workload.outdated and not workload.replicas):
         if workload.replicas:
             return (PutToSleep(workload.handle, number, stamp),)
@@ -373,8 +369,11 @@ def _make_claims(view: View, journal: Journal | None, step: Step, revision: Revi
 
 
 def state_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
-    """Say what stands against mounting this incarnation's state, None when nothing does (promise 3)."""
+    """Say what stands against starting this incarnation on its state, None when nothing does (promise 3)."""
     number = step.args.incarnation
+    if number in view.world.strangers:
+        name = names.statefulset(view.run.name, number)
+        return Todo(f"StatefulSet {name}, which is not of this run, to go")
     if revision.spec.results is not None and view.world.results == "foreign":
         return Failed(Reason.STATE_OUT_OF_SYNC, "the results claim belongs to another run", human=True)
     if not revision.has_state:

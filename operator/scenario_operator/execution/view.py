@@ -90,7 +90,6 @@ class Workload(NamedTuple):
     stop_stamp: str = ""
     drifted: bool = False
     outdated: bool = False
-    owned: bool = True
 
 
 class Report(NamedTuple):
@@ -155,13 +154,17 @@ class Job(NamedTuple):
 
 
 class World(NamedTuple):
-    """What exists of the run: by incarnation number, and Jobs by name. `results`: the results claim stands."""
+    """What exists of the run: by incarnation number, and Jobs by name. `results`: the results claim stands.
+
+    `strangers`: numbers under whose name there is a StatefulSet of somebody else, which is never touched.
+    """
 
     workloads: tuple[tuple[int, Workload], ...] = ()
     pods: tuple[Pod, ...] = ()
     claims: tuple[Claim, ...] = ()
     jobs: tuple[Job, ...] = ()
     results: str = ""
+    strangers: tuple[int, ...] = ()
 
     def workload(self, number: int) -> Workload | None:
         """Return the workload of an incarnation, if it exists."""

@@ -1,0 +1,80 @@
+"""A StatefulSet that merely has a name of ours is somebody else's: it is read as such, and never touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.sim.setups import CONTINUE, FRESH, KEEP_SAME
+from tests.unit.execution.life import Life, at
+
+from scenario_operator.api import names
+from scenario_operator.controllers.observe import Things, world_of
+from scenario_operator.execution.decide import decide
+from scenario_operator.execution.effects import CreateWorkload, DeleteWorkload, PutToSleep, WakeWorkload
+from scenario_operator.execution.view import Run, World
+
+RUN = Run("ns", "r", "uid", scenario="s")
+MINE = {names.LABEL_RUN: "r", names.LABEL_RUN_UID: "uid", names.LABEL_COMPONENT: "workload"}
+
+
+def owned_by(uid: str) -> list[dict[str, Any]]:
+    return [{"uid": uid, "controller": True}]
+
+
+def a_set(number: int, owner: str, uid: str = "set") -> dict[str, Any]:
+    metadata = {"name": f"r-{number}", "uid": uid, "resourceVersion": "1", "ownerReferences": owned_by(owner)}
+    return {"metadata": metadata, "spec": {"replicas": 3}}
+
+
+def a_pod(number: int, owner: str, **labels: str) -> dict[str, Any]:
+    metadata = {"name": f"r-{number}-0", "uid": "p", "resourceVersion": "1", "labels": labels}
+    return {"metadata": {**metadata, "ownerReferences": owned_by(owner)}, "spec": {}, "status": {}}
+
+
+def seen(*sets: dict[str, Any], pods: tuple[dict[str, Any], ...] = ()) -> World:
+    return world_of(RUN, Things({}, sets, pods, (), ()), {})
+
+
+def test_a_statefulset_of_somebody_else_is_no_workload_of_the_run() -> None:
+    """Given a set of the run and one that only has a name of ours, when they are read, then one is a stranger."""
+    found = seen(a_set(1, "uid"), a_set(2, "another"))
+    assert ([n for n, _ in found.workloads], found.strangers) == ([1], (2,))
+
+
+@pytest.mark.parametrize(("owner", "counts"), [("another", False), ("set", True)])
+def test_a_pod_with_a_name_of_ours_counts_unless_somebody_else_controls_it(owner: str, counts: bool) -> None:
+    assert bool(seen(a_set(1, "uid"), pods=(a_pod(1, owner),)).of(1)) is counts
+
+
+def test_a_pod_is_known_by_its_name_when_its_incarnation_label_was_edited() -> None:
+    """Given an edited label, then effects still find the pod: they address it by name."""
+    pod = a_pod(1, "set", **MINE, **{names.LABEL_INCARNATION: "7"})
+    assert [p.incarnation for p in seen(a_set(1, "uid"), pods=(pod,)).pods] == [1]
+
+
+TOUCHES = (PutToSleep, WakeWorkload, DeleteWorkload, CreateWorkload)
+
+
+def touched(life: Life, number: int) -> list[object]:
+    """Return what a pass would do to a StatefulSet under a name that a stranger has taken."""
+    view = life.view()
+    made = decide(view._replace(world=view.world._replace(strangers=(number,))))
+    return [e for e in made.effects if isinstance(e, TOUCHES) and e.incarnation == number]
+
+
+def test_a_stranger_with_the_next_number_is_not_scaled_down_at_rest() -> None:
+    life = Life.on_v1(KEEP_SAME).run()
+    assert touched(life, 2) == []
+
+
+def test_a_start_under_a_taken_name_leaves_the_stranger_alone_and_says_so() -> None:
+    """Given a stranger r-2, when a Continuation would make it, then it waits with that reason."""
+    life = Life.on_v1(FRESH, CONTINUE).run(at("stop")).run(lambda one: not one.state.cluster.pods)
+    view = life.wait(60).view()
+    taken = view._replace(world=view.world._replace(strangers=(2,)))
+    for _ in range(3):
+        made = decide(taken)
+        taken = taken._replace(stored=made.record.stored, journal=made.record.journal, now=taken.now + 30)
+        assert [e for e in made.effects if isinstance(e, TOUCHES) and e.incarnation == 2] == []
+    assert "StatefulSet r-2, which is not of this run" in made.situation.message
