@@ -17,11 +17,19 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists, Terminal
+from scenario_operator.cluster.keys import BY_SCENARIO
 from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
+from scenario_operator.cluster.store import filed
 from scenario_operator.manifests.identity import ScenarioIdentity
 from scenario_operator.manifests.job import validate_job
 from scenario_operator.manifests.probe import probe_pod
-from scenario_operator.manifests.revision import artifact_copy, files_hash, parse_revision, revision_manifest
+from scenario_operator.manifests.revision import (
+    artifact_copy,
+    files_hash,
+    is_revision,
+    parse_revision,
+    revision_manifest,
+)
 from scenario_operator.planning.plan import digest_of
 from scenario_operator.planning.revision import Artifact, Revision, content_hash, make
 from scenario_operator.planning.validity import Problem, problem_of, reuse_of
@@ -111,14 +119,26 @@ class Publisher:
         reused = reuse_of(spec, artifact, [r for r in known.values() if r.name in in_use])
         if reused is not None:
             return Published(newest, reused)
-        number = 1 + max((r.number for r in known.values()), default=0)
         metadata = scenario["metadata"]
+        number = 1 + self._highest(scenario, in_use)
         revision = make(names.revision(metadata["name"], number), number, spec, artifact)
         refusal = await self._validated(scenario, revision)
         if refusal is not None:
             waiting = refusal.reason is Reason.RESOLVING
             return Published(newest, None if waiting else refusal, refusal if waiting else None)
         return await self._create(scenario, revision, files)
+
+    def _highest(self, scenario: JsonObject, in_use: frozenset[str]) -> int:
+        """Return the highest number that was ever given, as far as anything remembers it.
+
+        Whoever names a revision that somebody deleted must not find another one under its name.
+        """
+        metadata, status = scenario["metadata"], scenario.get("status") or {}
+        filed_here = filed(metadata["namespace"], metadata["name"])
+        there = self._context.store.indexed(CONTROLLER_REVISION, BY_SCENARIO, filed_here)
+        found = {obj["metadata"]["name"] for obj in there if is_revision(obj)}
+        named = found | in_use | {status.get("latestRevision", ""), status.get("activeRevision", "")}
+        return max((names.revision_number(name) for name in named), default=0)
 
     async def _create(self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]) -> Published:
         """Create the revision, then the copy of its files that it owns; a run never starts without both."""

@@ -7,7 +7,7 @@ It never writes a run; a run never writes here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -47,7 +47,7 @@ class ScenarioController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._publisher = Publisher(context)
-        self._read: dict[Key, dict[tuple[str, str], RunFacts]] = {}
+        self._read: dict[Key, dict[tuple[str, str], RunFacts | None]] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a Scenario; see `cluster.context.Controller`."""
@@ -59,7 +59,10 @@ class ScenarioController:
         scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or scenario
         runs = self._runs(key)
         known = revisions_of(self._context, key.namespace, key.name)
-        published = await self._publisher.publish(scenario, known, _in_use(runs))
+        # What a run that we cannot read may need is not known, so nothing is given up or given another meaning.
+        all_read = None not in self._read[key].values()
+        in_use = _in_use(runs) if all_read else frozenset(known)
+        published = await self._publisher.publish(scenario, known, in_use)
         if published.revision is not None:
             known = {**known, published.revision.name: published.revision}
         fleet = await self._fleet(key, scenario, published, known, runs)
@@ -68,7 +71,9 @@ class ScenarioController:
         if decision.opening is not None and published.problem is None and published.pending is None:
             scenario = await self._open(key, scenario, decision.opening)
         await self._say(scenario, published, fleet, decision)
-        await self._tidy(key, scenario, fleet, decision, known)
+        await self._trim(key, scenario, fleet)
+        if all_read:
+            await self._sweep_revisions(key, known.keys() - _named(fleet, decision, scenario))
         rests = (
             decision.opening is None
             and published.pending is None
@@ -78,16 +83,17 @@ class ScenarioController:
         return None if rests else _LOOK_AGAIN
 
     def _runs(self, key: Key) -> tuple[RunFacts, ...]:
+        """Return the facts of every run that can be read; `_read` says which cannot."""
         found = self._context.store.indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
         before, self._read[key] = self._read.get(key, {}), {}
         facts: list[RunFacts] = []
         for obj in found:
             # A run is read again only when it has changed: a pass looks at all of them.
             version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
-            if version not in before and not readable(obj):
-                continue
-            read = before.get(version) or self._facts(obj)
+            read = before[version] if version in before else self._facts(obj) if readable(obj) else None
             self._read[key][version] = read
+            if read is None:
+                continue
             strategy, missing = self._own_strategy(obj)
             facts.append(read._replace(strategy=strategy, strategy_missing=missing))
         return tuple(sorted(facts, key=lambda run: run.name))
@@ -165,7 +171,7 @@ class ScenarioController:
         it would be opened twice.
         """
         known = self._context.store.indexed(UPGRADE, BY_SCENARIO, filed(key.namespace, key.name))
-        by_name = {obj["metadata"]["name"]: obj for obj in known}
+        by_name = {obj["metadata"]["name"]: obj for obj in known if _is_attempt(obj)}
         done = {name for name, obj in by_name.items() if "completionTime" in (obj.get("status") or {})}
         looked_for = by_name.keys() - done
         if sequence:
@@ -299,39 +305,38 @@ class ScenarioController:
         )
         logger.info("scenario state reason=%(r)s: %(m)s", {"r": standing.reason, "m": standing.message})
 
-    async def _tidy(
-        self,
-        key: Key,
-        scenario: JsonObject,
-        fleet: Fleet,
-        decision: FleetDecision,
-        revisions: Mapping[str, Revision],
-    ) -> None:
-        """Remove attempts beyond the history limit and revisions that nothing names any more."""
+    async def _trim(self, key: Key, scenario: JsonObject, fleet: Fleet) -> None:
+        """Remove attempts beyond the history limit."""
         limit = (scenario["spec"].get("upgrade") or {}).get("historyLimit", 10)
         finished = sorted((a for a in fleet.attempts if a.finished), key=lambda a: a.sequence)
         for attempt in finished[: max(0, len(finished) - limit)]:
             await self._context.client.delete(Ref(UPGRADE, key.namespace, attempt.name), uid=attempt.uid)
-        named = _named(fleet, decision, scenario)
-        for name in revisions.keys() - named:
-            await self._delete_revision(key, name)
 
-    async def _delete_revision(self, key: Key, name: str) -> None:
-        obj = self._context.store.get(CONTROLLER_REVISION, key.namespace, name)
-        if obj is not None:
-            await self._context.remove(CONTROLLER_REVISION, obj)
+    async def _sweep_revisions(self, key: Key, unnamed: Iterable[str]) -> None:
+        for name in unnamed:
+            obj = self._context.store.get(CONTROLLER_REVISION, key.namespace, name)
+            if obj is not None:
+                await self._context.remove(CONTROLLER_REVISION, obj)
 
     async def _sweep(self, key: Key) -> None:
         """A deleted Scenario leaves its revisions to its runs; with the last run they go."""
-        if self._runs(key):
-            for run in self._runs(key):
-                self._context.wake(Key("run", run.namespace, run.name))
+        runs = self._context.store.indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
+        for run in runs:
+            self._context.wake(Key("run", key.namespace, run["metadata"]["name"]))
+        if runs:
             return
         live = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name))
         if live is not None:
             return
-        for name in revisions_of(self._context, key.namespace, key.name):
-            await self._delete_revision(key, name)
+        await self._sweep_revisions(key, revisions_of(self._context, key.namespace, key.name))
+
+
+def _is_attempt(obj: JsonObject) -> bool:
+    """Say whether a ScenarioUpgrade has a name that we give; what somebody made under another is left alone."""
+    name: str = obj["metadata"]["name"]
+    scenario: str = obj["spec"]["scenarioRef"]["name"]
+    tail = name.rpartition("-")[2]
+    return tail.isdigit() and name == names.upgrade(scenario, int(tail))
 
 
 def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict[str, Any]:

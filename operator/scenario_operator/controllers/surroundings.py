@@ -151,22 +151,26 @@ def surroundings(context: Context, run: JsonObject) -> Surroundings:
 
 
 def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, Revision]:
-    """Return the published revisions of a scenario by name."""
+    """Return the published revisions of a scenario by name, but for those that only a newer operator can read."""
     found = context.store.indexed(CONTROLLER_REVISION, BY_SCENARIO, filed(namespace, scenario))
-    return {obj["metadata"]["name"]: _parsed(obj) for obj in found if is_revision(obj)}
+    parsed = {obj["metadata"]["name"]: _parsed(obj) for obj in found if is_revision(obj)}
+    return {name: revision for name, revision in parsed.items() if revision is not None}
 
 
-_PARSED: dict[tuple[str, str], Revision] = {}
+_PARSED: dict[tuple[str, str], Revision | None] = {}
 """Revisions are immutable, so each is parsed once; keyed by uid and version, bounded by `_REMEMBERED`."""
 _REMEMBERED = 4096
 
 
-def _parsed(obj: JsonObject) -> Revision:
+def _parsed(obj: JsonObject) -> Revision | None:
     key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
     if key not in _PARSED:
         if len(_PARSED) >= _REMEMBERED:
             _PARSED.clear()
-        _PARSED[key] = parse_revision(obj)
+        try:
+            _PARSED[key] = parse_revision(obj)
+        except (ValidationError, KeyError, TypeError):
+            _PARSED[key] = None
     return _PARSED[key]
 
 
