@@ -34,6 +34,7 @@ from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import DELETED, KEPT, timestamp
 from scenario_operator.rollout.decide import FleetDecision, Opening, decide
 from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
+from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.standing import Standing, render, standing_of
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
@@ -308,8 +309,7 @@ class ScenarioController:
     async def _trim(self, key: Key, scenario: JsonObject, fleet: Fleet) -> None:
         """Remove attempts beyond the history limit."""
         limit = (scenario["spec"].get("upgrade") or {}).get("historyLimit", 10)
-        finished = sorted((a for a in fleet.attempts if a.finished), key=lambda a: a.sequence)
-        for attempt in finished[: max(0, len(finished) - limit)]:
+        for attempt in forgettable(fleet, limit):
             await self._context.client.delete(Ref(UPGRADE, key.namespace, attempt.name), uid=attempt.uid)
 
     async def _sweep_revisions(self, key: Key, unnamed: Iterable[str]) -> None:

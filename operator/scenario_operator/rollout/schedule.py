@@ -87,20 +87,35 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
 
 
 def ended_badly(fleet: Fleet, attempts: frozenset[str]) -> frozenset[str]:
-    """Return the uids of the runs for which one of these attempts has ended badly."""
-    told = {
-        r.uid
-        for a in fleet.attempts
-        if a.name in attempts
-        for r in a.reports
-        if r.outcome.outcome in ENDED_BADLY
-    }
+    """Return the uids of the runs for which one of these attempts has ended badly.
+
+    An abort that ended more runs than a report lists is taken to have ended all that there are: a run that was
+    aborted must not begin unasked, one that came later can ask.
+    """
+    named = [a for a in fleet.attempts if a.name in attempts]
+    if any(a.abort and not a.only and a.unlisted.skipped for a in named):
+        return frozenset(run.uid for run in fleet.runs)
+    told = {r.uid for a in named for r in a.reports if r.outcome.outcome in ENDED_BADLY}
     recorded = {
         run.uid
         for run in fleet.runs
         if any(e.attempt in attempts and e.outcome in ENDED_BADLY for e in run.stored.history)
     }
     return frozenset(told | recorded)
+
+
+def forgettable(fleet: Fleet, limit: int) -> tuple[Attempt, ...]:
+    """Return the finished attempts beyond so many, oldest first.
+
+    What ended badly at the wanted revision is remembered there and kept: else it would be tried again unasked.
+    """
+    finished = sorted((a for a in fleet.attempts if a.finished), key=lambda a: a.sequence)
+    wanted = fleet.wanted.name if fleet.wanted else ""
+    return tuple(
+        a
+        for a in finished[: max(0, len(finished) - limit)]
+        if a.revision != wanted or not (a.abort or ended_badly(fleet, frozenset((a.name,))))
+    )
 
 
 def _gave_up(attempt: Attempt, fleet: Fleet) -> frozenset[str]:

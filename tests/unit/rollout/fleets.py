@@ -101,7 +101,7 @@ def written(before: Attempt, known: Fleet, spec: dict[str, Any] | None = None) -
 def passed(known: Fleet) -> tuple[Fleet, FleetDecision]:
     """Make one pass: decide and write, and open the attempt that is asked for."""
     made = decide(known)
-    by_name = {a.name: written(a, known, {"suspend": a.suspend}) for a in made.attempts}
+    by_name = {a.name: written(a, known, _asked(a)) for a in made.attempts}
     attempts = [by_name.get(a.name, a) for a in known.attempts]
     sequence = known.sequence
     if made.opening is not None:
@@ -110,6 +110,11 @@ def passed(known: Fleet) -> tuple[Fleet, FleetDecision]:
             attempt(sequence, made.opening.revision, cause=made.opening.cause, only=made.opening.only)
         )
     return known._replace(attempts=tuple(attempts), sequence=sequence), made
+
+
+def _asked(of: Attempt) -> dict[str, Any]:
+    """Return what people asked of an attempt, as its spec says it."""
+    return {"suspend": of.suspend, **({"abort": of.uid} if of.abort else {})}
 
 
 def settled(known: Fleet, passes: int = 20) -> Fleet:

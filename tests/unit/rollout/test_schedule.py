@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenario_operator.rollout.decide import Opening, decide
-from scenario_operator.rollout.facts import Approval, Attempt, Fleet, RunFacts
+from scenario_operator.rollout.facts import Approval, Attempt, Fleet, Report, RunFacts
+from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.wire import counts_of
 
 from .fleets import FORWARD, FRESH, KEEP_SAME, attempt, entry, fleet, outcome, passed, run, runs, settled
@@ -23,6 +26,11 @@ def granted(found: Attempt) -> list[str]:
 def words(found: Attempt) -> dict[str, str]:
     """Return the reported outcomes by run."""
     return {r.name: r.outcome.outcome for r in found.reports}
+
+
+def report(name: str, word: str) -> Report:
+    """Return the end of a run as an attempt lists it."""
+    return Report("ns", name, f"uid-{name}", "h", "policy", outcome(word))
 
 
 def returned(run_: RunFacts, word: str, grant: str, attempt_: str = "s-1") -> RunFacts:
@@ -143,6 +151,36 @@ def test_an_abort_ends_those_who_wait_and_nothing_is_tried_again_unasked() -> No
     assert words(after.attempts[0]) == {"r001": "Aborted", "r002": "Aborted"}
     assert after.attempts[0].phase == "Aborted"
     assert len(after.attempts) == 1
+
+
+def test_an_abort_of_more_runs_than_a_report_lists_ends_them_all() -> None:
+    """Given 300 runs that wait, when the attempt is aborted, then none of them begins unasked, and one can ask."""
+    after = settled(fleet(runs(300, V1), [attempt(abort=True)], sequence=1))
+    assert len(after.attempts) == 1
+    assert counts_of(after.attempts[0])["skipped"] == 300
+    asking = tuple(r._replace(retry_nonce="1") if r.name == "r300" else r for r in after.runs)
+    after, made = passed(after._replace(runs=asking))
+    assert made.opening == Opening("v2", "Retry", ("r300",))
+    assert granted(passed(after)[0].attempts[-1]) == ["r300"]
+
+
+@pytest.mark.parametrize(
+    ("over", "kept"),
+    [
+        ({"abort": True}, True),
+        ({"reports": (report("f", "RolledBack"),)}, True),
+        ({"reports": (report("f", "Upgraded"),)}, False),
+        ({"abort": True, "revision": "v1"}, False),
+    ],
+    ids=["aborted", "failed", "arrived", "another revision"],
+)
+def test_attempts_beyond_the_limit_are_forgotten_unless_something_would_be_tried_again_unasked(
+    over: dict[str, Any], kept: bool
+) -> None:
+    ended = attempt(1, **{"finished": True, "closed": True, **over})
+    later = tuple(attempt(n, cause="Recompute", only=("g",), finished=True) for n in (2, 3))
+    known = fleet((run("f", V1),), [ended, *later])
+    assert [a.name for a in forgettable(known, 1)] == (["s-2"] if kept else ["s-1", "s-2"])
 
 
 def test_a_newer_revision_closes_the_attempt_before_its_successor_grants() -> None:
