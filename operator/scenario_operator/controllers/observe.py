@@ -35,6 +35,7 @@ from scenario_operator.execution.view import (
 from scenario_operator.manifests.claim import read_formats
 from scenario_operator.manifests.drift import drifted_from_its_stamp
 from scenario_operator.manifests.identity import Component, RunIdentity
+from scenario_operator.manifests.job import REVERT
 from scenario_operator.manifests.pod import CONTAINER
 from scenario_operator.manifests.stamp import read_stamp
 from scenario_operator.planning.revision import Revision
@@ -99,6 +100,7 @@ def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> Wor
         claims=claims,
         jobs=tuple(_job(obj, things.pods) for obj in things.jobs if _is_ours(run, obj)),
         results=_results(run, results),
+        reverting=tuple(_reverting(run, things.pods)),
     )
 
 
@@ -326,12 +328,12 @@ def _job(obj: JsonObject, pods: Iterable[JsonObject]) -> Job:
     done = {c["type"]: c for c in status.get("conditions") or () if c["status"] == "True"}
     state = "Suspended" if spec.get("suspend") else "Active"
     message = ""
-    if "Complete" in done or "SuccessCriteriaMet" in done:
+    # Not FailureTarget: from then on until Failed the pod has yet to end, and the next try must not meet it.
+    if "Complete" in done:
         state = "Succeeded"
-    elif "Failed" in done or "FailureTarget" in done:
+    elif "Failed" in done:
         state = "Failed"
-        failed = done.get("Failed") or done["FailureTarget"]
-        message = f"{failed.get('reason', '')}: {failed.get('message', '')}"
+        message = f"{done['Failed'].get('reason', '')}: {done['Failed'].get('message', '')}"
     told = _told(metadata["name"], pods)
     return Job(
         handle=handle(obj),
@@ -342,6 +344,15 @@ def _job(obj: JsonObject, pods: Iterable[JsonObject]) -> Job:
         deleting="deletionTimestamp" in metadata,
         finished_at=status.get("completionTime"),
     )
+
+
+def _reverting(run: Run, pods: Iterable[JsonObject]) -> Iterable[str]:
+    """Return the Jobs that the run's revert hooks which still run belong to, whether the Jobs still exist or not."""
+    for obj in pods:
+        labels = obj["metadata"].get("labels") or {}
+        mine = labels.get(names.LABEL_RUN_UID) == run.uid and labels.get(names.LABEL_HOOK) == REVERT
+        if mine and _phase(obj) not in ("Succeeded", "Failed"):
+            yield labels.get("batch.kubernetes.io/job-name", "")
 
 
 def _told(job: str, pods: Iterable[JsonObject]) -> str:

@@ -245,6 +245,8 @@ class RevertResults:
             return Done({f"hook:{step.id}": {}})
         if not step.args.committed and not _ever_ran(journal, step):
             return Done({f"hook:{step.id}": {}})
+        if other := _other_hook(view, journal, step):
+            return Todo(f"the hook of {other} to end")
         return _job_check(view, journal, step)
 
     def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:
@@ -253,7 +255,7 @@ class RevertResults:
         workload = view.world.workload(step.args.incarnation)
         if workload is not None and not _silenced(journal, step.args.incarnation, workload):
             return (PutToSleep(workload.handle, step.args.incarnation, stop_stamp(journal, step)),)
-        if revision is None or any(not p.foreign for p in pods):
+        if revision is None or any(not p.foreign for p in pods) or _other_hook(view, journal, step):
             return ()
         return _job_effects(view, journal, step, "revert", revision)
 
@@ -532,6 +534,11 @@ def _right(workload: Workload, template: Template) -> bool:
 
 def _fits(pod: Pod, revision: Revision) -> bool:
     return not pod.foreign and not pod.terminating and pod.revision == revision.name
+
+
+def _other_hook(view: View, journal: Journal, step: Step) -> str:
+    """Return a Job whose revert hook still runs although its Job is gone or over: two must never meet."""
+    return next((job for job in view.world.reverting if job != job_name(view, journal, step)), "")
 
 
 def _revision_of(view: View, journal: Journal, step: Step) -> Revision | None:

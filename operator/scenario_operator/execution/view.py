@@ -157,6 +157,7 @@ class World(NamedTuple):
     """What exists of the run: by incarnation number, and Jobs by name. `results`: the results claim stands.
 
     `strangers`: numbers under whose name there is a StatefulSet of somebody else, which is never touched.
+    `reverting`: names of the Jobs, there or not, whose revert hooks still run.
     """
 
     workloads: tuple[tuple[int, Workload], ...] = ()
@@ -165,6 +166,7 @@ class World(NamedTuple):
     jobs: tuple[Job, ...] = ()
     results: str = ""
     strangers: tuple[int, ...] = ()
+    reverting: tuple[str, ...] = ()
 
     def workload(self, number: int) -> Workload | None:
         """Return the workload of an incarnation, if it exists."""
