@@ -92,7 +92,7 @@ def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> Wor
     """Read everything that exists of a run."""
     claims = tuple(c for obj in things.claims if (c := _claim(run, obj)) is not None)
     results = next((c for c in things.claims if c["metadata"]["name"] == names.results_claim(run.name)), None)
-    numbered = [(_number(obj), obj) for obj in things.workloads if _number(obj)]
+    numbered = [(n, obj) for obj in things.workloads if (n := _number(run, obj))]
     return World(
         workloads=tuple((n, _workload(run, obj, revisions)) for n, obj in numbered if _is_ours(run, obj)),
         strangers=tuple(n for n, obj in numbered if not _is_ours(run, obj)),
@@ -109,13 +109,16 @@ def handle(obj: JsonObject) -> Handle:
     return Handle(obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
 
 
-def _number(obj: JsonObject) -> int:
-    """Return the incarnation that an object belongs to by its label, else by its name; 0: to none."""
+def _number(run: Run, obj: JsonObject) -> int:
+    """Return the incarnation whose name a StatefulSet has, 0: of none; labels can be edited."""
+    name: str = obj["metadata"]["name"]
+    tail = name.rpartition("-")[2]
+    return int(tail) if tail.isdigit() and name == names.statefulset(run.name, int(tail)) else 0
+
+
+def _labelled(obj: JsonObject) -> int:
     label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "")
-    if label.isdigit():
-        return int(label)
-    tail = obj["metadata"]["name"].rsplit("-", 1)[-1]
-    return int(tail) if tail.isdigit() else 0
+    return int(label) if label.isdigit() else 0
 
 
 def _is_ours(run: Run, obj: JsonObject) -> bool:
@@ -151,7 +154,7 @@ def _drifted(run: Run, obj: JsonObject, template: Template, revisions: Mapping[s
         return False
     revision = revisions.get(template.revision)
     return revision is not None and drifted_from_its_stamp(
-        obj, identity_of(run), _number(obj), revision, RENDERER
+        obj, identity_of(run), _number(run, obj), revision, RENDERER
     )
 
 
@@ -197,26 +200,23 @@ def _results(run: Run, obj: JsonObject | None) -> str:
 
 
 def _pods(run: Run, things: Things) -> Iterable[Pod]:
-    """Read the workload's own pods, and whatever else runs and mounts a state claim of the run."""
+    """Read the workload's own pods, and whatever else runs and mounts a state claim of the run.
+
+    Our pods are known by their names, by which effects find them: labels can be edited. A second pod of a workload
+    that somebody scaled up is no different from a stranger's.
+    """
     ours = frozenset(obj["metadata"]["uid"] for obj in things.workloads if _is_ours(run, obj))
     for obj in things.pods:
         labels = obj["metadata"].get("labels") or {}
         mine = labels.get(names.LABEL_RUN_UID) == run.uid
-        if mine and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value:
-            yield _pod(obj, _number_of_pod(run, obj))
-        elif (mounted := _mounted(run, obj) or _stray(run, obj, ours)) and _phase(obj) not in (
-            "Succeeded",
-            "Failed",
-        ):
-            yield Pod(
-                handle(obj), mounted, "", foreign=True, terminating="deletionTimestamp" in obj["metadata"]
-            )
-
-
-def _number_of_pod(run: Run, obj: JsonObject) -> int:
-    """Return the incarnation of one of our pods by its name, by which effects find it; labels can be edited."""
-    label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "")
-    return _named(run, obj) or (int(label) if label.isdigit() else _mounted(run, obj))
+        workload = mine and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value
+        if workload and (number := _named(run, obj)):
+            yield _pod(obj, number)
+            continue
+        number = _mounted(run, obj) or (_labelled(obj) if workload else _stray(run, obj, ours))
+        if number and _phase(obj) not in ("Succeeded", "Failed"):
+            terminating = "deletionTimestamp" in obj["metadata"]
+            yield Pod(handle(obj), number, "", foreign=True, terminating=terminating)
 
 
 def _named(run: Run, obj: JsonObject) -> int:

@@ -144,7 +144,7 @@ class Start:
             return trouble
         template = template_of(view, journal, step)
         workload = view.world.workload(step.args.incarnation)
-        if workload is None or not workload.replicas or not _right(workload, template):
+        if workload is None or workload.replicas != 1 or not _right(workload, template):
             return Todo("the workload to be created and scaled up")
         pods = [p for p in view.world.of(step.args.incarnation) if _fits(p, revision)]
         if step.args.resume:
@@ -346,9 +346,12 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
         if pods or not workload.settled or workload.status_replicas:
             return ()
         return (WakeWorkload(workload.handle, number, template, stamp if step.args.resume else ""),)
+    mark = stamp if step.args.resume else ""
+    if workload.replicas > 1:
+        # Somebody scaled it up: a second pod would work on the same state.
+        return (WakeWorkload(workload.handle, number, stamp=mark),)
     if any(p.foreign for p in pods):
         return ()
-    mark = stamp if step.args.resume else ""
     if workload.replicas and (not mark or workload.stop_stamp == mark):
         return ()
     return (WakeWorkload(workload.handle, number, stamp=mark),)

@@ -53,6 +53,25 @@ def test_a_pod_is_known_by_its_name_when_its_incarnation_label_was_edited() -> N
     assert [p.incarnation for p in seen(a_set(1, "uid"), pods=(pod,)).pods] == [1]
 
 
+def test_a_second_pod_of_a_workload_that_somebody_scaled_up_is_a_stranger_on_its_state() -> None:
+    labels = {**MINE, names.LABEL_INCARNATION: "1"}
+    second = a_pod(1, "set", **labels)
+    second["metadata"]["name"] = "r-1-1"
+    found = seen(a_set(1, "uid"), pods=(a_pod(1, "set", **labels), second))
+    assert [p.foreign for p in found.of(1)] == [False, True]
+
+
+def test_a_workload_that_somebody_scaled_up_goes_back_to_one_pod() -> None:
+    """Given replicas 2 at rest or in a plan, then two pods would work on one state: it is scaled to 1."""
+    rest = Life.on_v1(KEEP_SAME).run()
+    busy = Life.on_v1(KEEP_SAME).run(at("start"))
+    for life in (rest, busy):
+        life.put("workloads", 1, life.workload()._replace(replicas=2))
+        assert [type(e) for e in life.look().effects] == [WakeWorkload]
+        life.run()
+        assert (life.workload().replicas, life.look().effects) == (1, ())
+
+
 TOUCHES = (PutToSleep, WakeWorkload, DeleteWorkload, CreateWorkload)
 
 
