@@ -210,7 +210,7 @@ def _pods(run: Run, things: Things) -> Iterable[Pod]:
         labels = obj["metadata"].get("labels") or {}
         mine = labels.get(names.LABEL_RUN_UID) == run.uid
         workload = mine and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value
-        if workload and (number := _named(run, obj)):
+        if workload and (number := named(run.name, obj)):
             yield _pod(obj, number)
             continue
         number = _mounted(run, obj) or (_labelled(obj) if workload else _stray(run, obj, ours))
@@ -219,11 +219,11 @@ def _pods(run: Run, things: Things) -> Iterable[Pod]:
             yield Pod(handle(obj), number, "", foreign=True, terminating=terminating)
 
 
-def _named(run: Run, obj: JsonObject) -> int:
+def named(run: str, pod: JsonObject) -> int:
     """Return the incarnation that a pod's name stands for, 0 for none: labels can be stripped, names cannot."""
-    name = obj["metadata"]["name"]
-    middle = name.removeprefix(f"{run.name}-").removesuffix("-0")
-    return int(middle) if name == f"{run.name}-{middle}-0" and middle.isdigit() else 0
+    name = pod["metadata"]["name"]
+    middle = name.removeprefix(f"{run}-").removesuffix("-0")
+    return int(middle) if name == f"{run}-{middle}-0" and middle.isdigit() else 0
 
 
 def _stray(run: Run, obj: JsonObject, ours: frozenset[str]) -> int:
@@ -233,7 +233,7 @@ def _stray(run: Run, obj: JsonObject, ours: frozenset[str]) -> int:
     """
     owners = obj["metadata"].get("ownerReferences") or ()
     controllers = {o.get("uid") for o in owners if o.get("controller")}
-    return _named(run, obj) if controllers <= ours else 0
+    return named(run.name, obj) if controllers <= ours else 0
 
 
 def _mounted(run: Run, obj: JsonObject) -> int:

@@ -16,11 +16,19 @@ from scenario_operator.cluster.errors import Conflict, Terminal
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
 from scenario_operator.cluster.store import filed
-from scenario_operator.controllers.observe import Things, identity_of, readable, record_of, run_of, world_of
+from scenario_operator.controllers.observe import (
+    Things,
+    identity_of,
+    named,
+    readable,
+    record_of,
+    run_of,
+    world_of,
+)
 from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.controllers.surroundings import Surroundings, surroundings
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.effects import ReleaseReport
+from scenario_operator.execution.effects import ReleaseReport, WakeWorkload
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.status import is_news, merge_patch, render
 from scenario_operator.execution.view import Handle, View
@@ -64,8 +72,14 @@ class RunController:
         if obj is None or not readable(obj):
             return timedelta(seconds=1)
         around = await surroundings(context, obj).live(context, obj)
-        view = self._view(obj, await self._live(obj), around)
+        things = await self._live(obj)
+        view = self._view(obj, things, around)
         decision = decide(view)
+        if any(isinstance(e, WakeWorkload) for e in decision.effects) and not _looks_everywhere(view.journal):
+            # Nothing wakes beside a pod that mounts its state, whoever made it; most passes need not look so far.
+            pods = (await context.client.list(POD, key.namespace)).items
+            view = self._view(obj, things._replace(pods=pods), around)
+            decision = decide(view)
         old = obj.get("status") or {}
         if self._worth(view, decision, obj):
             obj = await self._write(obj, view, decision, old)
@@ -205,7 +219,7 @@ class RunController:
             )
             claims += await self._by_name(CLAIM, namespace, names.state_claim(name, number), claims)
         claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
-        everywhere = _looks_everywhere(record)
+        everywhere = _looks_everywhere(record.journal)
         pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
         return Things(obj, workloads, pods, claims, jobs)
 
@@ -231,9 +245,7 @@ class RunController:
                 continue
             identity = RunIdentity(key.namespace, key.name, "", "")
             handle = Handle(metadata["uid"], metadata["resourceVersion"])
-            label = (metadata.get("labels") or {}).get(names.LABEL_INCARNATION, "")
-            number = int(label) if label.isdigit() else 0
-            await perform(client, identity, {}, ReleaseReport(handle, number), Extra())
+            await perform(client, identity, {}, ReleaseReport(handle, named(key.name, pod)), Extra())
 
 
 def _extra(decision: Decision) -> Extra:
@@ -244,8 +256,7 @@ def _extra(decision: Decision) -> Extra:
     return Extra(journal.attempt, journal.source.version, journal.strategy.type)
 
 
-def _looks_everywhere(record: Record) -> bool:
-    journal = record.journal
+def _looks_everywhere(journal: Journal | None) -> bool:
     step = journal.current() if journal else None
     return step is not None and step.kind in _LOOKS_EVERYWHERE
 

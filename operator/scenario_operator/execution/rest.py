@@ -24,7 +24,7 @@ from scenario_operator.execution.situation import (
     unhold_command,
     waiting,
 )
-from scenario_operator.execution.steps import Failed, start_effects, state_trouble
+from scenario_operator.execution.steps import Failed, in_the_way, start_effects, state_trouble
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.parameters import merge
@@ -394,7 +394,9 @@ def _not_serving(view: View) -> Situation | None:
             Standing.LEARNING, Reason.LEARNING, f"no side effects before {window.output_actions_from}"
         )
     told = next((p.trouble for p in pods if p.trouble), "")
-    return Situation(Standing.STARTING, Reason.STARTING, told or "the pod is not ready")
+    awaited = in_the_way(view, view.stored.live) if not pods else ""
+    told = told or (f"waiting for {awaited}" if awaited else "the pod is not ready")
+    return Situation(Standing.STARTING, Reason.STARTING, told)
 
 
 def _behind(view: View) -> Situation | None:

@@ -145,7 +145,7 @@ class Start:
         template = template_of(view, journal, step)
         workload = view.world.workload(step.args.incarnation)
         if workload is None or workload.replicas != 1 or not _right(workload, template):
-            return Todo("the workload to be created and scaled up")
+            return Todo(in_the_way(view, step.args.incarnation) or "the workload to be created and scaled up")
         pods = [p for p in view.world.of(step.args.incarnation) if _fits(p, revision)]
         if step.args.resume:
             marked = workload.stop_stamp == stop_stamp(journal, step)
@@ -355,6 +355,15 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
     if workload.replicas and (not mark or workload.stop_stamp == mark):
         return ()
     return (WakeWorkload(workload.handle, number, stamp=mark),)
+
+
+def in_the_way(view: View, number: int) -> str:
+    """Say which pods have to go before an incarnation may wake, "" when none."""
+    foreign = [p for p in view.world.of(number) if p.foreign]
+    if foreign:
+        return f"{len(foreign)} pod of somebody else that mounts the state to go"
+    others = view.world.others(number)
+    return f"{len(others)} pod of another incarnation to go" if others else ""
 
 
 def _make_claims(view: View, journal: Journal | None, step: Step, revision: Revision) -> tuple[Effect, ...]:
