@@ -70,34 +70,27 @@ class Watch:
 
     def show(self, run: str) -> JsonObject:
         """Return what the service says of itself, {} while it is not up."""
+        return self._printed(run, "python3", "-m", "quake_watch", "show", "-o", "json")
+
+    def committed(self, run: str) -> JsonObject:
+        """Return the state that the service has committed, {} while there is none; cheap enough for a loop."""
+        state: JsonObject = self._printed(run, "cat", "/scenario/state/checkpoint.json").get("state", {})
+        return state
+
+    def _printed(self, run: str, *command: str) -> JsonObject:
         number = (self.cluster.get("srun", run).get("status") or {}).get("incarnation", 1)
-        text = self.cluster.kubectl(
-            "exec",
-            f"{run}-{number}-0",
-            "--",
-            "python3",
-            "-m",
-            "quake_watch",
-            "show",
-            "-o",
-            "json",
-            check=False,
-        )
+        text = self.cluster.kubectl("exec", f"{run}-{number}-0", "--", *command, check=False)
         try:
             seen: JsonObject = json.loads(text)
         except ValueError:
             return {}
         return seen
 
-    def until_idle(self, run: str, pause_at: str) -> JsonObject:
+    def until_idle(self, run: str, pause_at: str) -> None:
         """Wait until everything before the pause (the end of the input, if none) is taken in and committed."""
         goal = len(expected([Stage("r", "v1", processed_until=instant(pause_at or END))])["r"].events)
-
-        def look() -> JsonObject:
-            seen = self.show(run)
-            return seen if seen.get("counter") == goal else {}
-
-        return self.cluster.until(f"{run} at {pause_at or 'the end'}, {goal} events", look, 120)
+        what = f"{run} at {pause_at or 'the end'}, {goal} events"
+        self.cluster.until(what, lambda: self.committed(run).get("counter") == goal, 120)
 
     def approve(self) -> JsonObject:
         """Wait for the plan that needs consent, run the command that the Scenario names, and return the plan."""

@@ -9,7 +9,7 @@ import yaml
 import quake_watch.hooks
 from quake_watch.logic import logic_named
 from quake_watch.settings import Settings
-from scenario_runtime import RunContext
+from scenario_runtime import Places, RunContext
 
 MANIFESTS = Path(quake_watch.hooks.__file__).parent.parent / "manifests"
 SCENARIOS = sorted(MANIFESTS.glob("scenario-*.yaml"))
@@ -49,6 +49,15 @@ def test_every_hook_command_exists(path: Path) -> None:
     for name, hook in scenario["spec"]["hooks"].items():
         assert hook["command"][-3:] == ["quake_watch", "hook", name]
         assert name in quake_watch.hooks.HOOKS
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_probes_look_for_the_runtimes_files_and_start_no_interpreter(path: Path) -> None:
+    """Given a probe every second or two, when it asks, then it costs no more than looking at a file."""
+    (scenario,) = documents(path)
+    for question in ("started", "ready"):
+        probe = scenario["spec"]["workload"][{"started": "startupProbe", "ready": "readinessProbe"}[question]]
+        assert probe["exec"]["command"] == ["test", "-e", str(Places().probes / question)]
 
 
 def test_strategies_that_are_referred_to_exist() -> None:
