@@ -139,6 +139,54 @@ def test_a_continuation_with_the_same_logic_equals_a_run_that_never_stopped(hand
         assert acted == whole.events
 
 
+HALF_HOURS = st.integers(0, 48)
+PLACES = {"Long Valley": (37.5, -118.5), "Long Valley's edge": (38.0, -119.0), "Hawaii": (19.5, -155.5)}
+SHAKES = st.tuples(
+    HALF_HOURS,
+    st.sampled_from(sorted(PLACES)),
+    st.sampled_from([1.0, 2.5]),
+    st.sampled_from(["earthquake", "explosion"]),
+)
+
+
+def _coincidences(path: Path, shakes: list[tuple[int, str, float, str]]) -> None:
+    """Write an input in which events lie exactly on the bounds of windows and of quiet times."""
+    lines = ["time,id,latitude,longitude,depth_km,mag,mag_type,type,place"]
+    for number, (half_hour, place, magnitude, kind) in enumerate(sorted(shakes)):
+        latitude, longitude = PLACES[place]
+        lines.append(f"{_at(half_hour)},q{number},{latitude},{longitude},1,{magnitude},ml,{kind},{place}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _at(half_hour: float) -> str:
+    return rfc3339(MIDWEEK + timedelta(minutes=30 * half_hour))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(SHAKES, min_size=1, max_size=40),
+    st.sampled_from(["v1", "v2"]),
+    st.lists(st.integers(0, 96), min_size=3, max_size=3).map(sorted),
+    HALF_HOURS,
+)
+@example([(h, "Hawaii", 1.0, "earthquake") for h in (0, 0, 1, 6, 12)], "v1", [0, 24, 25], 3)
+def test_events_and_bounds_that_coincide_are_judged_as_the_oracle_judges_them(
+    shakes: list[tuple[int, str, float, str]], logic: str, bounds: list[int], stop: int
+) -> None:
+    """Given times that meet to the millisecond, when a run stops somewhere and goes on, then inclusive is inclusive."""
+    with TemporaryDirectory() as directory:
+        source = Path(directory) / "shakes.csv"
+        _coincidences(source, shakes)
+        names = ("startFrom", "outputActionsFrom", "notificationsFrom")
+        window = {name: _at(bound / 2) for name, bound in zip(names, bounds, strict=True)}
+        pod = Pod(Path(directory), window=dict(window))
+        parameters = {"input": str(source), "threshold": "2"}
+        pod.run(logic, MIDWEEK + timedelta(minutes=30 * stop), parameters=parameters)
+        pod.run(logic, parameters=parameters)
+        stage = Stage.of({"runID": "a-1", "logic": logic, "threshold": 2, **window})
+        assert differences(expected([stage], source), actual(pod.results)) == []
+
+
 def test_incidents_are_open_at_the_hand_over_and_go_on_in_the_new_version(tmp_path: Path) -> None:
     old = Pod(tmp_path)
     old.run("v1", MIDWEEK)
