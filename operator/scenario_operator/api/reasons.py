@@ -221,11 +221,15 @@ class Reason(StrEnum):
         "The new incarnation restarted, or did not prove itself within verifySeconds.",
         "See the pod's logs and the verify hook's message.",
     )
-    HOOK_FAILED = "HookFailed", "A hook ended with an error.", "See the message; correct the hook and retry."
+    HOOK_FAILED = (
+        "HookFailed",
+        "A hook ended with an error, or exceeded its own timeoutSeconds.",
+        "See the message; correct the hook and retry.",
+    )
     HOOK_TIMEOUT = (
         "HookTimeout",
-        "A hook did not end within its time.",
-        "See its logs; raise its timeoutSeconds if it needs longer.",
+        "The step of a hook did not end within its time.",
+        "See the Job's pod; raise timeouts.preflightSeconds or revertSeconds if it needs longer.",
     )
     PAST_POINT_OF_NO_RETURN = (
         "PastPointOfNoReturn",

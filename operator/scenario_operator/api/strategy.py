@@ -168,14 +168,14 @@ class Rollout(ApiModel):
 
 
 class Timeouts(ApiModel):
-    """How long each step may take."""
+    """How long each step may take; a single attempt at a hook also ends by the hook's own timeoutSeconds."""
 
     preflight_seconds: TimeoutSeconds = 300
-    """For the preflight hook."""
+    """For the preflight hook, scheduling and image included."""
     stop_seconds: TimeoutSeconds = 300
     """For stopping; must exceed the workload's terminationGracePeriodSeconds."""
     revert_seconds: TimeoutSeconds = 600
-    """For the revert hook."""
+    """For the revert hook of one incarnation; past it the run asks for a person, and the hook is waited for."""
     start_seconds: TimeoutSeconds = 600
     """For starting: image pull, volumes and the startup probe."""
     verify_seconds: TimeoutSeconds = 300

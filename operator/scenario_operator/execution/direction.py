@@ -16,7 +16,9 @@ from scenario_operator.planning.plan import Kind, Step
 
 _BACKOFF_CAP = 300.0
 _EXPIRED = {
+    Kind.PREFLIGHT: Reason.HOOK_TIMEOUT,
     Kind.STOP: Reason.STOP_TIMEOUT,
+    Kind.REVERT_RESULTS: Reason.HOOK_TIMEOUT,
     Kind.START: Reason.START_TIMEOUT,
     Kind.VERIFY: Reason.VERIFY_FAILED,
 }
@@ -107,7 +109,7 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
         return Stuck(Reason.HOOK_FAILED, message, final, exhausted=exhausted, retry_in=retry_in)
     if not _expired(view, journal, step):
         return None
-    reason = _EXPIRED.get(step.kind, Reason.HOOK_FAILED)
+    reason = _EXPIRED[step.kind]
     waiting = check.waiting if isinstance(check, Todo) else check.message
     message = f"{_deadline(journal, step)} s passed waiting for {waiting}"
     # A stop that takes too long is no failure: nothing is forced, only abort or a newer revision turns it.

@@ -201,7 +201,7 @@ class Preflight:
         return _job_effects(view, journal, step, "preflight", revision) if revision else ()
 
     def deadline(self, step: Step, timeouts: Timeouts) -> int:
-        return 0
+        return timeouts.preflight
 
 
 class ResolveWindow:
@@ -260,7 +260,7 @@ class RevertResults:
         return _job_effects(view, journal, step, "revert", revision)
 
     def deadline(self, step: Step, timeouts: Timeouts) -> int:
-        return 0
+        return timeouts.revert
 
 
 class DeleteState:

@@ -22,6 +22,7 @@ from tests.sim.setups import (
 from tests.unit.execution.life import HOLD, Life, at, closed
 
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.scenario import Hook
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.journal import Heading
@@ -427,6 +428,45 @@ def test_a_retry_nonce_resets_the_attempts() -> None:
 
 def test_skip_revert_gives_up_a_hook_that_fails_and_the_loss_says_so() -> None:
     life = Life.on_v1(FRESH, FORWARD).fail_job().attempt(skip_revert=True).run()
+    assert life.stored.history[0].outcome == "Recomputed"
+    assert life.stored.history[0].loss.revert_skipped
+
+
+def test_a_preflight_that_does_not_end_in_its_time_ends_the_plan_and_the_old_version_works_on() -> None:
+    """Given a preflight hook that hangs, when timeouts.preflightSeconds pass, then the run is as before."""
+    v2 = KEEP_SAME["v2"]
+    hooks = v2.spec.hooks.model_copy(update={"preflight": Hook(command=("check",))})
+    checked = dataclasses.replace(v2, spec=v2.spec.model_copy(update={"hooks": hooks}))
+    life = Life.on_v1(KEEP_SAME | {"v2": checked}).run(lambda life: life.job("Active") is not None)
+    assert life.journal.begun_at("preflight") is not None
+
+    life.wait(STRATEGY.timeouts.preflight).work()
+
+    last = life.stored.history[0]
+    assert (last.outcome, last.reason) == ("RolledBack", Reason.HOOK_TIMEOUT)
+    assert "300 s passed waiting for Job" in last.message
+    assert life.pod().phase == "ready"
+    life.work()
+    assert life.names[-1] == "DeleteJob"
+
+
+def test_a_revert_hook_that_does_not_end_in_its_time_is_told_and_waited_for() -> None:
+    """Given a revert hook that hangs, when timeouts.revertSeconds pass, then a person is told; its end suffices."""
+    life = Life.on_v1(FRESH, FORWARD).run(lambda life: life.job("Active") is not None)
+
+    life.wait(STRATEGY.timeouts.revert).work()
+    text = told(life.look(), Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN)
+    assert "600 s passed waiting for Job" in text
+    assert ends_with_a_command(text)
+
+    life.run()
+    assert life.stored.history[0].outcome == "Recomputed"
+    assert life.names.count("CreateJob") == 1
+
+
+def test_skip_revert_gives_up_a_hook_that_does_not_end() -> None:
+    life = Life.on_v1(FRESH, FORWARD).run(lambda life: life.job("Active") is not None)
+    life.attempt(skip_revert=True).wait(STRATEGY.timeouts.revert).run()
     assert life.stored.history[0].outcome == "Recomputed"
     assert life.stored.history[0].loss.revert_skipped
 
