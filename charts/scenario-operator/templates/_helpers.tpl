@@ -53,12 +53,9 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{- /* What the operator does to the objects of a namespace: the one place for cluster-wide and namespaced installs. */}}
 {{- define "scenario-operator.rules" -}}
-# What people write: read; a run also gets the finalizer of RevertResults.
+# What people write is read; attempts are made and, beyond historyLimit, removed.
 - apiGroups: [scenarios.dev]
-  resources: [scenarios, upgradestrategies]
-  verbs: [get, list, watch]
-- apiGroups: [scenarios.dev]
-  resources: [scenarioruns]
+  resources: [scenarios, scenarioruns, upgradestrategies]
   verbs: [get, list, watch]
 - apiGroups: [scenarios.dev]
   resources: [scenarioupgrades]
@@ -66,10 +63,6 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 - apiGroups: [scenarios.dev]
   resources: [scenarios/status, scenarioruns/status, scenarioupgrades/status]
   verbs: [patch]
-# Asked for by OwnerReferencesPermissionEnforcement when a child blocks its owner's deletion.
-- apiGroups: [scenarios.dev]
-  resources: [scenarios/finalizers, scenarioruns/finalizers]
-  verbs: [update]
 # Workloads, hook Jobs, state and results.
 - apiGroups: [apps]
   resources: [statefulsets]
@@ -84,13 +77,13 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, create, patch, delete]
-# Revisions and artifact copies.
+# Revisions and artifact copies; a copy goes with the revision that owns it.
 - apiGroups: [apps]
   resources: [controllerrevisions]
   verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, list, watch, create]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

@@ -162,13 +162,17 @@ def test_verbs_by_kind() -> None:
         "Pod": child,
         "Job": child,
         "PersistentVolumeClaim": child,
-        "ConfigMap": child - {"patch"},
+        "ConfigMap": {*read, "create"},
         "ControllerRevision": child - {"patch"},
         "Lease": {"get", "create", "update"},
         "Event": {"create"},
     }
     for kind in (kinds.SCENARIO, kinds.RUN, kinds.UPGRADE):
         assert allowed("default", kind, "status") == {"patch"}
+    below = {name for rule in rules("default") for name in rule["resources"] if "/" in name}
+    assert below == {f"{kind.plural}/status" for kind in (kinds.SCENARIO, kinds.RUN, kinds.UPGRADE)}
+    known = {kind.plural for kind in (*kinds.WATCHED_KINDS, kinds.LEASE, kinds.EVENT)}
+    assert {name for rule in rules("default") for name in rule["resources"]} == known | below
 
 
 def test_with_namespaces_nothing_reaches_beyond_them() -> None:
