@@ -58,6 +58,7 @@ unit: $(READY) ## pure code, and the explorer on a model cluster
 	$(PYTEST) tests/unit tests/tools tests/sim -m "not slow" -n $(WORKERS)
 
 integration: $(READY) ## the operator's process against a real API server with simulated pods
+	$(PYTHON) tools/bed build --for helm
 	$(PYTHON) tools/bed build --for sim
 	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WAITERS) --dist loadgroup --no-loadscope-reorder
 
