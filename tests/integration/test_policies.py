@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.unit.chart.charts import SETS, rendered
 
 from dist import render
 from scenario_operator.api import names
@@ -150,6 +151,31 @@ def test_the_server_understands_every_expression(cluster: Cluster) -> None:
 
     assert len(found) == 2
     assert [each["status"].get("typeChecking", {}) for each in found] == [{}, {}]
+
+
+@pytest.mark.parametrize("values", SETS)
+def test_the_server_takes_every_manifest_of_the_chart(cluster: Cluster, values: str) -> None:
+    """Given strict validation, when the chart is applied for trial, then no field is unknown and nothing is refused.
+
+    But for the ServiceMonitor, whose kind is another project's.
+    """
+    manifests = [each for each in rendered(values) if each["kind"] != "ServiceMonitor"]
+    for place in {each["metadata"].get("namespace", "default") for each in manifests} - {"default"}:
+        if cluster.gone("namespace", place):
+            cluster.kubectl("create", "namespace", place)
+
+    told = cluster.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--validate=strict",
+        "-f",
+        "-",
+        body=manifests,
+    )
+
+    assert len(told.splitlines()) == len(manifests)
 
 
 # --- Deletion of a Scenario in use ----------------------------------------------------------------
