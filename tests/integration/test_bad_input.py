@@ -126,6 +126,35 @@ def test_a59_a_claim_of_somebody_else_is_never_mounted(cluster: Cluster) -> None
     assert cluster.list("pods", "scenarios.dev/run=r") == []
 
 
+def test_a_config_map_that_is_edited_in_place_is_told_and_reaches_no_run(cluster: Cluster) -> None:
+    """Given a run on files of v1, when their ConfigMap is edited, then v1 is refused until it is restored."""
+
+    def files(text: str) -> JsonObject:
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": text}}
+
+    shipped = scenario("s", "1.0.0")
+    shipped["spec"]["artifact"]["configMapRef"] = {"name": "rules"}
+    cluster.apply(files("1"), shipped, run("r", "s"))
+    cluster.until_settled("r", "1.0.0")
+    theirs = ("srun/r", "pod/r-1-0", "sts/r-1")
+    before = cluster.versions(*theirs)
+
+    cluster.apply(files("2"))
+    cluster.kubectl(
+        "annotate", "scn", "s", "looked-at=once"
+    )  # it is looked at within 30 s; this is only sooner
+    seen = cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged")
+    assert seen["message"].startswith("spec.artifact.configMapRef")
+    asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "ConfigMapChanged")
+    assert "kubectl -n " in asked["message"]
+    assert cluster.get("configmap", "s-r1-artifact")["data"] == {"a": "1"}
+
+    cluster.apply(files("1"))
+    cluster.kubectl("annotate", "scn", "s", "looked-at=twice", "--overwrite")
+    cluster.until_condition("scn", "s", "Valid", "True")
+    assert cluster.versions(*theirs) == before
+
+
 def test_a_missing_config_map_is_waited_for(cluster: Cluster) -> None:
     """Given configMapRef to nothing, when the ConfigMap is made, then the version is published by itself."""
     files = scenario("s", "1.0.0")

@@ -1,7 +1,6 @@
 """`docs/reasons.md`: every reason with its meaning and what to do, in the order and sections of `api/reasons.py`.
 
-A reason that the code states nowhere is listed apart: a reader must be able to trust that a word they see is
-described, and that a word described as stated can be seen.
+A reader can trust that a word they see is described; a test requires that a word that is described can be seen.
 """
 
 import re
@@ -30,25 +29,12 @@ What to do at three in the morning: [what-can-happen.md](what-can-happen.md). Wh
 [conditions.md](conditions.md).
 """
 
-RESERVED: Final = """\
-## In the list, stated nowhere in this version
-
-These words are reserved; no condition, Event or outcome carries them yet.
-"""
-
 
 def render() -> str:
     """Return the page."""
-    stated = used()
-    parts = [HEAD]
-    for section, members in sections().items():
-        shown = [m for m in members if m in stated]
-        if shown:
-            parts.append(f"## {section}\n\n{_table(shown)}")
-    idle = [m for m in Reason if m not in stated]
-    if idle:
-        parts.append(f"{RESERVED}\n{_table(idle)}")
-    return "\n".join(parts)
+    return "\n".join(
+        [HEAD, *(f"## {section}\n\n{_table(members)}" for section, members in sections().items())]
+    )
 
 
 @cache
@@ -76,6 +62,6 @@ def used() -> frozenset[Reason]:
     return frozenset(r for r in Reason if r.name in members or r.value in words | refused)
 
 
-def _table(members: tuple[Reason, ...] | list[Reason]) -> str:
+def _table(members: tuple[Reason, ...]) -> str:
     rows = [f"| `{r.value}` | {r.meaning} | {r.remedy} |" for r in members]
     return "\n".join(["| reason | meaning | what to do |", "|---|---|---|", *rows, ""])

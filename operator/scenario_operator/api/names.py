@@ -52,8 +52,6 @@ ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"
 """What a template was rendered from, as JSON: revision, window, parameters."""
 ANNOTATION_STEP: Final = f"{GROUP}/step"
 """Journal and step that a hook Job belongs to."""
-ANNOTATION_ITEM: Final = f"{GROUP}/item"
-"""Item that a hook Job belongs to."""
 
 FINALIZER_REPORT: Final = f"{GROUP}/report"
 """Holds a stopped pod until its report is in the journal."""

@@ -36,9 +36,7 @@ class Reason(StrEnum):
     APPROVED = "Approved", "Every plan group has the consent it needs.", "Nothing."
     APPROVAL_NOT_REQUIRED = "ApprovalNotRequired", "No plan group needs consent.", "Nothing."
     SAME_VERSION = "SameVersion", "All runs are on the same revision.", "Nothing."
-    NO_CONFLICTS = "NoConflicts", "No value that the user set differs from a changed default.", "Nothing."
     NO_ACTION_REQUIRED = "NoActionRequired", "Nobody has to do anything.", "Nothing."
-    PARAMETERS_MERGED = "ParametersMerged", "The parameters were merged.", "Nothing."
 
     # --- Under way --------------------------------------------------------------------------------
     RESOLVING = "Resolving", "The artifact is being resolved or validated.", "Wait."
@@ -53,7 +51,6 @@ class Reason(StrEnum):
         "The workload was started and is not available yet.",
         "Wait; see its pod when it takes long.",
     )
-    STOPPING = "Stopping", "The workload is being stopped.", "Wait."
     LEARNING = "Learning", "The run reads input without side effects until outputActionsFrom.", "Wait."
     NOT_READY = (
         "NotReady",
@@ -69,12 +66,6 @@ class Reason(StrEnum):
     START = "Start", "The new incarnation is being started.", "Wait."
     VERIFY = "Verify", "The new incarnation must prove itself.", "Wait."
     COMMIT = "Commit", "The outcome is being recorded.", "Wait."
-    ROLLING_BACK = "RollingBack", "The run goes back to where it was.", "Wait."
-    RETRYING = (
-        "Retrying",
-        "A failed step is tried again after a pause.",
-        "Wait, or see the failure in the message.",
-    )
     MIXED_VERSIONS = (
         "MixedVersions",
         "Runs of the Scenario are on different revisions.",
@@ -116,7 +107,6 @@ class Reason(StrEnum):
         "Nothing; the newer attempt goes on.",
     )
     CANCELLED = "Cancelled", "The run disappeared before its plan ended.", "Nothing."
-    SKIPPED = "Skipped", "The run was left out of the attempt.", "Nothing; the message says why."
 
     # --- A plan cannot be made or begun -----------------------------------------------------------
     STRATEGY_REQUIRED = (
@@ -179,11 +169,6 @@ class Reason(StrEnum):
         "The identity of an output changed, so that open outputs would never be closed.",
         "Close them by hand and approve the plan, or choose a strategy of type ForwardOnly.",
     )
-    WINDOW_INVALID = (
-        "WindowInvalid",
-        "The bounds of the window are out of order.",
-        "Make startFrom <= outputActionsFrom <= notificationsFrom in the run or the strategy.",
-    )
     STATE_NOT_ACCEPTED = (
         "StateNotAccepted",
         "The version does not accept a format that the stored state may have.",
@@ -198,11 +183,6 @@ class Reason(StrEnum):
         "StopReportMissing",
         "The window depends on a stop report that does not exist.",
         "Abort, set ifMissing: ObservedStop in the strategy, then change spec.retryNonce.",
-    )
-    UNCLEAN_STOP = (
-        "UncleanStop",
-        "The old incarnation was killed or ended with an error.",
-        "See its logs; the loss is in the report.",
     )
 
     # --- A plan fails -----------------------------------------------------------------------------
@@ -242,12 +222,6 @@ class Reason(StrEnum):
         "Mend the cause in the message.",
     )
     FAILED = "Failed", "The plan failed.", "See the message."
-    CRASH_LOOP = "CrashLoop", "The workload ends again and again.", "See the logs of the pod."
-    POD_UNSCHEDULABLE = (
-        "PodUnschedulable",
-        "No node takes the pod.",
-        "See the pod's events; free resources or change the scheduling fields.",
-    )
     RUNS_FAILED = (
         "RunsFailed",
         "Some runs failed or went back.",

@@ -22,7 +22,6 @@ class Kind:
     version: str
     plural: str
     kind: str
-    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -34,7 +33,7 @@ class Kind:
     ) -> str:
         """The URL path of one object, or of a collection; without a namespace, of all namespaces."""
         parts = [f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"]
-        if self.namespaced and namespace is not None:
+        if namespace is not None:
             parts.append(f"namespaces/{quote(namespace, safe='')}")
         parts.append(self.plural)
         parts.extend(quote(part, safe="") for part in (name, subresource) if part is not None)
@@ -80,9 +79,6 @@ CONFIG_MAP: Final = Kind("", "v1", "configmaps", "ConfigMap")
 CONTROLLER_REVISION: Final = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
 LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 EVENT: Final = Kind("events.k8s.io", "v1", "events", "Event")
-CUSTOM_RESOURCE_DEFINITION: Final = Kind(
-    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
-)
 
 #: Kinds that people write.
 OWN_KINDS: Final = (SCENARIO, RUN, STRATEGY, UPGRADE)

@@ -7,6 +7,7 @@ from scenario_operator.execution.steps import planned_window, raised
 from scenario_operator.execution.view import View
 from scenario_operator.planning.parameters import Conflict, Parameters
 from scenario_operator.planning.plan import Cause, Kind
+from scenario_operator.planning.presets import PRESETS
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import (
     DELETED,
@@ -190,9 +191,9 @@ def _pairs(listed: list[list[str]]) -> tuple[tuple[str, str], ...]:
 
 def _outcome(journal: Journal) -> str:
     if journal.heading is Heading.FORWARD:
-        words = {"Continuation": "Continued", "ForwardOnly": "Recomputed"}
         fresh = bool(journal.grant_id) and any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
-        return words.get(journal.strategy.type, "Upgraded") if fresh else "Upgraded"
+        axes = PRESETS.get(journal.strategy.type) if fresh else None
+        return axes.outcome if axes else "Upgraded"
     return {"Superseded": "Superseded", "Aborted": "Aborted"}.get(journal.turned_by, "RolledBack")
 
 

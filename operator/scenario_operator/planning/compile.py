@@ -15,7 +15,7 @@ from scenario_operator.planning import compatibility, windows
 from scenario_operator.planning.compatibility import Edge, Word
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.plan import Args, Cause, Draft, End, Kind, Plan, Slot, Snapshot
-from scenario_operator.planning.presets import FRESH, PRESETS, REVERT, Axes, bounds
+from scenario_operator.planning.presets import FRESH, PRESETS, RECOMPUTE, REVERT, Axes, bounds
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import DELETED, KEPT, Applied, Stored
 
@@ -65,7 +65,7 @@ def plan_upgrade(case: Case) -> Plan | Blocked:
         return _plan(case, case.cause, Level.NONE, (Draft("commit", Kind.COMMIT),), reversible=True)
     if case.cause is Cause.RECOMPUTE:
         change = Change(Level.REPLACE, False, False, _diff(case, applied))
-        return _fresh(case, applied, change, "ForwardOnly")
+        return _fresh(case, applied, change, RECOMPUTE)
     if _forbidden_downgrade(case, applied):
         return Blocked(
             Reason.DOWNGRADE,

@@ -18,10 +18,10 @@ class Axes(NamedTuple):
     results: str
     window: Bounds
     outcome: str
-    learns: bool = False
 
 
-KEEPING = Axes(KEEP, KEEP, Bounds(Bound(Mode.SAME), Bound(Mode.SAME), Bound(Mode.SAME)), "Upgraded")
+RECOMPUTE = "ForwardOnly"
+"""The type by which a run is recomputed that asks for it, whatever its strategy is."""
 
 PRESETS: Mapping[str, Axes] = MappingProxyType(
     {
@@ -30,7 +30,6 @@ PRESETS: Mapping[str, Axes] = MappingProxyType(
             KEEP,
             Bounds(Bound(Mode.SAME), Bound(Mode.STOPPED_AT), Bound(Mode.STOPPED_AT)),
             "Continued",
-            learns=True,
         ),
         "ForwardOnly": Axes(
             FRESH,

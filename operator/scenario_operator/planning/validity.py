@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from scenario_operator.api.reasons import Reason
@@ -38,9 +39,23 @@ def reuse_of(spec: ScenarioSpec, artifact: Artifact, in_use: Iterable[Revision])
     logic = logic_hash(spec, artifact)
     for revision in in_use:
         if revision.version == spec.version and revision.logic_hash != logic:
+            if _only_files_differ(spec, artifact, revision):
+                return Problem(
+                    Reason.CONFIG_MAP_CHANGED,
+                    f"spec.artifact.configMapRef: the content of its ConfigMap is no longer that of {spec.version} "
+                    f"(revision {revision.name}): restore it, or give the new content a new name and a new version",
+                )
             return Problem(
                 Reason.VERSION_REUSED,
                 f"spec.version: {spec.version} already stands for other logic (revision {revision.name}); "
                 "people pin and approve by label: give the new logic a new version",
             )
     return None
+
+
+def _only_files_differ(spec: ScenarioSpec, artifact: Artifact, revision: Revision) -> bool:
+    """Say whether a ConfigMap was edited in place: the same name, the same logic but for its content."""
+    reference = spec.artifact.config_map_ref
+    before = replace(artifact, files_hash=revision.artifact.files_hash)
+    same = reference is not None and reference == revision.spec.artifact.config_map_ref
+    return same and logic_hash(spec, before) == revision.logic_hash

@@ -122,12 +122,6 @@ def needs_report(strategy: Bounds) -> bool:
     return any(b is not None and b.mode in referring and b.if_missing == "Hold" for b in strategy)
 
 
-def in_order(bounds: Bounds) -> bool:
-    """Say whether bounds that are fixed times stand in the order start <= act <= notify."""
-    times = [b.time for b in bounds if b is not None and b.mode is Mode.AT and b.time is not None]
-    return times == sorted(times, key=_instant)
-
-
 def _bound(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool]:
     match bound.mode:
         case Mode.SAME:

@@ -12,9 +12,9 @@ DESIGN = re.findall(
 StrategyRequired StrategyInsufficient StrategyNotFound ApprovalRequired AwaitingApproval Waiting
 Suspended Pinned Held PlanChanged Downgrade Disputed VersionReused InvalidVersion InvalidSpec
 ParameterRequired UnknownParameter CleanLogicMissing OutputIdentityChanged StateOutOfSync
-StateNotAccepted StopReportMissing UncleanStop StopTimeout StartTimeout VerifyFailed HookFailed
+StateNotAccepted StopReportMissing StopTimeout StartTimeout VerifyFailed HookFailed HookTimeout
 PastPointOfNoReturn RollbackFailed RolledBack Aborted ScenarioNotFound InUse ArtifactUnavailable
-DigestMismatch DigestUnpinned ConfigMapMissing ConfigMapChanged ValidationFailed WindowInvalid
+DigestMismatch DigestUnpinned ConfigMapMissing ConfigMapChanged ValidationFailed
 NoRuns UpToDate Learning Stopped Starting RolloutHeld RunsFailed RollingOut Resolving MixedVersions
 PlansBlocked Cancelled Superseded
     """,
@@ -25,6 +25,7 @@ NOTHING_EXISTS_YET = {
     "MigrationNotConverging",
     "RemovedItemsBlocked",
     "NamespaceNotAllowed",
+    "UncleanStop",
 }
 
 
@@ -45,5 +46,5 @@ def test_a_reason_says_what_it_means_and_what_to_do(reason: Reason) -> None:
 
 
 def test_no_reason_comes_before_its_behaviour() -> None:
-    """Migrations, items and other namespaces arrive later, with their reasons."""
+    """Migrations, copies of state, items and other namespaces arrive later, with their reasons."""
     assert {reason.value for reason in Reason}.isdisjoint(NOTHING_EXISTS_YET)

@@ -19,7 +19,7 @@ from tests.unit.cluster.fake_api import (
 
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import KubernetesClient
-from scenario_operator.cluster.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, LEASE, POD, RUN, Ref
+from scenario_operator.cluster.kinds import CONFIG_MAP, LEASE, POD, RUN, Ref
 
 REF = Ref(RUN, "ns", "r")
 RUNS = "/apis/scenarios.dev/v1alpha1/namespaces/ns/scenarioruns"
@@ -131,11 +131,9 @@ async def test_a_list_takes_all_pages_and_types_its_items(api: FakeApi, client: 
 
 
 async def test_names_are_quoted(api: FakeApi, client: KubernetesClient) -> None:
-    await client.get(Ref(CUSTOM_RESOURCE_DEFINITION, None, "a/b"))
+    await client.get(Ref(POD, None, "a/b"))
 
-    assert (
-        api.asked[0].path == "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/a/b"
-    )  # as decoded by the server: one segment "a%2Fb"
+    assert api.asked[0].path == "/api/v1/pods/a/b"  # as decoded by the server: one segment "a%2Fb"
 
 
 # --- What answers turn into --------------------------------------------------------------------------------------

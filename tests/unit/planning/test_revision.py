@@ -8,7 +8,8 @@ import pytest
 from tests.unit.planning.build import INCIDENT, REVERT, edge, revision, spec
 
 from scenario_operator.api.reasons import Reason
-from scenario_operator.planning.revision import Artifact, content_hash
+from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.planning.revision import Artifact, content_hash, make
 from scenario_operator.planning.validity import problem_of, reuse_of
 
 BASE = revision()
@@ -65,6 +66,27 @@ def test_the_label_alone_is_neither_logic_nor_config() -> None:
 def test_the_content_of_the_artifacts_files_is_logic() -> None:
     with_files = Artifact(ARTIFACT.image, ARTIFACT.digest, files_hash="f")
     assert reuse_of(BASE.spec, with_files, [BASE]) is not None
+
+
+def test_a_config_map_that_was_edited_in_place_is_told_from_other_logic() -> None:
+    """Given a revision with files, when they alone differ, then the ConfigMap is named; else it is the label."""
+    image = {"image": "r/x:1"}
+    shipped = spec(artifact={**image, "configMapRef": {"name": "rules"}})
+    revision_with_files = make("x-r1", 1, shipped, Artifact(ARTIFACT.image, ARTIFACT.digest, files_hash="1"))
+    edited = Artifact(ARTIFACT.image, ARTIFACT.digest, files_hash="2")
+    other = spec(artifact={**image, "configMapRef": {"name": "more-rules"}})
+
+    def told(changed: ScenarioSpec) -> Reason | None:
+        found = reuse_of(changed, edited, [revision_with_files])
+        return found.reason if found else None
+
+    assert told(shipped) is Reason.CONFIG_MAP_CHANGED
+    assert told(other) is Reason.VERSION_REUSED
+    hooks = {"revert": {"command": ["other"]}}
+    assert (
+        told(spec(artifact={**image, "configMapRef": {"name": "rules"}}, hooks=hooks))
+        is Reason.VERSION_REUSED
+    )
 
 
 def test_the_description_and_the_way_of_upgrading_make_no_new_revision() -> None:

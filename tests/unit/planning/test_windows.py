@@ -18,7 +18,6 @@ from scenario_operator.planning.windows import (
     StopFacts,
     Window,
     first,
-    in_order,
     later,
     needs_report,
     resolve,
@@ -214,21 +213,6 @@ def test_a_bound_that_is_not_set_rises_to_its_predecessor() -> None:
 def test_a_bound_that_lies_before_its_predecessor_is_raised_to_it() -> None:
     run = Bounds(Bound(Mode.AT, LEARNT), Bound(Mode.AT, STARTED), Bound(Mode.BEGINNING))
     assert first(run, NOW) == Window(LEARNT, LEARNT, LEARNT)
-
-
-@pytest.mark.parametrize(
-    ("times", "ordered"),
-    [
-        ((STARTED, LEARNT, NOW), True),
-        ((STARTED, STARTED, STARTED), True),
-        ((LEARNT, STARTED, None), False),
-        ((LEARNT, None, STARTED), False),
-        (("2026-01-01T01:00:00+01:00", "2026-01-01T00:00:00Z", None), True),
-        (("2026-01-01T00:30:00Z", "2026-01-01T01:00:00+01:00", None), False),
-    ],
-)
-def test_fixed_times_stand_in_order(times: tuple[str | None, ...], ordered: bool) -> None:
-    assert in_order(Bounds(*(Bound(Mode.AT, t) if t else None for t in times))) is ordered
 
 
 def test_the_beginning_lies_before_every_time() -> None:
