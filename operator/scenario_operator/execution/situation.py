@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.view import View
 
-CLI = "--field-manager=scenario-cli"
+CLI = f"--field-manager={names.CLI_FIELD_MANAGER}"
 
 
 class Standing(StrEnum):
@@ -44,7 +45,7 @@ def patch_command(view: View, patch: str) -> str:
 
 def edit_command(view: View, kind: str = "srun", name: str = "") -> str:
     """Return the command that opens an object of the run's namespace in an editor."""
-    return f"kubectl -n {view.run.namespace} edit {kind} {name or view.run.name}"
+    return f"kubectl -n {view.run.namespace} edit {kind} {name or view.run.name} {CLI}"
 
 
 def unhold_command(view: View) -> str:

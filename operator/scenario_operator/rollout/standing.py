@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
+from scenario_operator.api import names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning.revision import Revision
@@ -151,7 +152,7 @@ def _rolling(told: str, attention: str, reason: Reason) -> Standing:
 
 
 def _edit(fleet: Fleet) -> str:
-    return f"kubectl -n {fleet.namespace} edit scn {fleet.scenario}"
+    return f"kubectl -n {fleet.namespace} edit scn {fleet.scenario} --field-manager={names.CLI_FIELD_MANAGER}"
 
 
 def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:

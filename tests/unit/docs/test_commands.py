@@ -11,6 +11,7 @@ import pytest
 
 from docs import prose
 from scenario_operator import __main__ as program
+from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.api.crd import KINDS, schema_of
 from scenario_operator.observability.metrics import Metrics
@@ -95,6 +96,15 @@ def test_a_patch_that_is_shown_is_json_and_names_fields_that_exist(page: str, co
         return
     schema = schema_of(OURS[kind])["properties"]["spec"]
     assert _unknown(schema, patch["spec"]) == [], page
+
+
+ON_CALL = [c for page, c in commands("kubectl") if page.endswith("what-can-happen.md")]
+
+
+@pytest.mark.parametrize("command", [c for c in ON_CALL if {"patch", "edit"} & set(c.split())])
+def test_a_command_for_the_engineer_on_call_is_not_taken_back_by_gitops(command: str) -> None:
+    """It writes under a manager of its own, like the commands in messages."""
+    assert f"--field-manager={names.CLI_FIELD_MANAGER}" in command
 
 
 def _unknown(schema: JsonObject, value: object) -> list[str]:
