@@ -24,7 +24,13 @@ from scenario_operator.execution.situation import (
     unhold_command,
     waiting,
 )
-from scenario_operator.execution.steps import Failed, in_the_way, start_effects, state_trouble
+from scenario_operator.execution.steps import (
+    Failed,
+    in_the_way,
+    lives_with_its_pod,
+    start_effects,
+    state_trouble,
+)
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.parameters import merge
@@ -317,10 +323,14 @@ def _out_of_sync(view: View) -> Situation | None:
         trouble = state_trouble(view, None, step, revision) if revision else None
         if isinstance(trouble, Failed):
             reason, message = trouble.reason, trouble.message
-    if not message:
+    doomed = lives_with_its_pod(view, view.stored.live) if view.stored.live and not message else ""
+    if not message and not doomed:
         return None
+    message = message or doomed
     look = f"kubectl -n {view.run.namespace} get pvc -l scenarios.dev/run={view.run.name}"
-    return Situation(Standing.STALLED, reason, message, f"{message}; look: {look}", message)
+    serves = doomed and any(p.ready for p in view.world.of(view.stored.live))
+    standing = Standing.BLOCKED if serves else Standing.STALLED
+    return Situation(standing, reason, message, f"{message}; look: {look}", message)
 
 
 def _missing_scenario(view: View) -> Situation | None:

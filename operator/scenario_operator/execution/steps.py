@@ -96,6 +96,9 @@ class Stop:
         workload = view.world.workload(number)
         pods = view.world.of(number)
         wants_report = step.args.report and journal.fact(f"stop:{step.id}") is None
+        doomed = lives_with_its_pod(view, number)
+        if doomed and workload is not None and workload.replicas and not _gives_up(journal, number):
+            return Failed(Reason.STATE_OUT_OF_SYNC, doomed, human=True)
         if workload is not None and not _asleep(workload, stop_stamp(journal, step)):
             return Todo("the workload to be scaled to 0")
         if workload is not None and not workload.settled:
@@ -355,6 +358,22 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
     if workload.replicas and (not mark or workload.stop_stamp == mark):
         return ()
     return (WakeWorkload(workload.handle, number, stamp=mark),)
+
+
+def lives_with_its_pod(view: View, number: int) -> str:
+    """Say that somebody deleted a state claim which only its pod still keeps, "" when nobody did."""
+    claim = view.world.claim(number)
+    if claim is None or not claim.ours or not claim.deleting:
+        return ""
+    return (
+        f"somebody deleted the state claim of incarnation {number}: it goes when its pod ends; copy it first"
+    )
+
+
+def _gives_up(journal: Journal, number: int) -> bool:
+    """Say whether the plan deletes an incarnation's state itself."""
+    steps = (*journal.steps, *journal.path)
+    return any(s.kind is Kind.DELETE_STATE and s.args.incarnation == number for s in steps)
 
 
 def in_the_way(view: View, number: int) -> str:

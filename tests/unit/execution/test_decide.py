@@ -554,6 +554,24 @@ def test_a_claim_that_vanishes_during_a_plan_holds_the_start() -> None:
     assert "CreateClaim" not in life.names
 
 
+@pytest.mark.parametrize("asked", ["an upgrade", "a stop", "a restart"])
+def test_no_stop_is_the_end_of_a_claim_that_somebody_deleted(asked: str) -> None:
+    """Given a claim that only its pod still keeps, when a plan would stop the pod, then it waits for a person."""
+    life = Life.on_v1(KEEP_SAME, wanted="v2" if asked == "an upgrade" else "v1")
+    life.put("claims", 1, C(("1",), ("1",), deleting=True))
+    resting = life.look()
+    assert "somebody deleted the state claim" in told(resting, Standing.BLOCKED, Reason.STATE_OUT_OF_SYNC)
+    life.edit(desired_running=asked != "a stop", restart_nonce="r" if asked == "a restart" else "").run()
+    assert (life.effects, life.pod().phase) == ([], "ready")
+    assert ends_with_a_command(told(life.look(), Standing.STALLED, Reason.STATE_OUT_OF_SYNC))
+
+
+def test_a_plan_that_gives_up_the_state_does_not_wait_for_a_claim_that_somebody_deleted() -> None:
+    life = Life.on_v1(FRESH, FORWARD).put("claims", 1, C(("1",), ("1",), deleting=True)).run()
+    assert life.stored.applied is not None
+    assert (life.stored.applied.version, life.stored.live) == ("2.0.0", 2)
+
+
 def test_a_lost_status_is_rebuilt_from_what_carries_our_stamps() -> None:
     life = Life.on_v1(KEEP_SAME, wanted="v1")
     before = life.stored
