@@ -70,7 +70,7 @@ class ScenarioController:
         decision = decide(fleet)
         await self._write_attempts(key, fleet, decision)
         if decision.opening is not None and published.problem is None and published.pending is None:
-            scenario = await self._open(key, scenario, decision.opening)
+            scenario = await self._open(key, scenario, decision.opening, fleet.highest_sequence + 1)
         await self._say(scenario, published, fleet, decision)
         await self._trim(key, scenario, fleet)
         if all_read:
@@ -250,10 +250,8 @@ class ScenarioController:
             "attempt %(name)s phase=%(phase)s", {"name": obj["metadata"]["name"], "phase": new["phase"]}
         )
 
-    async def _open(self, key: Key, scenario: JsonObject, opening: Opening) -> JsonObject:
+    async def _open(self, key: Key, scenario: JsonObject, opening: Opening, sequence: int) -> JsonObject:
         """Write the next sequence number, then create the attempt under it: no number is used twice."""
-        status = scenario.get("status") or {}
-        sequence = status.get("lastUpgradeSequence", 0) + 1
         metadata = scenario["metadata"]
         written = await self._context.client.patch(
             Ref(SCENARIO, key.namespace, key.name),

@@ -179,3 +179,15 @@ class Fleet(NamedTuple):
     strategy_missing: str = ""
     namespace: str = ""
     pending: bool = False
+
+    @property
+    def highest_sequence(self) -> int:
+        """Return the highest number of an attempt that anything remembers.
+
+        A Scenario that is deleted and made again counts from the beginning, but its runs know outcomes and spent
+        grants by the names of the attempts before: no name may be given to another one.
+        """
+        told = {e.attempt for run in self.runs for e in run.stored.history}
+        told |= {run.journal_attempt for run in self.runs} | {a.name for a in self.attempts}
+        numbers = (name.rpartition("-")[2] for name in told if name.startswith(f"{self.scenario}-"))
+        return max([self.sequence, *(int(number) for number in numbers if number.isdigit())])
