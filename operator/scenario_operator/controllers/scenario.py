@@ -354,10 +354,12 @@ def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict
         "controller": True,
         "blockOwnerDeletion": False,
     }
+    told = {"annotations": {names.ANNOTATION_NONCE: opening.nonce}} if opening.nonce else {}
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.UPGRADE,
         "metadata": {
+            **told,
             "name": name,
             "namespace": metadata["namespace"],
             "labels": {names.LABEL_MANAGED_BY: names.CONTROLLER, names.LABEL_SCENARIO: metadata["name"]},

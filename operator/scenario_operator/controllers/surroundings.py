@@ -69,6 +69,7 @@ class Surroundings:
         pinned = view.run.pinned
         entry = self._labelled(pinned) if pinned else active
         view = view._replace(wanted=wanted, entry=entry, strategy=self.strategy, grant=self._grant(view))
+        view = view._replace(recompute_aborted=any(_aborts_recompute(a, view) for a in self.attempts))
         return view._replace(gate=self._gate(view))
 
     def _labelled(self, label: str) -> Revision | None:
@@ -96,13 +97,14 @@ class Surroundings:
             )
         if view.entry is None:
             return _no_revision(self.scenario, view)
-        if view.journal is not None or view.wanted is None or not is_behind(view):
+        asks = view.wants_recompute and not view.recompute_aborted
+        if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):
             return None
         if self.strategy_missing:
             see = f"kubectl -n {view.run.namespace} get ustrat"
             message = f"there is no UpgradeStrategy {self.strategy_missing}; see: {see}"
             return Gate(Reason.STRATEGY_NOT_FOUND.value, message, attention=True)
-        plan = plan_upgrade(case_of(view, view.wanted, Cause.UPGRADE))
+        plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if asks else Cause.UPGRADE))
         if isinstance(plan, Blocked):
             return Gate(plan.reason.value, plan.message, attention=True)
         return self._attempt_gate(view, view.wanted, plan.hash)
@@ -122,6 +124,14 @@ class Surroundings:
                 message = f"plan {plan_hash} of {name} to {wanted.version} waits for approval"
                 return Gate(Reason.AWAITING_APPROVAL.value, message)
         return None
+
+
+def _aborts_recompute(attempt: Mapping[str, Any], view: View) -> bool:
+    """Say whether an attempt that the run's recomputeNonce asked for was aborted: the wish is spent then."""
+    spec, metadata = attempt["spec"], attempt["metadata"]
+    nonce = (metadata.get("annotations") or {}).get(names.ANNOTATION_NONCE)
+    mine = view.run.name in (spec.get("runs") or ()) and nonce == view.run.recompute_nonce
+    return bool(nonce) and mine and spec.get("abort") == metadata["uid"]
 
 
 def _grant_of(attempt: Mapping[str, Any], entry: Mapping[str, Any]) -> Grant:

@@ -185,6 +185,8 @@ def _baseline(view: View) -> Stored:
     retried = bool(run.retry_nonce) and run.retry_nonce != handled.retry and bool(stored.refused)
     if retried:
         handled = handled._replace(retry=run.retry_nonce)
+    if view.recompute_aborted:
+        handled = handled._replace(recompute=run.recompute_nonce)
     if run.abort_nonce and run.abort_nonce != handled.abort:
         # There is nothing to abort: the wish is spent, and never falls on a later plan.
         handled = handled._replace(abort=run.abort_nonce)
@@ -299,6 +301,7 @@ def situation(view: View) -> Situation:
         or _rolled_back(view)
         or _blocked(view)
         or _not_serving(view)
+        or _never_recomputed(view)
         or _behind(view)
         or Situation(Standing.SETTLED, Reason.UP_TO_DATE, f"on version {_version(view)}")
     )
@@ -420,6 +423,14 @@ def _behind(view: View) -> Situation | None:
         return waiting(Reason.WAITING, f"waiting for its turn to {wanted}")
     standing = Standing.BLOCKED if gate.attention else Standing.WAITING
     return Situation(standing, gate.reason, gate.message, _next_step(view, gate) if gate.attention else "")
+
+
+def _never_recomputed(view: View) -> Situation | None:
+    """A recompute that was asked for and cannot be planned."""
+    gate = view.gate
+    if not view.wants_recompute or gate is None or not gate.attention:
+        return None
+    return Situation(Standing.BLOCKED, gate.reason, gate.message, _next_step(view, gate))
 
 
 def _next_step(view: View, gate: Gate) -> str:

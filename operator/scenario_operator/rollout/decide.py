@@ -18,6 +18,7 @@ class Opening(NamedTuple):
     revision: str
     cause: str
     only: tuple[str, ...] = ()
+    nonce: str = ""
 
 
 class FleetDecision(NamedTuple):
@@ -75,9 +76,9 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     if wanted is None:
         return None
     covering = [a for a in decided if a.revision == wanted.name and not a.finished and not a.closed]
-    recompute = [r for r in fleet.runs if _wants_recompute(r) and not any(r.name in a.only for a in covering)]
-    if recompute:
-        return Opening(wanted.name, "Recompute", (recompute[0].name,))
+    recompute = _to_recompute(fleet, wanted, covering, planner)
+    if recompute is not None:
+        return Opening(wanted.name, "Recompute", (recompute.name,), recompute.recompute_nonce)
     under_way = {e.run_uid for a in decided if a.revision == wanted.name and not a.finished for e in a.active}
     behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
     finished = [a for a in fleet.attempts if a.finished]
@@ -91,6 +92,21 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     waited_for = {name for a in covering for name in a.only}
     retried = [r for r in behind if _wants_retry(r) and r.name not in waited_for]
     return Opening(wanted.name, "Retry", tuple(r.name for r in retried)) if retried else None
+
+
+def _to_recompute(
+    fleet: Fleet, wanted: Revision, covering: list[Attempt], planner: Planner
+) -> RunFacts | None:
+    """Return the next run that asks for a recompute which can be planned, and which nobody has aborted."""
+    for run in fleet.runs:
+        if not _wants_recompute(run) or any(run.name in a.only for a in covering):
+            continue
+        aborted = any(
+            a.abort and run.name in a.only and a.nonce == run.recompute_nonce for a in fleet.attempts
+        )
+        if not aborted and not isinstance(planner.plan(run, wanted, Cause.RECOMPUTE), Blocked):
+            return run
+    return None
 
 
 def _wants_retry(run: RunFacts) -> bool:
@@ -121,9 +137,8 @@ def _blockage(fleet: Fleet, planner: Planner) -> Blockage | None:
         return None
     found: list[Blocked] = []
     for run in fleet.runs:
-        if run.pinned or not is_behind(run, fleet.wanted):
-            continue
-        plan = planner.plan(run, fleet.wanted, Cause.UPGRADE)
-        if isinstance(plan, Blocked):
-            found.append(plan)
+        causes = [Cause.RECOMPUTE] if _wants_recompute(run) else []
+        causes += [Cause.UPGRADE] if is_behind(run, fleet.wanted) and not run.pinned else []
+        plans = [planner.plan(run, fleet.wanted, cause) for cause in causes]
+        found += [p for p in plans if isinstance(p, Blocked)][:1]
     return Blockage(len(found), found[0].reason.value, found[0].message) if found else None

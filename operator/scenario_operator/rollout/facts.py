@@ -113,7 +113,7 @@ class Attempt(NamedTuple):
     """One ScenarioUpgrade: what people ask of it and how far it is.
 
     `granted` counts grant ids ever used up, so that none is used twice. `closed`: nothing is granted any more.
-    `unlisted`: outcomes that no longer fit into the listed reports.
+    `unlisted`: outcomes that no longer fit into the listed reports. `nonce`: the one that asked for a recompute.
     """
 
     name: str
@@ -137,6 +137,7 @@ class Attempt(NamedTuple):
     waiting: int = 0
     held: int = 0
     unlisted: Tally = Tally()
+    nonce: str = ""
 
     @property
     def released(self) -> bool:

@@ -49,6 +49,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         closed=status.get("closed", False),
         reason=_ready_reason(status),
         unlisted=settled.minus(_tally(reports)),
+        nonce=(metadata.get("annotations") or {}).get(names.ANNOTATION_NONCE, ""),
     )
 
 

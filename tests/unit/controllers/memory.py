@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -62,7 +63,7 @@ class Memory:
         self.version += 1
         metadata = {
             "namespace": "ns",
-            "uid": f"uid-{self.version}",
+            "uid": str(uuid.uuid4()),
             "generation": 1,
             "creationTimestamp": self.now.isoformat().replace("+00:00", "Z"),
             **obj["metadata"],

@@ -504,6 +504,20 @@ def test_a_plan_that_became_impossible_is_answered_with_its_reason() -> None:
     assert (outcome.outcome, outcome.reason) == ("PlanChanged", Reason.STRATEGY_REQUIRED)
 
 
+def test_a_recompute_whose_attempt_was_aborted_is_a_wish_that_is_spent() -> None:
+    life = Life.on_v1(KEEP_SAME, wanted="v1").edit(recompute_nonce="once")
+    assert life.look().record.stored.handled.recompute == ""
+    assert decide(life.view()._replace(recompute_aborted=True)).record.stored.handled.recompute == "once"
+
+
+def test_a_recompute_that_cannot_be_planned_says_so() -> None:
+    life = Life.on_v1(KEEP_SAME, wanted="v1").edit(recompute_nonce="once")
+    gate = Gate("CleanLogicMissing", "spec.hooks.revert: 1.0.0 has none", attention=True)
+    found = decide(life.view()._replace(gate=gate))
+    assert "spec.hooks.revert" in told(found, Standing.BLOCKED, Reason.CLEAN_LOGIC_MISSING)
+    assert found.wake is not None
+
+
 def test_a_suspended_grant_is_kept_and_not_begun() -> None:
     life = Life.on_v1(KEEP_SAME).run(granted).attempt(suspend=True)
     found = life.look()

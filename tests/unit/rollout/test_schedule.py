@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scenario_operator.api.scenario import Hooks
+from scenario_operator.planning.revision import make
 from scenario_operator.rollout.decide import Opening, decide
 from scenario_operator.rollout.facts import Approval, Attempt, Fleet, Report, RunFacts
 from scenario_operator.rollout.schedule import forgettable
@@ -232,9 +234,27 @@ def test_one_pass_grants_in_one_attempt_and_first_writes_the_others_of_its_revis
 def test_a_recompute_opens_an_attempt_of_its_own_for_one_run_at_a_time() -> None:
     """Given new nonces, when runs are settled, then each gets an attempt with cause Recompute."""
     known = fleet(runs(2, V2, recompute_nonce="1"))
-    assert decide(known).opening == Opening("v2", "Recompute", ("r001",))
+    assert decide(known).opening == Opening("v2", "Recompute", ("r001",), "1")
     known, _ = passed(known)
-    assert decide(known).opening == Opening("v2", "Recompute", ("r002",))
+    assert decide(known).opening == Opening("v2", "Recompute", ("r002",), "1")
+
+
+def test_a_recompute_that_was_aborted_is_not_opened_again_unless_it_is_asked_for_anew() -> None:
+    """Given an aborted recompute that never began, when passes follow, then only another nonce opens one."""
+    aborted = attempt(cause="Recompute", only=("r001",), nonce="1", abort=True, finished=True, closed=True)
+    assert decide(fleet(runs(1, V2, recompute_nonce="1"), [aborted])).opening is None
+    asked = Opening("v2", "Recompute", ("r001",), "2")
+    assert decide(fleet(runs(1, V2, recompute_nonce="2"), [aborted])).opening == asked
+
+
+def test_a_recompute_that_cannot_be_planned_opens_nothing_and_is_told_of() -> None:
+    """Given Reversible outputs without a revert hook, when a recompute is asked for, then it says what is missing."""
+    without = make("v2", 2, V2.spec.model_copy(update={"hooks": Hooks()}), V2.artifact)
+    known = fleet(runs(1, without, recompute_nonce="1"), revisions={"v1": V1, "v2": without})
+    made = decide(known)
+    assert made.opening is None
+    assert made.blocked is not None
+    assert (made.blocked.runs, made.blocked.reason) == (1, "CleanLogicMissing")
 
 
 def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_on() -> None:
