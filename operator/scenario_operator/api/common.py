@@ -131,16 +131,22 @@ Time = Annotated[
 # --- Bounded scalars ------------------------------------------------------------------------------
 
 
-def _shorten(limit: int) -> BeforeValidator:
-    """Cut what people or programs said: a status write must never fail because a message is too long."""
-
-    def cut(value: object) -> object:
-        return value[: limit - 1] + "…" if isinstance(value, str) and len(value) > limit else value
-
-    return BeforeValidator(cut)
+_MESSAGE = 1024
+_MESSAGE_END = 640
+"""Characters of a message that are kept at its end: room for the longest two commands that one can end with."""
 
 
-Message = Annotated[str, _shorten(1024), Field(max_length=1024)]
+def _shorten(value: object) -> object:
+    """Cut the middle out of what people or programs said: a status write must never fail because of its length.
+
+    The end stays, for it is the command that moves things on.
+    """
+    if not isinstance(value, str) or len(value) <= _MESSAGE:
+        return value
+    return f"{value[: _MESSAGE - _MESSAGE_END - 1]}…{value[-_MESSAGE_END:]}"
+
+
+Message = Annotated[str, BeforeValidator(_shorten), Field(max_length=_MESSAGE)]
 FactValue = Annotated[str, Field(max_length=262144)]
 Text = Annotated[str, Field(max_length=1024)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]

@@ -274,10 +274,11 @@ class TestModels:
 
     def test_long_messages_are_cut_not_refused(self) -> None:
         """A status write must not fail because a program said too much."""
-        loss = Loss(notes=("x" * 5000,))
+        loss = Loss(notes=("a" * 5000 + "z" * 640,))
 
         assert len(loss.notes[0]) == 1024
-        assert loss.notes[0].endswith("x…")
+        assert loss.notes[0].startswith("aaa")
+        assert loss.notes[0].endswith("a…" + "z" * 640)
 
     def test_accepted_formats(self) -> None:
         spec = ScenarioSpec.model_validate({**MINIMAL, "state": {"version": "2"}})

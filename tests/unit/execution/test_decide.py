@@ -27,6 +27,7 @@ from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.journal import Heading
 from scenario_operator.execution.situation import Standing
+from scenario_operator.execution.status import render
 from scenario_operator.execution.view import Gate, Template
 from scenario_operator.planning.plan import Cause, Snapshot
 from scenario_operator.planning.revision import Revision, make
@@ -395,6 +396,22 @@ def test_on_failure_hold_waits_and_its_text_ends_with_the_commands() -> None:
     writes = life.run().writes
     life.wait(10_000).run()
     assert (life.writes, life.journal.heading) == (writes, Heading.FORWARD)
+
+
+def test_however_much_a_hook_says_the_message_ends_with_the_commands() -> None:
+    """Given the longest names there can be, when a step waits that said too much, then both commands are whole."""
+    life = Life.on_v1(KEEP_SAME, HOLD, broken=BROKEN).run().wait(1000)
+    life.edit(namespace="n" * 63, name="r" * 40)
+    view, decision = life.view(), life.look()
+    onward = decision.situation.attention.partition("; retry: ")[2]
+    assert f"patch supg {life.journal.attempt} " in onward
+    longest = onward.replace(f"supg {life.journal.attempt} ", f"supg {'s' * 52} ")
+    told = decision.situation._replace(attention=f"{'what the hook said ' * 200}; retry: {longest}")
+
+    written = render(view, decision._replace(situation=told), {})
+
+    (message,) = [c["message"] for c in written["conditions"] if c["type"] == "ActionRequired"]
+    assert message.endswith(f"; retry: {longest}")
 
 
 def test_a_retry_nonce_gives_a_waiting_step_its_time_again() -> None:
