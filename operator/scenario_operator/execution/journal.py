@@ -149,8 +149,11 @@ class Journal(NamedTuple):
         return self._replace(attempts=tuple(a._replace(failures=0) for a in self.attempts))
 
     def turn(self, heading: Heading, path: tuple[Step, ...], by: str) -> Journal:
-        """Change direction; the steps of the new heading are stored with it. Attempts start anew."""
-        return self._replace(heading=heading, path=path, turned_by=by).forgive()
+        """Change direction; the steps of the new heading are stored with it. Attempts start anew.
+
+        What a late abort gave up is the way forward: the way away from it is tried again like any other.
+        """
+        return self._replace(heading=heading, path=path, turned_by=by, gave_up=False).forgive()
 
 
 def way_back(journal: Journal) -> tuple[Step, ...]:

@@ -346,6 +346,15 @@ def test_an_abort_after_the_point_of_no_return_undoes_nothing_and_stops_the_retr
     assert life.stored.applied.version == "3.0.0"
 
 
+def test_a_newer_version_gets_through_after_a_late_abort_also_when_a_hook_fails_on_the_way() -> None:
+    """What an abort gave up is the way forward; the way away from it is tried again like any other."""
+    life = Life.on_v1(FRESH, FORWARD).fail_job().attempt(abort=True).run()
+    assert life.journal.gave_up
+    life.want("v3").fail_job().run()
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "3.0.0"
+
+
 def test_a_retry_after_a_late_abort_is_not_aborted_again() -> None:
     """An abort is handled once; the attempt still carries it, and the person has moved on."""
     life = Life.on_v1(FRESH, FORWARD, broken=BROKEN).run(at("start")).attempt(abort=True).run()
