@@ -67,7 +67,9 @@ class Surroundings:
         wanted = self.revisions.get(status.get("latestRevision", ""))
         active = self.revisions.get(status.get("activeRevision", ""))
         pinned = view.run.pinned
-        entry = self._labelled(pinned) if pinned else active
+        # Revisions outlive their Scenario for those who run on them; nobody starts on one, pinned or not.
+        named = self._labelled(pinned) if self.scenario is not None else None
+        entry = named if pinned else active
         view = view._replace(wanted=wanted, entry=entry, strategy=self.strategy, grant=self._grant(view))
         view = view._replace(recompute_aborted=any(_aborts_recompute(a, view) for a in self.attempts))
         return view._replace(gate=self._gate(view))
