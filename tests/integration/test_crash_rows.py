@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,27 @@ def test_a_clock_that_is_ten_minutes_off_expires_nothing(
         assert [entry["outcome"] for entry in alone.until_report("s")["runs"]] == ["Continued"]
     finally:
         odd.kill()
+
+
+def test_a_run_made_again_while_no_operator_works_starts_from_nothing(
+    alone: Cluster, operator: Operator
+) -> None:
+    """Given a pod that is held for its report, when its run is replaced unseen, then it is let go, for a new start."""
+    workload = {"command": sim(stopAfter=2), "terminationGracePeriodSeconds": 10}
+    alone.apply(scenario("s", "1.0.0", workload=workload), run("r", "s"))
+    alone.until_settled("r", "1.0.0")
+    continuing = strategy("Continuation", approval="Never")
+    alone.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=workload))
+    alone.until("the stop", lambda: (alone.get("pod", "r-1-0")["metadata"]).get("deletionTimestamp"))
+    operator.kill()
+    old = alone.uid("srun", "r")
+
+    alone.kubectl("replace", "--force", "-f", "-", stdin=json.dumps(run("r", "s")))
+    alone.until("the pod to have ended", lambda: alone.get("pod", "r-1-0")["status"]["phase"] == "Succeeded")
+    operator.start().until_ready()
+
+    status = alone.until_settled("r", "2.0.0")["status"]
+    assert (status["runID"], status["plans"]) == ("r-1", 1)
+    assert "lastStop" not in status
+    report = alone.until_report("s")
+    assert [(e["uid"], e["outcome"]) for e in report["runs"]] == [(old, "Cancelled")]

@@ -194,9 +194,9 @@ def _claim(run: Run, obj: JsonObject) -> Claim | None:
 def _results(run: Run, obj: JsonObject | None) -> str:
     if obj is None:
         return ""
-    if (obj["metadata"].get("labels") or {}).get(names.LABEL_RUN_UID) != run.uid:
-        return "foreign"
-    return "deleting" if "deletionTimestamp" in obj["metadata"] else "ours"
+    if "deletionTimestamp" in obj["metadata"]:
+        return "deleting"
+    return "ours" if (obj["metadata"].get("labels") or {}).get(names.LABEL_RUN_UID) == run.uid else "foreign"
 
 
 def _pods(run: Run, things: Things) -> Iterable[Pod]:

@@ -56,6 +56,8 @@ class RunController:
             self._refusals.pop(key, None)
             await self._release_orphans(key)
             return None
+        if self._holds_for_another(known):
+            await self._release_orphans(key)
         if not readable(known):
             logger.warning("run does not fit the schema key=%(key)s", {"key": key})
             return timedelta(seconds=30)
@@ -231,6 +233,12 @@ class RunController:
         found = await self._context.client.get(Ref(kind, namespace, name))
         return (found,) if found is not None else ()
 
+    def _holds_for_another(self, obj: JsonObject) -> bool:
+        """Say whether a pod is held whose run had this one's name: it would keep name and claims from this one."""
+        metadata = obj["metadata"]
+        pods = self._context.store.indexed(POD, "run", filed(metadata["namespace"], metadata["name"]))
+        return any(_is_held_for_another(pod, metadata["uid"]) for pod in pods)
+
     async def _release_orphans(self, key: Key) -> None:
         """Let the held pods of a run go that a live read finds to be gone or another one."""
         client = self._context.client
@@ -239,13 +247,19 @@ class RunController:
         selector = f"{names.LABEL_RUN}={key.name}"
         for pod in (await client.list(POD, key.namespace, label_selector=selector)).items:
             metadata = pod["metadata"]
-            if names.FINALIZER_REPORT not in (metadata.get("finalizers") or ()):
-                continue
-            if (metadata.get("labels") or {}).get(names.LABEL_RUN_UID) == uid:
+            if not _is_held_for_another(pod, uid):
                 continue
             identity = RunIdentity(key.namespace, key.name, "", "")
             handle = Handle(metadata["uid"], metadata["resourceVersion"])
             await perform(client, identity, {}, ReleaseReport(handle, named(key.name, pod)), Extra())
+
+
+def _is_held_for_another(pod: JsonObject, uid: str | None) -> bool:
+    """Say whether a pod is held that is none of this run's; one whose label was stripped is, unless no run is left."""
+    metadata = pod["metadata"]
+    held = names.FINALIZER_REPORT in (metadata.get("finalizers") or ())
+    told = (metadata.get("labels") or {}).get(names.LABEL_RUN_UID)
+    return held and (told != uid if told else uid is None)
 
 
 def _extra(decision: Decision) -> Extra:

@@ -409,6 +409,8 @@ def state_trouble(view: View, journal: Journal | None, step: Step, revision: Rev
         return Todo(f"StatefulSet {name}, which is not of this run, to go")
     if revision.spec.results is not None and view.world.results == "foreign":
         return Failed(Reason.STATE_OUT_OF_SYNC, "the results claim belongs to another run", human=True)
+    if revision.spec.results is not None and view.world.results == "deleting":
+        return Todo("a results claim that is being deleted to go")
     if not revision.has_state:
         return None
     claim = view.world.claim(number)

@@ -12,6 +12,7 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.api.run import LastStop, Loss
 from scenario_operator.controllers import observe
 from scenario_operator.controllers.observe import Things, read_report, world_of
+from scenario_operator.controllers.run import _is_held_for_another
 from scenario_operator.controllers.surroundings import _no_revision, strategy_for
 from scenario_operator.execution import close
 from scenario_operator.execution.view import Run, View, World
@@ -105,3 +106,44 @@ def seen(labels: dict[str, str], *volumes: dict[str, Any]) -> World:
         "status": {"phase": "Running"},
     }
     return world_of(RUN, Things({}, (), (pod,), (), ()), {})
+
+
+@pytest.mark.parametrize(
+    ("label", "run", "another"),
+    [
+        ("uid-a", "uid-a", False),
+        ("uid-old", "uid-a", True),
+        (None, "uid-a", False),
+        ("uid-a", None, True),
+        (None, None, True),
+    ],
+    ids=[
+        "its own",
+        "one of a run before it",
+        "its own, stripped",
+        "of a run that is gone",
+        "stripped, run gone",
+    ],
+)
+def test_a_held_pod_is_let_go_only_when_it_cannot_be_this_runs(
+    label: str | None, run: str | None, another: bool
+) -> None:
+    """Given a held pod, then its report is given up only if no run is there that waits for it."""
+    labels = {names.LABEL_RUN_UID: label} if label else {}
+    pod = {"metadata": {"labels": labels, "finalizers": [names.FINALIZER_REPORT]}}
+    assert _is_held_for_another(pod, run) is another
+    assert not _is_held_for_another({"metadata": {"labels": labels}}, run)
+
+
+@pytest.mark.parametrize(
+    ("owner", "deleting", "told"),
+    [("uid-a", False, "ours"), ("uid-b", False, "foreign"), ("uid-b", True, "deleting")],
+)
+def test_a_results_claim_that_goes_is_waited_for_whoever_had_it(
+    owner: str, deleting: bool, told: str
+) -> None:
+    """Given a run made again under its name, then what is left of the old one is in its way for a while only."""
+    metadata = {"name": "results-a", "labels": {names.LABEL_RUN_UID: owner}}
+    gone = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
+    claim = {"metadata": {**metadata, **gone}}
+    assert world_of(RUN, Things({}, (), (), (claim,), ()), {}).results == told
