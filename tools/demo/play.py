@@ -157,16 +157,8 @@ class Play:
         """What there is in the end, and what to try next."""
         self._screen.act(6, "what there is now", "As the services say themselves, from inside their pods.")
         table = Table()
-        for column in (
-            "run",
-            "incarnation",
-            "version",
-            "its results",
-            "events",
-            "incidents",
-            "notifications",
-        ):
-            table.add_column(column)
+        for column in ("incarnation", "version", "its results", "events", "incidents", "notified"):
+            table.add_column(column, overflow="fold")
         for run in RUNS:
             for row in self._rows(run):
                 table.add_row(*row)
