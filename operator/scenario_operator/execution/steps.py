@@ -32,6 +32,7 @@ from scenario_operator.execution.effects import (
 from scenario_operator.execution.journal import Heading, Journal
 from scenario_operator.execution.view import Pod, Report, Template, View, Workload
 from scenario_operator.planning import windows
+from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Cause, Kind, Step, Timeouts
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import RETAINED, LastStop, timestamp
@@ -458,9 +459,7 @@ def template_of(view: View, journal: Journal | None, step: Step) -> Template:
     if journal is not None and journal.heading is Heading.FORWARD:
         if step.args.create or journal.cause is Cause.START:
             window = planned_window(journal) or window
-        known = journal.fact("parameters")
-        if known is not None:
-            parameters = tuple((name, value) for name, value in known["effective"])
+        parameters = _planned_values(journal, parameters)
     elif journal is not None:
         window = raised(journal, window)
     return Template(step.args.revision, window, parameters)
@@ -482,6 +481,12 @@ def planned_window(journal: Journal) -> Window | None:
     """Return the window that this plan resolved, None when it resolves none."""
     known = journal.fact("window")
     return Window(**known) if known is not None else None
+
+
+def _planned_values(journal: Journal, otherwise: Pairs) -> Pairs:
+    """Return the parameters that this plan merged for the version it leads to."""
+    known = journal.fact("parameters")
+    return tuple((name, value) for name, value in known["effective"]) if known is not None else otherwise
 
 
 def last_stop(view: View, journal: Journal) -> LastStop | None:
@@ -609,9 +614,11 @@ def _job_effects(
     if job is None:
         declared = getattr(revision.spec.hooks, hook, None)
         seconds = declared.timeout_seconds if declared else 300
-        committed = view.stored.window or Window()
-        window = committed if step.args.committed else planned_window(journal) or committed
-        template = Template(revision.name, window, view.stored.parameters.effective)
+        window, parameters = view.stored.window or Window(), view.stored.parameters.effective
+        if not step.args.committed:
+            # A hook of the new version, or about what this plan has made, is told what that is told.
+            window, parameters = planned_window(journal) or window, _planned_values(journal, parameters)
+        template = Template(revision.name, window, parameters)
         number = step.args.incarnation
         claim = view.world.claim(number) if number else None
         mounts = hook == "revert" and claim is not None and claim.ours

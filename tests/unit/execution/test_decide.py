@@ -22,7 +22,7 @@ from tests.sim.setups import (
 from tests.unit.execution.life import HOLD, Life, at, closed
 
 from scenario_operator.api.reasons import Reason
-from scenario_operator.api.scenario import Hook
+from scenario_operator.api.scenario import Hook, ParameterDefinition
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.journal import Heading
@@ -474,6 +474,29 @@ def test_a_preflight_that_does_not_end_in_its_time_ends_the_plan_and_the_old_ver
     assert life.pod().phase == "ready"
     life.work()
     assert life.names[-1] == "DeleteJob"
+
+
+def test_hooks_of_the_new_version_are_told_its_parameters_and_a_revert_those_of_the_old_one() -> None:
+    """Given v2 with another default, when its plan runs hooks, then each has the values of the version it is about."""
+
+    def tuned(name: str, default: str) -> Revision:
+        known = FRESH[name]
+        hooks = known.spec.hooks.model_copy(
+            update={"preflight": Hook(command=("check",)), "verify": Hook(command=("check",))}
+        )
+        parameters = (ParameterDefinition(name="p", default=default),)
+        more = {"hooks": hooks, "parameters": parameters}
+        return dataclasses.replace(known, spec=known.spec.model_copy(update=more))
+
+    life = Life.on_v1(FRESH | {"v1": tuned("v1", "old"), "v2": tuned("v2", "new")}, FORWARD)
+    merged = life.stored.parameters._replace(base=(("p", "old"),), effective=(("p", "old"),))
+    life.state = life.state._replace(
+        record=life.state.record._replace(stored=life.stored._replace(parameters=merged))
+    )
+    life.run()
+
+    told = {e.hook: e.template.parameters for e in life.effects if isinstance(e, fx.CreateJob)}
+    assert told == {"preflight": (("p", "new"),), "revert": (("p", "old"),), "verify": (("p", "new"),)}
 
 
 def test_a_revert_hook_that_does_not_end_in_its_time_is_told_and_waited_for() -> None:
