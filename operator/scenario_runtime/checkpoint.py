@@ -43,6 +43,7 @@ class Checkpoint:
     results: Mapping[str, int] = field(default_factory=dict)  # committed bytes by kind of result
 
     def to_json(self) -> dict[str, Any]:
+        """The content of the file."""
         return {
             "run": self.run,
             "runID": self.run_id,
@@ -77,6 +78,7 @@ class CheckpointStore:
 
     @property
     def path(self) -> Path:
+        """The file."""
         return self._directory / _FILE
 
     def read(self) -> Checkpoint | None:

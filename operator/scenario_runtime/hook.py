@@ -51,6 +51,7 @@ class Answer:
 
 
 def done(message: str = "", **facts: Any) -> Answer:
+    """Nothing is left to do; numbers among `facts` enter the report."""
     return Answer(_DONE, message, facts)
 
 
@@ -60,6 +61,7 @@ def work_required(message: str = "", **facts: Any) -> Answer:
 
 
 def failed(message: str, **facts: Any) -> Answer:
+    """The step fails with these words, and may be tried again."""
     return Answer(_FAILED, message, facts)
 
 

@@ -39,14 +39,17 @@ class Places:
 
     @property
     def run_json(self) -> Path:
+        """The run context."""
         return self.root / "run.json"
 
     @property
     def item_json(self) -> Path:
+        """The item of an item hook."""
         return self.root / "item.json"
 
     @property
     def state(self) -> Path:
+        """This incarnation's stored state."""
         return self.root / "state"
 
     @property
@@ -56,8 +59,10 @@ class Places:
 
     @property
     def results(self) -> Path:
+        """The results of all incarnations, if the Scenario declares any."""
         return self.root / "results"
 
     @property
     def artifact(self) -> Path:
+        """The artifact's files, read-only."""
         return self.root / "artifact"

@@ -1,5 +1,5 @@
-"""Started and ready as files, so that the kubelet can ask with `python -m scenario_runtime probe ready` or
-with `cat`.
+"""Started and ready as files, so that the kubelet can ask with `test -e`, or with
+`python -m scenario_runtime probe ready` where an image has no such program.
 """
 
 from pathlib import Path
@@ -31,6 +31,7 @@ class Probe:
         self._set("ready", ready)
 
     def answer(self, question: Question) -> bool:
+        """What a probe would say now."""
         return (self._directory / question).exists()
 
     def _set(self, question: Question, value: bool) -> None:

@@ -49,6 +49,7 @@ class Report:
     error: str = ""
 
     def to_json(self) -> dict[str, Any]:
+        """As the contract spells it; what is not known is left out."""
         whole = {
             "processedUntil": format_time(self.processed_until) if self.processed_until else None,
             "stateVersion": self.state_version or None,
@@ -72,6 +73,7 @@ class Report:
         return _dump(body)
 
     def write(self, path: Path, disk: Disk | None = None) -> None:
+        """Leave it where the kubelet looks. Raises OSError."""
         (disk or Disk()).write(path, self.encode())
 
 

@@ -70,12 +70,11 @@ class Incarnation:
 
     @property
     def window(self) -> Window:
+        """From where this incarnation reads, acts and notifies."""
         return self.context.window
 
     def commit(self, state: Any, processed_until: datetime | None) -> None:
-        """Make state, position and the results appended so far permanent together.
-
-        Then say whether learning is over.
+        """Make state, position and the results appended so far permanent together; then say whether learning is over.
 
         `state` is any JSON value. On return all of it survives SIGKILL; a crash before that undoes all of
         it.
@@ -97,6 +96,7 @@ class Incarnation:
         self.probe.set_ready(self.window.learned(processed_until))
 
     def report(self) -> Report:
+        """The report of a clean stop here; `serve` writes it."""
         return Report(self.processed_until, self.state_version, self.outputs, self.queue, self.items)
 
 

@@ -26,24 +26,24 @@ class Stop:
             signal.signal(number, self._on_signal)
 
     def request(self) -> None:
+        """Ask to stop; also from a signal handler."""
         if not self._requested:
             self._requested = True
             os.write(self._write, b"x")
 
     @property
     def requested(self) -> bool:
+        """Whether somebody has asked to stop."""
         return self._requested
 
     def wait(self, seconds: float | None) -> bool:
-        """Sleep for `seconds` (None.
-
-        Without end) or until asked to stop, whichever is first; says whether to stop.
-        """
+        """Sleep for `seconds` (None: without end) or until asked to stop; says whether to stop."""
         if not self._requested and (seconds is None or seconds > 0):
             select.select([self._read], [], [], seconds)
         return self._requested
 
     def close(self) -> None:
+        """Give the pipe back; only for programs that make many of these."""
         os.close(self._read)
         os.close(self._write)
 
