@@ -44,6 +44,7 @@ class Refused(NamedTuple):
     message: str
     before: Body | None = None
     name: str = "one"
+    status: Body | None = None
 
     def __str__(self) -> str:
         return f"{self.kind}-{self.message[:60]}"
@@ -56,6 +57,7 @@ class Accepted(NamedTuple):
     spec: Body
     before: Body | None = None
     name: str = "one"
+    status: Body | None = None
 
     def __str__(self) -> str:
         return f"{self.kind}-{json.dumps(self.spec)[:60]}"
@@ -361,6 +363,13 @@ REFUSED = [
     Refused(A, {"runs": ["a"]}, "runs is immutable: the operator opens", before={"runs": ["a", "b"]}),
     Refused(A, {}, "runs is immutable: the operator opens", before={"runs": ["a"]}),
     Refused(A, {"runs": ["a"]}, "runs is immutable: the operator opens", before={}),
+    Refused(
+        A,
+        {"abort": "uid"},
+        "spec is immutable once the attempt is finished",
+        before={},
+        status={"completionTime": LATE},
+    ),
     Refused(A, {}, "metadata.name must have at most 52 characters", name="x" * 53),
     Refused(A, {}, NAME_LETTERS, name="a.b"),
 ]
@@ -456,6 +465,8 @@ ACCEPTED = [
         before={"runs": ["a"]},
         name="x" * 40 + "-12",
     ),
+    Accepted(A, {"abort": "uid"}, before={}, status={"startTime": EARLY}),
+    Accepted(A, {}, before={}, status={"completionTime": LATE}),
 ]
 
 
@@ -507,6 +518,10 @@ def write(api: client.ApiClient, case: Refused | Accepted) -> None:
         return
     stored = objects.create_namespaced_custom_object(*where, body(case.before))
     try:
+        if case.status is not None:
+            stored = objects.replace_namespaced_custom_object_status(
+                *where, case.name, {**stored, "status": case.status}
+            )
         changed = body(case.spec)
         changed["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
         objects.replace_namespaced_custom_object(*where, case.name, changed, **strict)

@@ -52,7 +52,8 @@ def _kind(kind: Kind) -> str:
     told.append(f"Names have at most {kind.name_limit} characters.\n")
     parts = [part for part in ("spec", "status") if part in schema["properties"]]
     told += [f"### {kind.name}: {part}\n\n{_table(schema['properties'][part], part)}" for part in parts]
-    refusals = list(_refusals(schema["properties"]["spec"], "spec"))
+    refusals = [("spec", str(rule["message"])) for rule in kind.rules]
+    refusals += _refusals(schema["properties"]["spec"], "spec")
     if refusals:
         lines = "\n".join(f"- `{path}`: {message}" for path, message in refusals)
         told.append(f"### {kind.name}: what the API server refuses\n\n{lines}\n")

@@ -63,6 +63,7 @@ class Kind(NamedTuple):
     columns: tuple[Column, ...]
     selectable: tuple[str, ...] = ()
     name_limit: int = names.MAX_NAME
+    rules: tuple[JsonObject, ...] = ()
 
 
 def _status_of(condition: str) -> str:
@@ -152,6 +153,13 @@ KINDS: Final = (
         ),
         # The operator names attempts <scenario>-<sequence>.
         name_limit=names.MAX_NAME + 12,
+        rules=(
+            cel(
+                "!has(oldSelf.status) || !has(oldSelf.status.completionTime) || self.spec == oldSelf.spec",
+                "spec is immutable once the attempt is finished: change retryNonce of the runs,"
+                " or publish a newer version",
+            ),
+        ),
     ),
 )
 
@@ -279,6 +287,7 @@ def schema_of(kind: Kind) -> JsonObject:
                 "metadata.name must start with a letter and hold only lower-case letters, digits and '-':"
                 " choose another name",
             ),
+            *kind.rules,
         ],
     }
 

@@ -316,4 +316,10 @@ def _versions(fleet: Fleet) -> list[JsonObject]:
     counted = Counter(
         (r.stored.applied.version, r.stored.applied.revision) for r in fleet.runs if r.stored.applied
     )
-    return [{"version": v, "revision": r, "runs": n} for (v, r), n in sorted(counted.items())[:64]]
+
+    def age(carried: tuple[str, str]) -> tuple[int, str]:
+        known = fleet.revisions.get(carried[1])
+        return -(known.number if known else names.revision_number(carried[1])), carried[1]
+
+    newest_first = sorted(counted, key=age)[:64]
+    return [{"version": v, "revision": r, "runs": counted[v, r]} for v, r in newest_first]

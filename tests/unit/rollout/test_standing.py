@@ -185,7 +185,7 @@ def test_counts_and_versions_tell_of_every_run() -> None:
     written = status(known)
     assert written["runs"]["total"] == 5
     assert (written["runs"]["upgrading"], written["runs"]["failed"], written["runs"]["pinned"]) == (1, 1, 1)
-    assert [(v["version"], v["runs"]) for v in written["versions"]] == [("1.0.0", 3), ("2.0.0", 1)]
+    assert [(v["version"], v["runs"]) for v in written["versions"]] == [("2.0.0", 1), ("1.0.0", 3)]
     assert written["currentUpgrade"] == "s-1"
 
 
