@@ -213,7 +213,15 @@ class GrantExplorer:
             if decision.opening is not None:
                 number = state.scenario.sequence + 1
                 made = decision.opening
-                opening = Attempt(f"s-{number}", f"u{number}", number, made.revision, made.cause, made.only)
+                opening = Attempt(
+                    f"s-{number}",
+                    f"u{number}",
+                    number,
+                    made.revision,
+                    made.cause,
+                    made.only,
+                    nonce=made.nonce,
+                )
             self.known[key] = (Flight(state.scenario, writes, opening), decision)
         return self.known[key]
 

@@ -28,6 +28,7 @@ class RunFacts(NamedTuple):
     strategy_missing: str = ""
     pinned: bool = False
     hold: bool = False
+    desired_running: bool = True
     journal_grant: str | None = None
     journal_attempt: str = ""
     journal_revisions: tuple[str, ...] = ()

@@ -191,7 +191,8 @@ def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:
 
 
 def _is_settled(run: RunFacts, wanted: Revision) -> bool:
-    if run.pinned or run.stored.stopped:
+    never_asked_to_start = run.stored.applied is None and not run.desired_running
+    if run.pinned or run.stored.stopped or never_asked_to_start:
         return run.journal_grant is None
     return run.journal_grant is None and run.stored.applied is not None and not is_behind(run, wanted)
 

@@ -71,6 +71,14 @@ ROWS: list[tuple[str, Fleet, tuple[str, str], tuple[str, str], str, bool]] = [
         False,
     ),
     (
+        "made stopped and never started",
+        fleet((run("s", None, desired_running=False), *runs(1, V2))),
+        ("True", "RolledOut"),
+        ("True", "RolledOut"),
+        "",
+        False,
+    ),
+    (
         "approval",
         destructive(),
         ("True", "AwaitingApproval"),
