@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from scenario_operator.api import names
+from scenario_operator.api.conditions import ConditionType
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.cluster.context import Context
@@ -20,8 +21,8 @@ from scenario_operator.cluster.errors import AlreadyExists, Terminal
 from scenario_operator.cluster.keys import BY_SCENARIO
 from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
 from scenario_operator.cluster.store import filed
-from scenario_operator.manifests.identity import ScenarioIdentity
-from scenario_operator.manifests.job import validate_job
+from scenario_operator.manifests.identity import Component, ScenarioIdentity
+from scenario_operator.manifests.job import VALIDATE, validate_job
 from scenario_operator.manifests.probe import probe_pod
 from scenario_operator.manifests.revision import (
     artifact_copy,
@@ -96,7 +97,7 @@ class Publisher:
         hashed = files_hash(files) if files else ""
         probed = await self._artifact(scenario, spec, known, hashed)
         if probed.artifact is None:
-            return Published(newest, pending=probed.pending)
+            return self._unresolved(scenario, newest, probed.pending)
         return await self._serve(scenario, spec, probed.artifact, files, known, in_use)
 
     async def _serve(
@@ -114,6 +115,7 @@ class Publisher:
             await self._clean(scenario)
             return Published(newest)
         if spec.artifact.digest and spec.artifact.digest != artifact.digest:
+            await self._ask_again(scenario, spec)
             told = f"spec.artifact.digest is {spec.artifact.digest}, the image has {artifact.digest}"
             return Published(newest, Problem(Reason.DIGEST_MISMATCH, told))
         reused = reuse_of(spec, artifact, [r for r in known.values() if r.name in in_use])
@@ -127,6 +129,23 @@ class Publisher:
             waiting = refusal.reason is Reason.RESOLVING
             return Published(newest, None if waiting else refusal, refusal if waiting else None)
         return await self._create(scenario, revision, files)
+
+    def _unresolved(
+        self, scenario: JsonObject, newest: Revision | None, pending: Problem | None
+    ) -> Published:
+        """Say why there is no artifact; while a probe is only made anew, what the one before has found stands."""
+        stated = (scenario.get("status") or {}).get("conditions") or ()
+        told: JsonObject = next(
+            (c for c in stated if c["type"] == ConditionType.ARTIFACT_AVAILABLE.value), {}
+        )
+        same_spec = told.get("observedGeneration") == scenario["metadata"].get("generation")
+        again = pending is not None and pending.reason is Reason.RESOLVING and same_spec
+        for reason in (Reason.ARTIFACT_UNAVAILABLE, Reason.DIGEST_MISMATCH) if again else ():
+            if told.get("reason") == reason.value:
+                pending = Problem(reason, told.get("message", ""))
+        if pending is not None and pending.reason is Reason.DIGEST_MISMATCH:
+            return Published(newest, pending)
+        return Published(newest, pending=pending)
 
     def _highest(self, scenario: JsonObject, in_use: frozenset[str]) -> int:
         """Return the highest number that was ever given, as far as anything remembers it.
@@ -209,6 +228,8 @@ class Publisher:
 
     async def _probe(self, scenario: JsonObject, spec: ScenarioSpec, hashed: str) -> Probed:
         """Pull the image for real; only if that fails, look whether the node has it without a registry."""
+        policies: tuple[Policy, ...] = ("Always", "Never")
+        await self._clean(scenario, spare=frozenset(_probe(scenario, spec, p)[0] for p in policies))
         pulled = await self._ask(scenario, spec, "Always")
         if pulled.artifact is None and pulled.pending is not None and _unpullable(pulled.pending):
             local = await self._ask(scenario, spec, "Never")
@@ -219,19 +240,27 @@ class Publisher:
         return Probed(Artifact(artifact.image, artifact.digest, artifact.unpinned, hashed), None)
 
     async def _ask(self, scenario: JsonObject, spec: ScenarioSpec, policy: Policy) -> Probed:
-        metadata, client = scenario["metadata"], self._context.client
-        namespace = metadata["namespace"]
-        name = probe_name(metadata["name"], spec.artifact.image, policy)
-        ref = Ref(POD, namespace, name)
-        pod = await client.get(ref)
+        client, namespace = self._context.client, scenario["metadata"]["namespace"]
+        name, manifest = _probe(scenario, spec, policy)
+        pod = await client.get(Ref(POD, namespace, name))
         if pod is None:
-            await client.create(POD, namespace, _probe(scenario, name, spec, policy))
+            await client.create(POD, namespace, manifest)
             return Probed(None, Problem(Reason.RESOLVING, f"resolving {spec.artifact.image}"))
         found = read_probe(pod, spec.artifact.image)
-        stale = found.artifact is None and found.pending is not None and _unpullable(found.pending)
-        if stale and policy == "Always" and self._age(pod) > _RETRY_SECONDS:
-            await client.delete(ref, uid=pod["metadata"]["uid"])
+        # A node may refuse a pod, or lose it, before anything was pulled.
+        ended = (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+        unpullable = found.pending is not None and _unpullable(found.pending)
+        if found.artifact is None and (ended or (unpullable and policy == "Always")):
+            await self._ask_again(scenario, spec, policy)
         return found
+
+    async def _ask_again(self, scenario: JsonObject, spec: ScenarioSpec, policy: Policy = "Always") -> None:
+        """Let the next pass make a probe anew, not too often: what a tag means may have changed."""
+        client = self._context.client
+        ref = Ref(POD, scenario["metadata"]["namespace"], _probe(scenario, spec, policy)[0])
+        pod = await client.get(ref)
+        if pod is not None and self._age(pod) > _RETRY_SECONDS:
+            await client.delete(ref, uid=pod["metadata"]["uid"])
 
     def _age(self, obj: JsonObject) -> float:
         created = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
@@ -272,15 +301,19 @@ class Publisher:
                     return f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": ")
         return "the hook failed"
 
-    async def _clean(self, scenario: JsonObject) -> None:
-        """Delete probes and validate Jobs that have served; only those that the watches know of."""
+    async def _clean(self, scenario: JsonObject, *, spare: frozenset[str] | None = None) -> None:
+        """Delete probes and validate Jobs that have served; only those that the watches know of.
+
+        With `spare`, only probes that ask something else than these.
+        """
         metadata, store = scenario["metadata"], self._context.store
-        value = f"{metadata['namespace']}/{metadata['name']}"
         for kind in (POD, JOB):
-            for obj in store.indexed(kind, "scenario", value):
+            for obj in store.indexed(kind, BY_SCENARIO, filed(metadata["namespace"], metadata["name"])):
                 labels = obj["metadata"].get("labels") or {}
-                serving = labels.get(names.LABEL_RUN) is not None
-                if not serving and "deletionTimestamp" not in obj["metadata"]:
+                probe = labels.get(names.LABEL_COMPONENT) == Component.PROBE.value
+                served = probe if spare is not None else probe or labels.get(names.LABEL_HOOK) == VALIDATE
+                kept = obj["metadata"]["name"] in (spare or ())
+                if served and not kept and "deletionTimestamp" not in obj["metadata"]:
                     await self._context.remove(kind, obj)
 
 
@@ -289,13 +322,13 @@ def _identity(scenario: JsonObject) -> ScenarioIdentity:
     return ScenarioIdentity(metadata["namespace"], metadata["name"], metadata["uid"])
 
 
-def _probe(scenario: JsonObject, name: str, spec: ScenarioSpec, policy: Policy) -> JsonObject:
-    return probe_pod(_identity(scenario), name, spec.artifact.image, spec.workload, pull_policy=policy)
-
-
-def probe_name(scenario: str, image: str, policy: Policy) -> str:
-    """Name the probe of an image: the same question has the same name."""
-    return f"{scenario}-probe-{digest_of([image, policy])[:10]}"
+def _probe(scenario: JsonObject, spec: ScenarioSpec, policy: Policy) -> tuple[str, JsonObject]:
+    """Return a probe by its name: the same question, on the same nodes and for the same label, has the same name."""
+    image = spec.artifact.image
+    manifest = probe_pod(_identity(scenario), "", image, spec.workload, pull_policy=policy)
+    name = f"{scenario['metadata']['name']}-probe-{digest_of([spec.version, manifest['spec']])[:10]}"
+    manifest["metadata"]["name"] = name
+    return name, manifest
 
 
 def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
@@ -313,6 +346,9 @@ def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
     if waiting.get("reason") in _PULL_TROUBLE:
         told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
         return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:900]))
+    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+        told = f"resolving {image}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+        return Probed(None, Problem(Reason.RESOLVING, told[:900]))
     conditions = status.get("conditions") or ()
     scheduled: JsonObject = next((c for c in conditions if c["type"] == "PodScheduled"), {})
     if scheduled.get("status") == "False":

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
@@ -78,6 +79,7 @@ class ScenarioController:
         rests = (
             decision.opening is None
             and published.pending is None
+            and (published.problem is None or published.problem.reason is not Reason.DIGEST_MISMATCH)
             and all(a.finished for a in decision.attempts)
             and "configMapRef" not in scenario["spec"]["artifact"]
         )

@@ -61,12 +61,14 @@ class Memory:
     def put(self, kind: Kind, obj: Mapping[str, Any]) -> JsonObject:
         """Make or overwrite an object as anybody might."""
         self.version += 1
+        before = self.objects.get((kind, obj["metadata"].get("namespace", "ns"), obj["metadata"]["name"]), {})
+        edited = bool(before) and before.get("spec") != obj.get("spec")
         metadata = {
             "namespace": "ns",
             "uid": str(uuid.uuid4()),
-            "generation": 1,
             "creationTimestamp": self.now.isoformat().replace("+00:00", "Z"),
             **obj["metadata"],
+            "generation": before.get("metadata", {}).get("generation", 1) + edited,
             "resourceVersion": str(self.version),
         }
         typed = {"apiVersion": kind.api_version, "kind": kind.kind}

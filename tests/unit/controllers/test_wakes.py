@@ -46,9 +46,8 @@ class Bed:
         found = self.server.objects[STATEFUL_SET, "ns", name]
         replicas = found["spec"]["replicas"]
         if (found.get("status") or {}).get("replicas") != replicas:
-            self.server.change(
-                STATEFUL_SET, name, {"status": {"observedGeneration": 1, "replicas": replicas}}
-            )
+            seen = {"observedGeneration": found["metadata"]["generation"], "replicas": replicas}
+            self.server.change(STATEFUL_SET, name, {"status": seen})
         pod = f"{name}-0"
         if not replicas:
             gone = self.server.objects.pop((POD, "ns", pod), None)

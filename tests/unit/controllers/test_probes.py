@@ -1,0 +1,169 @@
+"""Probes: what a registry, a node or a user changes is found out, and what was found out does not flap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.controllers.memory import Memory
+
+from scenario_operator.api import names
+from scenario_operator.cluster.keys import Key
+from scenario_operator.cluster.kinds import CONTROLLER_REVISION, JOB, POD, SCENARIO
+from scenario_operator.controllers.scenario import ScenarioController
+
+OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+MISSING = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}
+
+
+class Bed:
+    """One Scenario on an API server in memory; a test plays the kubelet."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.server = Memory()
+        given = {"version": "1.0.0", "artifact": {"image": "r/x:1"}, **spec}
+        self.server.put(SCENARIO, {"metadata": {"name": "s"}, "spec": given})
+        self.controller = ScenarioController(self.server.context())
+        self.seen: list[tuple[str, str]] = []
+
+    async def look(self) -> Bed:
+        for _ in range(3):
+            await self.controller.reconcile(Key("scenario", "ns", "s"))
+            told = self.condition("ArtifactAvailable")
+            if not self.seen or self.seen[-1] != told:
+                self.seen.append(told)
+        return self
+
+    @property
+    def probes(self) -> list[str]:
+        return self.server.names(POD)
+
+    def answer(self, container: dict[str, Any] | None, **status: Any) -> None:
+        """Say what became of the probes that nothing was said of."""
+        for name in self.probes:
+            if "status" not in self.server.objects[POD, "ns", name]:
+                said = {"containerStatuses": [container]} if container else {}
+                self.server.change(POD, name, {"status": {**said, **status}})
+
+    def pulled(self, digest: str) -> None:
+        self.answer({"state": {"terminated": {"exitCode": 128}}, "imageID": f"r/x@{digest}"}, phase="Failed")
+
+    def edit(self, **spec: Any) -> None:
+        self.server.change(SCENARIO, "s", {"spec": spec})
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        [found] = [c for c in self.conditions if c["type"] == kind]
+        return found["status"], found["reason"]
+
+    @property
+    def conditions(self) -> list[dict[str, Any]]:
+        return list(self.server.objects[SCENARIO, "ns", "s"]["status"]["conditions"])
+
+    def digest(self) -> str:
+        newest = self.server.names(CONTROLLER_REVISION)[-1]
+        return str(self.server.objects[CONTROLLER_REVISION, "ns", newest]["data"]["artifact"]["digest"])
+
+
+async def test_a_digest_that_differs_is_asked_for_again_until_the_right_image_is_there() -> None:
+    """Given the wrong image under a tag, when the right one is pushed, then it goes on without an edit."""
+    bed = Bed(artifact={"image": "r/x:1", "digest": NEW})
+    await bed.look()
+    for _ in range(3):
+        bed.pulled(OLD)
+        await bed.look()
+        bed.server.wait(40)
+        await bed.look()
+    assert bed.seen[1:] == [("False", "DigestMismatch")]
+    bed.pulled(NEW)
+    await bed.look()
+    assert (bed.seen[2:], bed.digest()) == ([("True", "Resolved")], NEW)
+
+
+async def test_a_pass_comes_by_itself_while_a_digest_differs() -> None:
+    bed = Bed(artifact={"image": "r/x:1", "digest": NEW})
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    assert await bed.controller.reconcile(Key("scenario", "ns", "s")) is not None
+
+
+async def test_a_missing_image_does_not_flap_while_it_is_asked_for_and_stalls_after_ten_minutes() -> None:
+    """Given a probe that is made anew every 30 s, when it fails again, then nothing was said in between."""
+    bed = Bed()
+    await bed.look()
+    for _ in range(20):
+        bed.answer(MISSING)
+        await bed.look()
+        bed.server.wait(40)
+        await bed.look()
+    assert bed.seen[1:] == [("False", "ArtifactUnavailable")]
+    assert bed.condition("Stalled") == ("True", "ArtifactUnavailable")
+
+
+async def test_a_probe_that_no_node_takes_is_made_anew_where_the_user_says_now() -> None:
+    """Given a misspelt node selector, when it is corrected, then the probe does not wait for the old one."""
+    bed = Bed(workload={"nodeSelector": {"disk": "sdd"}})
+    await bed.look()
+    unfit = {"type": "PodScheduled", "status": "False", "message": "no node"}
+    bed.answer(None, phase="Pending", conditions=[unfit])
+    [stuck] = (await bed.look()).probes
+    bed.edit(workload={"nodeSelector": {"disk": "ssd"}})
+    [made] = (await bed.look()).probes
+    assert made != stuck
+    bed.pulled(OLD)
+    await bed.look()
+    assert (bed.digest(), bed.probes) == (OLD, [])
+
+
+async def test_a_probe_that_a_node_refused_is_made_anew() -> None:
+    """Given a pod that failed before anything was pulled, when time has passed, then another one is made."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(None, phase="Failed", reason="OutOfpods")
+    await bed.look()
+    bed.server.wait(40)
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    assert bed.digest() == OLD
+
+
+async def test_why_a_probe_cannot_be_started_is_told() -> None:
+    bed = Bed()
+    await bed.look()
+    message = "container has runAsNonRoot and image will run as root"
+    bed.answer({"state": {"waiting": {"reason": "CreateContainerConfigError", "message": message}}})
+    await bed.look()
+    assert any(message in c["message"] for c in bed.conditions if c["type"] == "Ready")
+
+
+async def test_a_tag_is_asked_for_anew_under_a_new_label_also_when_the_old_one_was_never_published() -> None:
+    """Given an artifact that validate refused, when a fixed one is pushed over the tag, then it is what is pulled."""
+    bed = Bed(hooks={"validate": {"command": ["check"]}})
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    [job] = bed.server.names(JOB)
+    bed.server.change(JOB, job, {"status": {"conditions": [{"type": "Failed", "status": "True"}]}})
+    await bed.look()
+    assert bed.condition("Valid") == ("False", "ValidationFailed")
+    bed.edit(version="1.0.1")
+    await bed.look()
+    bed.pulled(NEW)
+    await bed.look()
+    [job] = [j for j in bed.server.names(JOB) if j != job]
+    bed.server.change(JOB, job, {"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+    await bed.look()
+    assert (bed.digest(), bed.probes, bed.server.names(JOB)) == (NEW, [], [])
+
+
+@pytest.mark.parametrize("component", ["workload", "hook"])
+async def test_what_has_served_is_cleaned_and_a_pod_of_a_run_without_its_label_is_not(component: str) -> None:
+    bed = Bed()
+    await bed.look()
+    labels = {names.LABEL_MANAGED_BY: names.CONTROLLER, names.LABEL_SCENARIO: "s"}
+    labels[names.LABEL_COMPONENT] = component
+    bed.server.put(POD, {"metadata": {"name": "r-1-0", "labels": labels}, "status": {}})
+    bed.pulled(OLD)
+    await bed.look()
+    assert bed.probes == ["r-1-0"]
