@@ -19,7 +19,7 @@ from tests.crash import enumeration, report, watches
 from tests.crash.laboratory import Laboratory, Outcome, install, laboratory
 from tests.crash.references import REFERENCES, Reference
 from tests.harness.cluster import bed
-from tests.harness.faults import Action
+from tests.harness.faults import ENUMERATED
 
 _WATCHED = ("keep", "ForwardOnly")
 _MOMENTS = (1, 2, 3, 5, 8)
@@ -62,7 +62,7 @@ def main() -> int:
     """Try everything that is not in the ledger yet, write the page, and fail when something diverged."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--reference", action="append", default=[], choices=[r.name for r in REFERENCES])
-    parser.add_argument("--action", action="append", default=[], choices=[a.value for a in Action])
+    parser.add_argument("--action", action="append", default=[], choices=[a.value for a in ENUMERATED])
     parser.add_argument("--skip-watches", action="store_true")
     parser.add_argument("--count", type=int, help="only so many cases at calls, chosen evenly")
     parser.add_argument("--seed", type=int, default=1, help="of that choice")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.crash.laboratory import Expected, Laboratory, Outcome
 from tests.crash.references import Reference
-from tests.harness.faults import Action, Fault
+from tests.harness.faults import ENUMERATED, Fault
 
 AT_ONCE = 4
 _BATCH = 24
@@ -33,7 +33,7 @@ async def learnt(lab: Laboratory, references: Sequence[Reference]) -> list[Case]
 
 
 def _cases(reference: Reference, expected: Expected) -> list[Case]:
-    return [Case(reference, Fault(action, call)) for call in expected.calls for action in Action]
+    return [Case(reference, Fault(action, call)) for call in expected.calls for action in ENUMERATED]
 
 
 def sample(cases: Sequence[Case], count: int, seed: int) -> list[Case]:

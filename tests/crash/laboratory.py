@@ -27,6 +27,7 @@ STALLED_SECONDS = 45.0
 """After so long without a write nothing more will come: whatever waits is looked at again every 30 s."""
 LIMIT_SECONDS = 300.0
 _MOST_RESTARTS = 10
+"""After so many ends that nobody caused, it is broken."""
 _NUMBERS = count()
 _LEASES_PATH = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 SHORT_TERMS = (
@@ -81,28 +82,29 @@ class Laboratory:
         folder: Path,
         expected: dict[str, Expected],
     ) -> None:
-        self._upstream, self.api, self._witness = upstream, api, witness
+        self._upstream, self.api, self.witness = upstream, api, witness
         self._audit, self._operators, self._folder = audit, operators, folder
         self.expected = expected
 
     async def prepare(self, references: Sequence[Reference]) -> list[str]:
         """Make a namespace for each reference to begin in; one operator brings all of them there."""
-        places = {}
-        for reference in references:
-            word = re.sub(r"[^a-z]+", "-", reference.name.lower())
-            namespace = f"{word}-{next(_NUMBERS)}"
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-            await self.api.call("POST", "/api/v1/namespaces", body)
-            places[namespace] = reference
+        places = {await self.namespace(reference.name): reference for reference in references}
         begun = [namespace for namespace, reference in places.items() if reference.before]
         if begun:
             await self._bring(begun, places)
         return list(places)
 
+    async def namespace(self, purpose: str) -> str:
+        """Make a namespace."""
+        name = f"{re.sub(r'[^a-z0-9]+', '-', purpose.lower())}-{next(_NUMBERS)}"
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        await self.api.call("POST", "/api/v1/namespaces", body)
+        return name
+
     async def _bring(self, namespaces: Sequence[str], places: Mapping[str, Reference]) -> None:
         for namespace in namespaces:
             await self.api.apply(namespace, *places[namespace].before)
-        async with self._served(namespaces, Proxy(self._upstream)) as subject:
+        async with self.served(namespaces, Proxy(self._upstream)) as subject:
             await asyncio.gather(*(self._until_first_settled(namespace) for namespace in namespaces))
             await subject.proxy.until_quiet(QUIET_SECONDS)
 
@@ -124,7 +126,7 @@ class Laboratory:
             world = await self._settled(namespace, reference, subject.proxy)
             calls = [record.call for record in subject.proxy.calls]
             assert subject.restarts == 0, f"{reference.name}: the operator ended by itself"
-        testimony = self._witness.hear(namespace)
+        testimony = self.witness.hear(namespace)
         assert not testimony.violations, testimony.violations
         expected = Expected(
             timeless(world, namespace),
@@ -195,7 +197,7 @@ class Laboratory:
             await asyncio.sleep(0.35)
 
     def _misdeeds(self, namespace: str, expected: Expected) -> list[str]:
-        testimony = self._witness.hear(namespace)
+        testimony = self.witness.hear(namespace)
         found = list(dict.fromkeys(testimony.violations))
         if testimony.hooks != expected.hooks:
             found.append(f"hooks ran {dict(testimony.hooks)}, not {dict(expected.hooks)}")
@@ -214,13 +216,14 @@ class Laboratory:
     ) -> AsyncIterator[tuple[Subject, Subject]]:
         """Let two operators with one lease carry out a reference; the first one leads."""
         lease = f"{namespace}-shared"
-        async with self._served([namespace], first, *SHORT_TERMS, lease=lease) as leader:
-            await self._until_held(lease)
-            async with self._served([namespace], second, *SHORT_TERMS, lease=lease) as standby:
+        async with self.served([namespace], first, *SHORT_TERMS, lease=lease) as leader:
+            await self.until_held(lease)
+            async with self.served([namespace], second, *SHORT_TERMS, lease=lease) as standby:
                 await self.api.apply(namespace, *reference.move)
                 yield leader, standby
 
-    async def _until_held(self, lease: str) -> None:
+    async def until_held(self, lease: str) -> None:
+        """Wait until somebody holds a lease."""
         end = time.monotonic() + STALLED_SECONDS
         while not any(o["metadata"]["name"] == lease for o in await self.api.items(_LEASES_PATH)):
             assert time.monotonic() < end, f"nobody takes the lease {lease}"
@@ -240,16 +243,17 @@ class Laboratory:
         self, namespace: str, reference: Reference, proxy: Proxy, *more: str
     ) -> AsyncIterator[Subject]:
         await self.api.apply(namespace, *reference.move)
-        async with self._served([namespace], proxy, *more) as subject:
+        async with self.served([namespace], proxy, *more) as subject:
             yield subject
 
     @asynccontextmanager
-    async def _served(
-        self, namespaces: Sequence[str], proxy: Proxy, *more: str, lease: str = ""
+    async def served(
+        self, namespaces: Sequence[str], proxy: Proxy, *more: str, lease: str = "", renderer: int = 0
     ) -> AsyncIterator[Subject]:
+        """Run an operator for these namespaces; with `renderer`, one that renders pods differently."""
         kubeconfig = self._folder / f"{namespaces[0]}-{next(_NUMBERS)}.kubeconfig"
         async with proxy.running(kubeconfig):
-            subject = Subject(self._operators, proxy, kubeconfig, tuple(namespaces), more, lease)
+            subject = Subject(self._operators, proxy, kubeconfig, tuple(namespaces), more, lease, renderer)
             async with subject.alive():
                 yield subject
 
@@ -265,12 +269,16 @@ class Subject:
         namespaces: tuple[str, ...],
         more: tuple[str, ...],
         lease: str = "",
+        renderer: int = 0,
     ) -> None:
         self._operators, self.proxy, self._kubeconfig = operators, proxy, kubeconfig
         self._namespaces, self._more, self.lease = namespaces, more, lease
+        self._renderer = renderer
         self.log = kubeconfig.with_suffix(".log")
+        self.lives = 0
         self.restarts = 0
         self._killed = 0
+        self._retired = False
         self._current: Forked | None = None
         proxy.kill = self.kill
 
@@ -285,6 +293,19 @@ class Subject:
         assert self._current is not None
         self._current.send(number)
 
+    async def retire(self) -> None:
+        """End it as the kubelet ends a pod that is replaced; it is not started again."""
+        assert self._current is not None
+        self._retired = True
+        self._current.send(signal.SIGTERM)
+        await self._current.dead.wait()
+
+    @property
+    def port(self) -> int:
+        """Return where the present process serves probes and metrics."""
+        assert self._current is not None
+        return self._current.port
+
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[Subject]:
         """Keep an operator running for as long as the block lasts."""
@@ -292,7 +313,7 @@ class Subject:
         keeping = asyncio.create_task(self._keep())
         try:
             yield self
-            assert not keeping.done(), keeping.exception()
+            assert self._retired or not keeping.done(), keeping.exception()
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
@@ -317,14 +338,20 @@ class Subject:
         # Else a lease of its own each time: who follows a dead leader, and when, is another test's matter.
         lease = self.lease or f"{self._namespaces[0]}-{next(_NUMBERS)}"
         chosen = arguments(self._namespaces, lease, *self._more)
-        self._current = await self._operators.start(self._kubeconfig, self.log, *chosen)
+        self._current = await self._operators.start(
+            self._kubeconfig, self.log, *chosen, renderer=self._renderer
+        )
+        self.lives += 1
 
     async def _keep(self) -> None:
         while True:
             assert self._current is not None
             await self._current.dead.wait()
+            if self._retired:
+                return
             self.restarts += 1
-            assert self.restarts <= _MOST_RESTARTS, f"it ends again and again: {self.log.read_text()[-2000:]}"
+            unasked = self.restarts - self._killed
+            assert unasked <= _MOST_RESTARTS, f"it ends again and again: {self.log.read_text()[-2000:]}"
             await self._start()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tests.crash.laboratory import Expected
 from tests.harness.cluster import ROOT
-from tests.harness.faults import Action
+from tests.harness.faults import ENUMERATED, Action
 
 PAGE = ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- crashes: written by make crash -->", "<!-- end of crashes -->"
@@ -31,11 +31,11 @@ def write(expected: Mapping[str, Expected], results: Sequence[Result], watched: 
 
 
 def _calls(expected: Mapping[str, Expected], results: Sequence[Result]) -> Iterable[str]:
-    yield "| upgrade | calls | " + " | ".join(action.value for action in Action) + " |"
-    yield "|---|---|" + "---|" * len(Action)
+    yield "| upgrade | calls | " + " | ".join(action.value for action in ENUMERATED) + " |"
+    yield "|---|---|" + "---|" * len(ENUMERATED)
     for name, known in expected.items():
         mine = [r for r in results if r["reference"] == name]
-        cells = [_cell([r for r in mine if str(r["fault"]).startswith(f"{a}: ")]) for a in Action]
+        cells = [_cell([r for r in mine if str(r["fault"]).startswith(f"{a}: ")]) for a in ENUMERATED]
         yield f"| {name} | {len(known.calls)} | " + " | ".join(cells) + " |"
     tried, converged = len(results), sum(not r["problems"] for r in results)
     missed = sum(not r["reached"] for r in results)

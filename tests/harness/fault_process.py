@@ -61,8 +61,8 @@ class Nursery:
         self._process = process
         self._lock = asyncio.Lock()
 
-    async def start(self, kubeconfig: Path, log: Path, *arguments: str) -> Forked:
-        """Start an operator, and return at once."""
+    async def start(self, kubeconfig: Path, log: Path, *arguments: str, renderer: int = 0) -> Forked:
+        """Start an operator, and return at once; with a number, it is one that renders pods differently."""
         port = free_port()
         argv = [
             "run",
@@ -77,7 +77,8 @@ class Nursery:
         async with self._lock:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
-            self._process.stdin.write(json.dumps({"argv": argv, "log": str(log)}).encode() + b"\n")
+            order = {"argv": argv, "log": str(log), "renderer": renderer}
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
             pid = int(await self._process.stdout.readline())
         return Forked(pid, port)
 
@@ -105,6 +106,7 @@ def _serve() -> None:
     import scenario_operator.app
     import scenario_operator.controllers  # noqa: F401 (imported once, for all children)
     from scenario_operator.__main__ import main
+    from tests.harness.other_renderer import pretend
 
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -112,9 +114,11 @@ def _serve() -> None:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _become(order["log"])
             code = 70
             try:
+                _become(order["log"])
+                if order["renderer"]:
+                    pretend(order["renderer"])
                 code = main(order["argv"])
             finally:
                 os._exit(code)

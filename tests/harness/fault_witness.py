@@ -57,7 +57,8 @@ class Api:
     ) -> JsonObject:
         """Send one request, again when the server is busy; raises `AssertionError` with its words on a refusal."""
         data = None if body is None else json.dumps(body)
-        headers = {"Content-Type": content, "User-Agent": "test"}
+        # Long answers would come compressed, and the session leaves them as they come.
+        headers = {"Content-Type": content, "User-Agent": "test", "Accept-Encoding": "identity"}
         for _ in range(20):
             async with self._session.request(
                 method, self._server + path, data=data, headers=headers
@@ -83,9 +84,9 @@ class Api:
             url = f"{path}/{obj['metadata']['name']}?{query}"
             await self.call("PATCH", url, obj, "application/apply-patch+yaml")
 
-    async def events(self, path: str) -> AsyncIterator[JsonObject]:
-        """Watch a collection for ever, from now on and without gaps."""
-        version = (await self.call("GET", f"{path}?limit=1"))["metadata"]["resourceVersion"]
+    async def events(self, path: str, version: str = "") -> AsyncIterator[JsonObject]:
+        """Watch a collection for ever and without gaps, from a version of it on or from now on."""
+        version = version or (await self.call("GET", f"{path}?limit=1"))["metadata"]["resourceVersion"]
         while True:
             url = f"{self._server}{path}?watch=true&resourceVersion={version}&allowWatchBookmarks=true"
             with suppress(aiohttp.ClientError):
@@ -101,7 +102,7 @@ class Api:
 
 @dataclass
 class Testimony:
-    """What happened in one namespace."""
+    """What happened to one run."""
 
     __test__: ClassVar = False  # pytest takes it for a class of tests
 
@@ -113,8 +114,8 @@ class Testimony:
     """The versions that `applied` named, one after the other."""
     _living: dict[str, str] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
-    _facts: dict[tuple[str, str], str] = field(default_factory=dict)
-    _journal: str = ""
+    _facts: dict[str, str] = field(default_factory=dict)
+    _journal: JsonObject = field(default_factory=dict)
 
     def pod(self, kind: str, obj: JsonObject) -> None:
         """Take in an event of a pod."""
@@ -139,22 +140,48 @@ class Testimony:
             self.claims_deleted[obj["metadata"]["name"]] += 1
 
     def run(self, obj: JsonObject) -> None:
-        """Take in a version of the run: facts never change, nor go while their journal is open."""
+        """Take in a version of the run: facts and times never change, nor go while their journal is open."""
         status = obj.get("status") or {}
         version = (status.get("applied") or {}).get("version", "none")
         if self.versions[-1:] != [version]:
             self.versions.append(version)
         journal = status.get("upgrade") or {}
-        if journal.get("id", "") != self._journal:
-            self._journal, self._facts = journal.get("id", ""), {}
-        facts = {(self._journal, f["name"]): f["value"] for f in journal.get("facts") or ()}
-        for key, value in self._facts.items():
-            if facts.get(key) != value:
-                self.violations.append(f"the fact {key[1]} was {value} and is {facts.get(key)}")
-        self._facts |= facts
+        if journal.get("id") != self._journal.get("id"):
+            self._closed(status)
+            self._facts = {}
+        facts = _lasting(journal)
+        for name, value in self._facts.items():
+            if facts.get(name) != value:
+                self.violations.append(f"{name} was {value} and is {facts.get(name)}")
+        self._journal, self._facts = journal, self._facts | facts
         grants = [h["grantID"] for h in status.get("history") or () if h.get("grantID")]
         if len(set(grants)) != len(grants):
             self.violations.append(f"a grant was returned twice: {grants}")
+
+    def _closed(self, status: JsonObject) -> None:
+        """Look at the end of a journal: what it says of the past is what the journal said."""
+        journal, entry = self._journal, (status.get("history") or [{}])[0]
+        if not journal.get("grantID"):
+            return
+        told = entry.get("grantID"), entry.get("startTime")
+        if told != (journal["grantID"], journal["openedAt"]):
+            self.violations.append(f"{journal['grantID']} of {journal['openedAt']} ended as {told}")
+        window = self._facts.get("the fact window")
+        committed = (status.get("applied") or {}).get("revision") == journal["toRevision"]
+        if window and committed and _bounds(json.loads(window)) != _bounds(status["window"]):
+            self.violations.append(f"the window {window} became {status['window']}")
+
+
+def _lasting(journal: JsonObject) -> dict[str, str]:
+    """Return what is written into a journal once."""
+    found = {f"the fact {f['name']}": f["value"] for f in journal.get("facts") or ()}
+    found |= {f"the beginning of {b['id']}": b["at"] for b in journal.get("begun") or ()}
+    return found | ({"the opening": journal["openedAt"]} if journal else {})
+
+
+def _bounds(window: JsonObject) -> list[str]:
+    """Return the bounds that a window has, whatever their names look like and whichever are left out."""
+    return sorted(f"{name.replace('_', '').lower()} {bound}" for name, bound in window.items() if bound)
 
 
 class Witness:
@@ -162,11 +189,11 @@ class Witness:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._testimonies: defaultdict[str, Testimony] = defaultdict(Testimony)
+        self._testimonies: defaultdict[tuple[str, str], Testimony] = defaultdict(Testimony)
 
-    def hear(self, namespace: str) -> Testimony:
-        """Return what has been seen of a namespace."""
-        return self._testimonies[namespace]
+    def hear(self, namespace: str, run: str = "r") -> Testimony:
+        """Return what has been seen of a run."""
+        return self._testimonies[namespace, run]
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[Witness]:
@@ -185,7 +212,10 @@ class Witness:
     async def _watch(self, path: str) -> None:
         async for event in self._api.events(path):
             obj = event["object"]
-            testimony = self._testimonies[obj["metadata"]["namespace"]]
+            metadata = obj["metadata"]
+            own = obj["kind"] == "ScenarioRun"
+            run = metadata["name"] if own else (metadata.get("labels") or {}).get(f"{GROUP}/run", "")
+            testimony = self.hear(metadata["namespace"], run)
             match obj["kind"]:
                 case "Pod":
                     testimony.pod(event["type"], obj)

@@ -52,6 +52,8 @@ class Action(StrEnum):
     """The operator dies before the call reaches the server."""
     KILLED_AFTER = "killed after"
     """The call lands, and the operator dies before it learns of it."""
+    KILLED_LATER = "killed later"
+    """The call lands, the operator learns of it, and dies at its next call, which is not made."""
     ANSWER_LOST = "answer lost"
     """The call lands, and the connection breaks instead of an answer."""
     CONFLICT = "409"
@@ -66,12 +68,18 @@ class Action(StrEnum):
     @property
     def lands(self) -> bool:
         """Whether the server carries the call out all the same."""
-        return self in (Action.KILLED_AFTER, Action.ANSWER_LOST)
+        return self in (Action.KILLED_AFTER, Action.KILLED_LATER, Action.ANSWER_LOST)
 
     @property
     def kills(self) -> bool:
-        """Whether the operator does not survive it."""
+        """Whether the operator dies with the call."""
         return self in (Action.KILLED_BEFORE, Action.KILLED_AFTER)
+
+
+KILLS = (Action.KILLED_BEFORE, Action.KILLED_AFTER, Action.KILLED_LATER)
+"""The moments of a call at which an operator can die."""
+ENUMERATED = tuple(action for action in Action if action is not Action.KILLED_LATER)
+"""What is tried at every call: there, to die later is to die before the next one."""
 
 
 @dataclass(frozen=True, order=True)
@@ -190,8 +198,8 @@ class Proxy:
     """Passes everything on, counts mutating calls, and commits each of its faults once.
 
     `kill` ends the operator at once; it is called before the call's connection is broken. An interlude is waited for
-    before its call is passed on: whatever takes long in there makes the call land late. `calls` has every mutating
-    call in the order of arrival.
+    before its call is passed on: whatever takes long in there makes the call land late. `choose` may add a fault to
+    any call. `calls` has every mutating call in the order of arrival.
     """
 
     upstream: Upstream
@@ -199,6 +207,7 @@ class Proxy:
     watch_faults: Sequence[WatchFault] = ()
     kill: Callable[[], Awaitable[None]] | None = None
     interludes: Mapping[Call, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    choose: Callable[[Call], Fault | None] = lambda _call: None
     calls: list[Recorded] = field(default_factory=list)
     committed: list[str] = field(default_factory=list)
     url: str = ""
@@ -209,6 +218,7 @@ class Proxy:
         self._events: Counter[tuple[str, WatchFault]] = Counter()
         self._spent: Counter[WatchFault] = Counter()
         self._marks: dict[tuple[str, WatchFault], int] = {}
+        self._doomed = False
         self.under_way = 0
         self.last_write = time.monotonic()
 
@@ -255,7 +265,7 @@ class Proxy:
         self, request: web.BaseRequest, body: bytes, found: re.Match[str]
     ) -> web.StreamResponse:
         call = self._count(request.method, body, found)
-        fault = next((f for f in self.faults if f.call == call and str(f) not in self.committed), None)
+        fault = self._fault(call)
         record = Recorded(call, sent=fault is None or fault.action.lands, code=0, at=time.monotonic())
         record.uid = _precondition(request.method, body)
         self.calls.append(record)
@@ -274,6 +284,13 @@ class Proxy:
         finally:
             self.last_write, self.under_way = time.monotonic(), self.under_way - 1
 
+    def _fault(self, call: Call) -> Fault | None:
+        if self._doomed:
+            self._doomed = False
+            return Fault(Action.KILLED_BEFORE, call)
+        known = next((f for f in self.faults if f.call == call and str(f) not in self.committed), None)
+        return known or self.choose(call)
+
     def _count(self, method: str, body: bytes, found: re.Match[str]) -> Call:
         name = found["name"] or ""
         if not name:
@@ -290,6 +307,9 @@ class Proxy:
         if action.lands:
             answer = await self._answered(request, body)
             record.code = answer.status
+        if action is Action.KILLED_LATER:
+            self._doomed = True
+            return answer
         if action.kills:
             assert self.kill is not None, "a fault that kills needs somebody to kill"
             await self.kill()

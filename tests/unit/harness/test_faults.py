@@ -16,6 +16,14 @@ from tests.harness.faults import Action, Call, Fault, Proxy, Upstream, WatchActi
 
 PODS = "/api/v1/namespaces/ns/pods"
 CALL = Call("create", "pods", "a")
+JOURNAL = {
+    "id": "p1",
+    "grantID": "g",
+    "toRevision": "s-r2",
+    "openedAt": "12:00",
+    "begun": [{"id": "stop", "at": "12:01"}],
+    "facts": [{"name": "window", "value": "{}"}],
+}
 EVENTS = [{"type": "ADDED", "object": {"metadata": {"name": str(n)}}} for n in range(4)]
 
 
@@ -98,6 +106,36 @@ async def test_a_fault_is_committed_once_and_on_its_call_only(
     assert len(killed) == kills
     assert proxy.committed == [str(Fault(action, CALL))]
     assert [str(record.call) for record in proxy.calls] == ["create pods a #1", "create pods a #2"]
+
+
+async def test_who_is_killed_later_learns_of_its_call_and_does_not_make_the_next(tmp_path: Path) -> None:
+    """Given a kill after the first call, when two are made, then the first is answered and the second never lands."""
+    killed: list[int] = []
+    server: Server
+
+    async def kill() -> None:
+        killed.append(len(server.landed))
+
+    later = Fault(Action.KILLED_LATER, CALL)
+    async with between(tmp_path, faults=[later], kill=kill) as (server, proxy, client):
+        assert [await create(client) for _ in range(3)] == ["201", "broken", "201"]
+
+    assert killed == [1]
+    assert len(server.landed) == 2
+    assert [record.fault for record in proxy.calls] == ["killed later", "killed before", ""]
+
+
+async def test_faults_can_be_chosen_as_calls_come(tmp_path: Path) -> None:
+    """Given somebody who chooses, when calls come, then exactly the chosen one is hit."""
+    second = Call("create", "pods", "a", 2)
+
+    def choose(call: Call) -> Fault | None:
+        return Fault(Action.CONFLICT, call) if call == second else None
+
+    async with between(tmp_path, choose=choose) as (server, _, client):
+        assert [await create(client) for _ in range(3)] == ["201", "409", "201"]
+
+    assert len(server.landed) == 2
 
 
 async def test_leases_and_events_are_passed_on_and_not_counted(tmp_path: Path) -> None:
@@ -187,7 +225,7 @@ def test_a_testimony_holds_against_the_operator_what_no_end_state_shows() -> Non
         )
 
     def fact(value: str) -> None:
-        journal = {"id": "p1", "facts": [{"name": "stop", "value": value}]}
+        journal = {**JOURNAL, "facts": [{"name": "stop", "value": value}]}
         testimony.run({"metadata": {}, "status": {"upgrade": journal}})
 
     for uid in ("a", "b"):
@@ -198,3 +236,42 @@ def test_a_testimony_holds_against_the_operator_what_no_end_state_shows() -> Non
 
     assert testimony.violations == ["two live pods: ['a', 'b']", "the fact stop was a and is b"]
     assert testimony.hooks == {"r-revert": 2}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"begun": [{"id": "stop", "at": "13:00"}]}, "the beginning of stop was 12:01 and is 13:00"),
+        ({"openedAt": "13:00"}, "the opening was 12:00 and is 13:00"),
+        ({"facts": []}, "the fact window was {} and is None"),
+    ],
+)
+def test_a_testimony_tells_what_has_moved_in_an_open_journal(changed: dict[str, Any], told: str) -> None:
+    """Given a journal, when a time or a fact in it changes, then that is told."""
+    testimony = Testimony()
+    for journal in (JOURNAL, JOURNAL, JOURNAL | changed):
+        testimony.run({"metadata": {}, "status": {"upgrade": journal}})
+
+    assert testimony.violations == [told]
+
+
+@pytest.mark.parametrize(
+    ("start", "bound", "told"),
+    [
+        ("12:00", "11:00", []),
+        ("13:00", "11:00", ["g of 12:00 ended as ('g', '13:00')"]),
+        ("12:00", "10:00", ["the window {\"start_from\": \"11:00\"} became {'startFrom': '10:00'}"]),
+    ],
+)
+def test_a_testimony_compares_the_end_of_a_journal_with_what_it_said(
+    start: str, bound: str, told: list[str]
+) -> None:
+    """Given a journal that has ended, when the record of it says something else, then that is told."""
+    testimony = Testimony()
+    window = [{"name": "window", "value": json.dumps({"start_from": "11:00"})}]
+    testimony.run({"metadata": {}, "status": {"upgrade": {**JOURNAL, "facts": window}}})
+    history = [{"grantID": "g", "startTime": start}]
+    ended = {"applied": {"revision": "s-r2"}, "history": history, "window": {"startFrom": bound}}
+    testimony.run({"metadata": {}, "status": ended})
+
+    assert testimony.violations == told
