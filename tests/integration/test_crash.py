@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
-from tests.crash.enumeration import learnt, sample, tried
-from tests.crash.laboratory import Outcome, install, laboratory
+from tests.crash.enumeration import Case, learnt, sample, tried
+from tests.crash.laboratory import Expected, Outcome, install, laboratory
 from tests.crash.references import REFERENCES
 from tests.harness.cluster import Cluster, bed
-from tests.harness.faults import Action, Call, Fault
+from tests.harness.faults import KILLS, Action, Call, Fault
 
 SAMPLE = 25
+LEARNT: dict[str, Expected] = {}
+"""What the undisturbed upgrades do: learnt by the first test that needs it."""
+FORWARD_ONLY = next(r for r in REFERENCES if r.name == "ForwardOnly")
+STEPS = {
+    "Stop(live)": ["patch scenarioruns/status r #2", "patch pods r-1-0 #1"],
+    "ResolveWindow": ["patch scenarioruns/status r #4"],
+    "RevertResults(live)": [
+        "patch scenarioruns/status r #4",
+        "create jobs r-p2-revert-live-0 #1",
+        "patch jobs r-p2-revert-live-0 #1",
+    ],
+    "DeleteState(live)": [
+        "patch scenarioruns/status r #5",
+        "delete jobs r-p2-revert-live-0 #1",
+        "delete persistentvolumeclaims state-r-1-0 #1",
+    ],
+    "Start(next)": ["patch scenarioruns/status r #6", "create persistentvolumeclaims state-r-2-0 #1"],
+    "Verify(next)": ["patch scenarioruns/status r #7"],
+    "Commit": ["patch scenarioruns/status r #7"],
+}
+"""What each step of ForwardOnly does: the write that opens it (that holds what came of it, where it has no effect),
+its first effect, and the effect that destroys."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +57,7 @@ def test_whatever_breaks_at_any_call_every_upgrade_ends_as_if_nothing_had(crash_
     print(f"to repeat: CRASH_SEED={seed}")
 
     async def all_of_them() -> list[Outcome]:
-        async with laboratory(crash_bed) as lab:
+        async with laboratory(crash_bed, LEARNT) as lab:
             return await tried(lab, sample(await learnt(lab, REFERENCES), SAMPLE, seed))
 
     outcomes = asyncio.run(all_of_them())
@@ -43,6 +66,41 @@ def test_whatever_breaks_at_any_call_every_upgrade_ends_as_if_nothing_had(crash_
     assert not wrong, f"CRASH_SEED={seed}\n" + "\n".join(wrong)
     assert sum(outcome.reached for outcome in outcomes) > SAMPLE // 2, [o.faults for o in outcomes]
     assert any(outcome.restarts for outcome in outcomes)
+
+
+def _kills(calls: Sequence[Call], order: Sequence[Call]) -> list[Case]:
+    """Return every kill at these calls; to die later than one is to die before the next, which is tried once."""
+    follower = dict(pairwise(order))
+    return [
+        Case(FORWARD_ONLY, Fault(kill, call))
+        for call in calls
+        for kill in KILLS
+        if kill is not Action.KILLED_LATER or follower.get(call) not in calls
+    ]
+
+
+def test_a8_forward_only_killed_at_every_step_ends_as_if_nothing_had(crash_bed: Cluster) -> None:
+    """Given ForwardOnly, when the operator is killed before, in and after the calls of each step, then all ends as A3.
+
+    The hook ran once, the claim was deleted once, and no time and no fact that was on record has moved.
+    """
+    calls = [Call.parse(call) for call in dict.fromkeys(call for step in STEPS.values() for call in step)]
+
+    async def all_of_them() -> list[Outcome]:
+        async with laboratory(crash_bed, LEARNT) as lab:
+            await lab.learn([FORWARD_ONLY])
+            order = LEARNT[FORWARD_ONLY.name].calls
+            assert set(calls) <= set(order), [str(call) for call in order]
+            return await tried(lab, _kills(calls, order), at_once=6)
+
+    outcomes = asyncio.run(all_of_them())
+    expected = LEARNT[FORWARD_ONLY.name]
+    attempt = expected.world["ScenarioUpgrade/<attempt 1>"]
+    assert attempt["status"]["groups"][0]["steps"] == list(STEPS)
+    assert (expected.hooks, expected.claims_deleted) == ({"r-p2-revert-live": 1}, {"state-r-1-0": 1})
+    wrong = [outcome.story() for outcome in outcomes if outcome.problems]
+    assert not wrong, "\n".join(wrong)
+    assert all(outcome.reached and outcome.restarts == 1 for outcome in outcomes)
 
 
 def test_a_fault_is_written_and_read_alike() -> None:
