@@ -1,0 +1,98 @@
+"""The operator beside a tool that keeps applying what Git says: neither takes a field from the other (row A72)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.bench.audit import Audit
+from tests.harness.cluster import Cluster, kubectl
+from tests.harness.objects import incompatible, run, scenario, stored_strategy, strategy
+
+JsonObject = dict[str, Any]
+RUNS = ("a", "b", "c", "d")
+PATIENCE = "--timeout=120s"
+KINDS = {"scenarios", "scenarioruns", "upgradestrategies", "scenarioupgrades"}
+OPERATOR, GIT, PERSON = "scenario-operator", "gitops", "scenario-cli"
+
+
+def manifests(version: str, state: str) -> list[JsonObject]:
+    """Return everything that Git holds, at one version."""
+    careful = stored_strategy("careful", strategy("ForwardOnly", rollout={"maxConcurrent": 2}))
+    policy = {"upgrade": {"strategyRef": {"name": "careful"}}}
+    wanted = scenario("s", version, state=state, edges=incompatible(), strategy=None, **policy)
+    wanted["metadata"] |= {"labels": {"team": "tides"}, "annotations": {"example.com/commit": version}}
+    return [careful, wanted, *(run(name, "s") for name in RUNS)]
+
+
+def synchronise(cluster: Cluster, objects: list[JsonObject]) -> None:
+    """Apply server-side as Argo CD and Flux do; raises `AssertionError` on a conflict."""
+    text = "\n---\n".join(json.dumps(obj) for obj in objects)
+    cluster.kubectl("apply", "--server-side", f"--field-manager={GIT}", "-f", "-", stdin=text)
+
+
+def waiting(cluster: Cluster, *args: str) -> subprocess.Popen[str]:
+    """Start `kubectl wait`."""
+    place = [kubectl(), "--kubeconfig", cluster.kubeconfig, "-n", cluster.namespace]
+    return subprocess.Popen(
+        [*place, "wait", PATIENCE, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def managers(obj: Mapping[str, Any]) -> dict[tuple[str, str], JsonObject]:
+    """Return what each manager owns of an object, apart for each subresource."""
+    entries = obj["metadata"]["managedFields"]
+    return {(entry["manager"], entry.get("subresource", "")): entry["fieldsV1"] for entry in entries}
+
+
+def test_a72_what_git_applies_again_and_again_meets_no_conflict_and_the_operator_owns_nothing_of_it(
+    cluster: Cluster,
+) -> None:
+    """Given manifests applied server-side in a loop, when a version rolls out, then nobody is in anybody's way.
+
+    `kubectl wait` ends, and of users' objects the operator has written the status alone.
+    """
+    if not cluster.bed:
+        pytest.skip("a cluster that is not ours shows no audit log")
+    audit = Audit(cluster)
+    synchronise(cluster, manifests("1.0.0", "1"))
+    cluster.kubectl("wait", PATIENCE, "--for=condition=RolledOut", "scn/s")
+    cluster.kubectl("wait", PATIENCE, "--for=condition=Ready", "srun", "--all")
+
+    after = manifests("2.0.0", "2")
+    synchronise(cluster, after)
+    rolled_out = waiting(cluster, "--for=condition=RolledOut", "scn/s")
+    asks = cluster.until_condition("scn", "s", "ActionRequired", "True", "ApprovalRequired")
+    cluster.carry_out(asks["message"])
+    times = 0
+    while rolled_out.poll() is None:
+        synchronise(cluster, after)
+        times += 1
+    assert rolled_out.returncode == 0, rolled_out.communicate()[0]
+    assert times > 1
+    cluster.kubectl("wait", PATIENCE, "--for=condition=Ready", "srun", "--all")
+    synchronise(cluster, after)
+
+    for name in RUNS:
+        assert cluster.get("srun", name)["status"]["applied"]["version"] == "2.0.0"
+    for kind in ("scn", "srun"):
+        for obj in cluster.list(kind):
+            owned = managers(obj)
+            assert owned.keys() == {(GIT, ""), (OPERATOR, "status")}, obj["metadata"]["name"]
+            assert owned[OPERATOR, "status"].keys() == {"f:status"}
+    assert managers(cluster.get("ustrat", "careful")).keys() == {(GIT, "")}
+    assert cluster.get("scn", "s")["metadata"]["generation"] == 2
+
+    owned = managers(cluster.get("supg", "s-1"))
+    assert owned.keys() == {(OPERATOR, ""), (OPERATOR, "status"), (PERSON, "")}
+    assert owned[PERSON, ""].keys() == {"f:spec"}
+    assert owned[OPERATOR, "status"].keys() == {"f:status"}
+    assert "f:approvals" not in owned[OPERATOR, ""]["f:spec"]
+    written = [call for call in audit.writes(cluster.namespace) if call.resource in KINDS]
+    assert [call for call in written if call.subresource != "status"] == [
+        call for call in written if (call.verb, call.resource) == ("create", "scenarioupgrades")
+    ]
+    assert sum(call.verb == "create" for call in written) == 1
