@@ -38,14 +38,25 @@ class Duel:
         return f"{self.mishap} {self.call}"
 
 
-async def fought(lab: Laboratory, duels: Sequence[Duel], *, at_once: int = 2) -> list[Outcome]:
+_TRIES = 3
+"""How often a duel is called again when the leader was gone before its moment: on a busy machine it may lose its
+short lease by itself."""
+
+
+async def fought(lab: Laboratory, duels: Sequence[Duel], *, at_once: int = 3) -> list[Outcome]:
     """Try every duel, some of them at the same time."""
     namespaces = await lab.prepare([duel.reference for duel in duels])
     gate = asyncio.Semaphore(at_once)
 
     async def one(duel: Duel, namespace: str) -> Outcome:
         async with gate:
-            return await _fight(lab, duel, namespace)
+            outcome = await _fight(lab, duel, namespace)
+            for _ in range(1, _TRIES):
+                if outcome.reached or outcome.problems:
+                    break
+                (again,) = await lab.prepare([duel.reference])
+                outcome = await _fight(lab, duel, again)
+            return outcome
 
     return list(await asyncio.gather(*(one(*each) for each in zip(duels, namespaces, strict=True))))
 
@@ -69,7 +80,7 @@ async def _fight(lab: Laboratory, duel: Duel, namespace: str) -> Outcome:
     async with lab.replicas(namespace, duel.reference, first, second) as (leader, standby):
         leading.set_result(leader)
         if duel.mishap is Mishap.FROZEN:
-            await _until_landed(first, duel.call)
+            await _until_landed(leader, duel.call)
             leader.send(signal.SIGCONT)
         problems = await lab.judged(namespace, duel.reference, [first, second])
         problems += _misdeeds(duel, first, leader, standby)
@@ -93,10 +104,13 @@ async def _until_finished(lab: Laboratory, reference: Reference, namespace: str,
             return
 
 
-async def _until_landed(first: Proxy, call: Call) -> None:
-    """Wait until the call that was held back has got its answer."""
+async def _until_landed(leader: Subject, call: Call) -> None:
+    """Wait until the call that was held back has got its answer, or the leader has ended before making it."""
     end = time.monotonic() + LIMIT_SECONDS
-    while not any(record.call == call and record.code for record in first.calls):
+    while True:
+        held = [record for record in leader.proxy.calls if record.call == call]
+        if any(record.code for record in held) or (leader.restarts and not held):
+            return
         assert time.monotonic() < end, f"{call} never came"
         await asyncio.sleep(0.1)
 
