@@ -170,6 +170,8 @@ class Grant(ApiModel):
     """The plan it may carry out."""
     parked: bool = False
     """True when the run waits for a human; it then no longer counts as in flight."""
+    approver: Annotated[str, Field(max_length=256)] | None = None
+    """Whose consent it was given on: a person, the Scenario's spec or the policy."""
 
 
 class RunReport(ApiModel):

@@ -45,7 +45,7 @@ class RunFacts(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A grant: the right of one run to carry out one plan now."""
+    """A grant: the right of one run to carry out one plan now, and whose consent it was given on."""
 
     id: str
     run_uid: str
@@ -53,6 +53,7 @@ class Entry(NamedTuple):
     name: str
     plan_hash: str
     parked: bool = False
+    approver: str = ""
 
 
 class Report(NamedTuple):

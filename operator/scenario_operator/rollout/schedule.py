@@ -185,7 +185,8 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
         if run.hold or run.uid in busy or run.journal_grant is not None or not word.given:
             continue
         given, room = given + 1, room - 1
-        active.append(Entry(f"{attempt.name}.{given}", run.uid, run.namespace, run.name, plan_hash))
+        identity = f"{attempt.name}.{given}"
+        active.append(Entry(identity, run.uid, run.namespace, run.name, plan_hash, approver=word.approver))
     fresh = given - attempt.granted
     return attempt._replace(active=tuple(active), granted=given, waiting=attempt.waiting - fresh)
 
@@ -270,8 +271,9 @@ def _waits(run: RunFacts | None, entry: Entry) -> bool:
 
 
 def _report(entry: Entry, attempt: Attempt, outcome: Outcome) -> Report:
+    # A grant of an operator that did not record it yet was given on what the group says.
     group = next((g for g in attempt.groups if g.hash == entry.plan_hash), None)
-    approver = group.approver if group else ""
+    approver = entry.approver or (group.approver if group else "")
     return Report(entry.namespace, entry.name, entry.run_uid, entry.plan_hash, approver, outcome)
 
 

@@ -240,18 +240,21 @@ def _load_entry(source: Mapping[str, Any]) -> Entry:
         source["name"],
         source["planHash"],
         source.get("parked", False),
+        source.get("approver", ""),
     )
 
 
 def _dump_entry(entry: Entry) -> JsonObject:
-    return {
+    written = {
         "id": entry.id,
         "runUID": entry.run_uid,
         "namespace": entry.namespace,
         "name": entry.name,
         "planHash": entry.plan_hash,
         "parked": entry.parked,
+        "approver": entry.approver,
     }
+    return {key: value for key, value in written.items() if value != ""}
 
 
 def _load_report(source: Mapping[str, Any], attempt: str) -> Report:

@@ -319,6 +319,20 @@ def test_a_consent_that_is_withdrawn_stops_nothing_that_was_granted() -> None:
     assert granted(made) == ["r001"]
 
 
+def test_a_report_names_whose_consent_it_was_also_when_that_was_withdrawn() -> None:
+    """Given a grant on somebody's word, when the word is taken back before it returns, then the report still has it."""
+    known = fleet(runs(2, FRESH["v1"]), revisions=FRESH, strategy=FORWARD, pace=(1, 1))
+    [asked] = decide(known._replace(attempts=(attempt(),))).attempts
+    [plan] = asked.groups
+    [made] = decide(known._replace(attempts=(attempt(approvals=(Approval(plan.hash, "ann"),)),))).attempts
+    first, second = known.runs
+    done = returned(first, "Recomputed", made.active[0].id)
+    after = decide(known._replace(runs=(done, second), attempts=(made._replace(approvals=()),)))
+    [told] = after.attempts
+    assert [(r.name, r.approver) for r in told.reports] == [("r001", "ann")]
+    assert granted(told) == []
+
+
 def test_runs_without_a_plan_are_told_of_and_open_nothing() -> None:
     """Given runs that no strategy leads on, when the fleet is looked at, then a blockage says how many and why."""
     made = decide(fleet(runs(3, FRESH["v1"]), revisions=FRESH))
