@@ -24,6 +24,7 @@ from scenario_operator.cluster.kinds import (
 )
 from scenario_operator.cluster.store import filed
 from scenario_operator.execution.rest import case_of, is_behind
+from scenario_operator.execution.situation import retry_command
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.manifests.revision import is_revision, parse_revision
 from scenario_operator.planning.compile import Blocked, plan_upgrade
@@ -112,10 +113,15 @@ class Surroundings:
         return self._attempt_gate(view, view.wanted, plan.hash)
 
     def _attempt_gate(self, view: View, wanted: Revision, plan_hash: str) -> Gate | None:
-        for attempt in self.attempts:
+        here = [a for a in self.attempts if a["spec"]["revision"] == wanted.name and _covers(a, view)]
+        waits = [a for a in here if "completionTime" not in (a.get("status") or {})]
+        aborted = next((a for a in here if a["spec"].get("abort") == a["metadata"]["uid"]), None)
+        if not waits and aborted is not None:
+            told = f"{aborted['metadata']['name']} to {wanted.version} was aborted"
+            retry = f"publish a fixed version, or try again: {retry_command(view)}"
+            return Gate(Reason.ABORTED.value, f"{told}; {retry}", attention=True)
+        for attempt in waits:
             status = attempt.get("status") or {}
-            if attempt["spec"]["revision"] != wanted.name or "completionTime" in status:
-                continue
             phase, name = status.get("phase"), attempt["metadata"]["name"]
             if phase == "Suspended":
                 return Gate(Reason.SUSPENDED.value, f"{name} to {wanted.version} is suspended")
@@ -128,12 +134,18 @@ class Surroundings:
         return None
 
 
+def _covers(attempt: Mapping[str, Any], view: View) -> bool:
+    """Say whether an attempt is about this run."""
+    only = attempt["spec"].get("runs") or ()
+    return not only or view.run.name in only
+
+
 def _aborts_recompute(attempt: Mapping[str, Any], view: View) -> bool:
     """Say whether an attempt that the run's recomputeNonce asked for was aborted: the wish is spent then."""
     spec, metadata = attempt["spec"], attempt["metadata"]
     nonce = (metadata.get("annotations") or {}).get(names.ANNOTATION_NONCE)
-    mine = view.run.name in (spec.get("runs") or ()) and nonce == view.run.recompute_nonce
-    return bool(nonce) and mine and spec.get("abort") == metadata["uid"]
+    asked = bool(nonce) and nonce == view.run.recompute_nonce
+    return asked and _covers(attempt, view) and spec.get("abort") == metadata["uid"]
 
 
 def _grant_of(attempt: Mapping[str, Any], entry: Mapping[str, Any]) -> Grant:

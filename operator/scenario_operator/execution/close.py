@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenario_operator.execution.journal import Heading, Journal
 from scenario_operator.execution.steps import planned_window, raised
-from scenario_operator.execution.view import View
+from scenario_operator.execution.view import Grant, View
 from scenario_operator.planning.parameters import Conflict, Parameters
 from scenario_operator.planning.plan import Cause, Kind
 from scenario_operator.planning.presets import PRESETS
@@ -45,12 +45,12 @@ def close(view: View, journal: Journal, outcome: str = "") -> Stored:
     return _returned(view, journal, stored, word)
 
 
-def answer(view: View, grant_id: str, attempt: str, word: str, reason: str, message: str) -> Stored:
+def answer(view: View, grant: Grant, word: str, reason: str, message: str) -> Stored:
     """Return a grant that no plan was opened for."""
     now = timestamp(view.now)
-    applied = view.stored.applied
-    version = applied.version if applied else ""
-    entry = Outcome(grant_id, attempt, word, reason, message, version, "", "", "", now, now)
+    applied, target = view.stored.applied, view.revision(grant.revision)
+    ends = applied.version if applied else "", target.version if target else ""
+    entry = Outcome(grant.id, grant.attempt, word, reason, message, *ends, "", "", now, now)
     return view.stored._replace(history=(entry, *view.stored.history)[:HISTORY])
 
 

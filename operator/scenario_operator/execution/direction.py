@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.journal import Failure, Heading, Journal, way_back
-from scenario_operator.execution.own import own_plan
+from scenario_operator.execution.own import own_plan, withdrawn
 from scenario_operator.execution.steps import VOCABULARY, Failed, Todo
 from scenario_operator.execution.view import View
 from scenario_operator.planning.plan import Kind, Step
@@ -88,7 +88,7 @@ def superseded(view: View, journal: Journal) -> bool:
     if journal.grant_id:
         return view.overtaken(journal.target.revision)
     wish = own_plan(view._replace(journal=None))
-    return wish is not None and wish.desire != journal.desire
+    return withdrawn(view, journal.cause) if wish is None else wish.desire != journal.desire
 
 
 def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Stuck | None:

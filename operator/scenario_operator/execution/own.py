@@ -31,6 +31,18 @@ def own_plan(view: View) -> Wish | None:
     return Wish(_plan(view, case, cause), _desire(view, cause, target))
 
 
+def withdrawn(view: View, cause: Cause) -> bool:
+    """Say whether the user no longer wants what an own plan is for, without wanting another one in its place."""
+    match cause:
+        case Cause.START:
+            return not view.run.desired_running
+        case Cause.STOP:
+            return view.run.desired_running
+        case Cause.PARAMETERS:
+            return _cause(view) is None
+    return False
+
+
 def _cause(view: View) -> Cause | None:
     stored, run = view.stored, view.run
     if not run.desired_running:

@@ -94,16 +94,16 @@ def _take_grant(view: View) -> Opening | Stored | None:
     refusal = _refusal(view, grant)
     if refusal is not None:
         word, reason, message = refusal
-        return answer(view, grant.id, grant.attempt, word, str(reason), message)
+        return answer(view, grant, word, str(reason), message)
     if grant.suspend or view.wanted is None or view.wanted.name != grant.revision:
         return None
     cause = Cause.RECOMPUTE if grant.cause == "Recompute" else Cause.UPGRADE
     plan = plan_upgrade(case_of(view, view.wanted, cause))
     if isinstance(plan, Blocked):
-        return answer(view, grant.id, grant.attempt, "PlanChanged", plan.reason.value, plan.message)
+        return answer(view, grant, "PlanChanged", plan.reason.value, plan.message)
     if plan.hash != grant.plan_hash:
         message = f"the plan is now {plan.hash}, {grant.plan_hash} was granted"
-        return answer(view, grant.id, grant.attempt, "PlanChanged", Reason.PLAN_CHANGED.value, message)
+        return answer(view, grant, "PlanChanged", Reason.PLAN_CHANGED.value, message)
     return _open(view, plan, grant, "")
 
 
@@ -348,15 +348,14 @@ def _missing_scenario(view: View) -> Situation | None:
 
 
 def _rolled_back(view: View) -> Situation | None:
-    """The last plan went back and nothing has moved since: nothing is retried behind the user's back."""
-    history = view.stored.history
-    last = history[0] if history else None
+    """The last plan of its kind, own or granted, went back: nothing is retried behind the user's back."""
+    history, wish = view.stored.history, own_plan(view)
+    refused = wish is not None and wish.desire == view.stored.refused
+    last = next((e for e in history if bool(e.grant_id) is not refused), None)
     if last is None or last.outcome not in ("RolledBack", "Aborted"):
         return None
-    wish = own_plan(view)
-    refused = wish is not None and wish.desire == view.stored.refused
     behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
-    if not (refused or (last.grant_id and behind)):
+    if not (refused or behind):
         return None
     message = f"{last.outcome} from {last.to_version}: {last.reason} {last.message}".rstrip()
     attention = f"{message}; publish a fixed version, or try again: {retry_command(view)}"

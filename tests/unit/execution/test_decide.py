@@ -716,6 +716,34 @@ def test_an_own_stop_that_was_aborted_is_not_tried_again_unasked() -> None:
     assert life.stored.stopped
 
 
+def test_a_start_that_never_succeeds_ends_when_its_user_sets_the_run_to_stopped() -> None:
+    """Given a first start that waits for a person, when the run is to be stopped, then its pod goes."""
+    life = Life.unborn(broken=BROKEN).run().wait(1000).run().edit(desired_running=False).run()
+    assert (life.state.record.journal, life.state.cluster) == (None, Cluster())
+    assert life.look().situation.standing is Standing.STOPPED
+    heal(life).edit(desired_running=True).run()
+    assert life.stored.live == 2
+
+
+def test_a_run_that_went_back_says_so_also_after_a_plan_of_its_own_came_to_nothing() -> None:
+    """Given a rollback, when an own stop is taken back later, then nobody waits for a turn that will not come."""
+    life = Life.on_v1(KEEP_SAME, broken=BROKEN).run().wait(1000).run()
+    life.edit(desired_running=False).run(lambda one: one.pod().term).edit(abort_nonce="no").run()
+    life.edit(desired_running=True).run()
+    assert [e.outcome for e in life.stored.history] == ["Aborted", "RolledBack"]
+    assert "from 2.0.0" in told(life.look(), Standing.ROLLED_BACK, Reason.ROLLED_BACK)
+
+
+def test_a_parameter_that_is_taken_back_ends_the_restart_that_waits_with_it() -> None:
+    life = Life.on_v1(with_parameter("Oslo"), HOLD, wanted="v1").run()
+    life.explorer = Explorer(dataclasses.replace(life.explorer.setup, broken=frozenset({"v1"})))
+    life.edit(parameters=(("city", "Bergen"),)).run().wait(1000).run()
+    told(life.look(), Standing.STALLED, Reason.START_TIMEOUT)
+    heal(life).edit(parameters=()).run()
+    assert life.workload().template.parameters == (("city", "Oslo"),)
+    assert life.stored.history[0].outcome == "Superseded"
+
+
 # --- Rest -----------------------------------------------------------------------------------------
 
 

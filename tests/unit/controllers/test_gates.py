@@ -1,0 +1,72 @@
+"""Why a run that is behind does not go: it is never told to wait for a turn that will not come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.sim.setups import KEEP_SAME, WINDOW, applied_of
+
+from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
+from scenario_operator.controllers.surroundings import Surroundings
+from scenario_operator.execution.decide import decide
+from scenario_operator.execution.view import Gate, Run, View, World
+from scenario_operator.planning.stored import Handled, Incarnation, Stored
+
+V1 = KEEP_SAME["v1"]
+SCENARIO = {"status": {"latestRevision": "v2", "activeRevision": "v2"}}
+
+
+def attempt(name: str, *, abort: bool = False, over: bool = True, **spec: Any) -> dict[str, Any]:
+    told = {"abort": name} if abort else {}
+    status = {"completionTime": "2026-01-01T00:00:00Z"} if over else {"phase": "Running"}
+    metadata = {"name": name, "uid": name, "annotations": {names.ANNOTATION_NONCE: "n"}}
+    return {
+        "metadata": metadata,
+        "spec": {"revision": "v2", "cause": "Revision", **told, **spec},
+        "status": status,
+    }
+
+
+def seen(*attempts: dict[str, Any], nonce: str = "") -> View:
+    """Return the view of a run that is behind, among attempts."""
+    stored = Stored(
+        applied=applied_of(V1, ("1",)),
+        live=1,
+        incarnations=(Incarnation(1, V1.version, V1.name),),
+        window=WINDOW,
+        handled=Handled("", "", "", ""),
+    )
+    run = Run("ns", "r", "uid", scenario="s", recompute_nonce=nonce)
+    view = View(run, stored, None, None, None, KEEP_SAME, World(), 0.0)
+    return Surroundings(SCENARIO, KEEP_SAME, None, "", attempts).complete(view)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "reason"),
+    [
+        ((attempt("s-1", abort=True),), Reason.ABORTED),
+        ((attempt("s-1", abort=True), attempt("s-2", runs=["other"])), Reason.ABORTED),
+        ((attempt("s-1", abort=True), attempt("s-2", over=False)), None),
+        ((attempt("s-1", abort=True, runs=["other"]),), None),
+        ((attempt("s-1", abort=True, revision="v1"),), None),
+        ((attempt("s-1"),), None),
+    ],
+    ids=["aborted", "aborted, another's retry", "open again", "another's", "another revision", "over"],
+)
+def test_a_run_whose_attempt_was_aborted_says_how_to_try_again(
+    attempts: tuple[dict[str, Any], ...], reason: Reason | None
+) -> None:
+    """Given an aborted attempt, when no other one leads this run on, then it does not wait for a turn."""
+    view = seen(*attempts)
+    assert (view.gate.reason if view.gate else None) == reason
+    if reason is not None:
+        assert "retryNonce" in (view.gate or Gate("", "")).message
+
+
+@pytest.mark.parametrize(("nonce", "spent"), [("n", True), ("another", False), ("", False)])
+def test_the_abort_of_a_recompute_spends_its_nonce(nonce: str, spent: bool) -> None:
+    view = seen(attempt("s-1", abort=True, runs=["r"], cause="Recompute"), nonce=nonce)
+    assert view.recompute_aborted is spent
+    assert decide(view).record.stored.handled.recompute == (nonce if spent else "")
