@@ -150,6 +150,7 @@ def world_of(cluster: Cluster, formats: dict[str, str], late: bool) -> World:
             for name, j in cluster.jobs
         ),
         results="ours",
+        reverting=tuple(n for n, j in cluster.jobs if j.state == "Active" and j.hook == "revert"),
     )
 
 

@@ -116,6 +116,7 @@ class ScenarioController:
             pinned=bool(run.pinned),
             hold=bool(run.hold),
             desired_running=run.desired_running,
+            deleting=run.deleting,
             journal_grant=journal.grant_id if journal else None,
             journal_attempt=journal.attempt if journal else "",
             journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),

@@ -99,10 +99,7 @@ def _committed_record(
     if record.number == live and started:
         return record._replace(revision=journal.target.revision, version=journal.target.version)
     if record.number in gone:
-        reverted = any(
-            s.kind is Kind.REVERT_RESULTS and s.args.incarnation == record.number for s in journal.steps
-        )
-        return record._replace(state=DELETED, results=REVERTED if reverted else record.results)
+        return _gone(journal, record)
     if record.state == LIVE and record.number != live and live:
         return record._replace(state=RETAINED, superseded_by=live)
     return record
@@ -124,7 +121,7 @@ def _restored(view: View, journal: Journal) -> Stored:
     window = raised(journal, stored.window) if stored.window is not None and journal.path else stored.window
     return stored._replace(
         window=window,
-        incarnations=_without(stored, journal.upcoming),
+        incarnations=_without(journal, stored),
         last_stop=_last_stop(journal) or stored.last_stop,
         applied=_narrowed(view, journal),
     )
@@ -145,10 +142,7 @@ def _replaced(view: View, journal: Journal) -> Stored:
     gone = {s.args.incarnation for s in (*journal.steps, *journal.path) if s.kind is Kind.DELETE_STATE}
     only_copy = any(s.kind is Kind.START and s.args.irreversible for s in journal.steps)
     window = planned_window(journal) or stored.window
-    records = tuple(
-        i._replace(state=DELETED, results=REVERTED) if i.number in gone else i
-        for i in _without(stored, journal.upcoming)
-    )
+    records = tuple(_gone(journal, i) if i.number in gone else i for i in _without(journal, stored))
     return stored._replace(
         applied=None,
         live=stored.live if only_copy else 0,
@@ -158,11 +152,22 @@ def _replaced(view: View, journal: Journal) -> Stored:
     )
 
 
-def _without(stored: Stored, upcoming: int) -> tuple[Incarnation, ...]:
-    return tuple(
-        i._replace(state=DELETED, results=REVERTED) if i.number == upcoming else i
-        for i in stored.incarnations
-    )
+def _without(journal: Journal, stored: Stored) -> tuple[Incarnation, ...]:
+    """Return the records with that of the incarnation that never committed as gone."""
+    known = stored.incarnations
+    return tuple(_gone(journal, i, never=True) if i.number == journal.upcoming else i for i in known)
+
+
+def _gone(journal: Journal, record: Incarnation, *, never: bool = False) -> Incarnation:
+    """Return the record of an incarnation that is gone; results are taken for reverted on the hook's word only.
+
+    `never`: it never committed, so without a step that reverts there is nothing of it.
+    """
+    steps = (s for s in (*journal.steps, *journal.path) if s.kind is Kind.REVERT_RESULTS)
+    words = [journal.fact(f"hook:{s.id}") for s in steps if s.args.incarnation == record.number]
+    told = [word for word in words if word is not None]
+    reverted = not any(word.get("skipped") for word in told) if told else never
+    return record._replace(state=DELETED, results=REVERTED if reverted else record.results)
 
 
 def _last_stop(journal: Journal) -> LastStop | None:

@@ -9,8 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution.close import close
-from scenario_operator.execution.direction import Stuck, stuck_at, superseded, time_left, turn_by_signals
+from scenario_operator.execution.close import answer, close
+from scenario_operator.execution.direction import (
+    Stuck,
+    stuck_at,
+    superseded,
+    time_left,
+    turn_by_signals,
+    ungranted,
+)
 from scenario_operator.execution.effects import DeleteJob, Effect, ReleaseReport
 from scenario_operator.execution.journal import Heading, Journal, replacement, way_back
 from scenario_operator.execution.rest import Rest, at_rest
@@ -22,7 +29,7 @@ from scenario_operator.execution.situation import (
     unhold_command,
 )
 from scenario_operator.execution.steps import VOCABULARY, Done, Failed, Todo, job_name
-from scenario_operator.execution.view import View
+from scenario_operator.execution.view import Grant, View
 from scenario_operator.planning.plan import Kind, Step
 from scenario_operator.planning.stored import Stored
 
@@ -78,12 +85,21 @@ def _resting(view: View, rest: Rest) -> Decision:
 
 
 def _deleted(view: View) -> Decision:
-    """What a deleted run owns goes by its ownerReferences; only held reports would keep pods from going."""
+    """What a deleted run owns goes by its ownerReferences; only held reports would keep pods from going.
+
+    Somebody's finalizer may keep the run itself for long: its grant is returned at once, since nothing follows.
+    """
     effects = tuple(
         ReleaseReport(p.handle, p.incarnation) for p in view.world.pods if p.held and not p.foreign
     )
     situation = Situation(Standing.WORKING, Reason.CANCELLED, "the run is being deleted")
-    return Decision(Record(view.stored, view.journal), situation, effects, WAKE)
+    record, journal, grant = Record(view.stored, view.journal), view.journal, view.grant
+    if journal is not None and journal.grant_id:
+        grant = Grant(journal.grant_id, journal.attempt, journal.plan_hash, journal.target.revision)
+    if grant is not None and not view.stored.spent(grant.id):
+        told = Reason.CANCELLED.value, "the run was deleted"
+        record = Record(answer(view, grant, Reason.CANCELLED.value, *told), None)
+    return Decision(record, situation, effects, WAKE)
 
 
 def _carry_on(view: View, journal: Journal) -> Decision:
@@ -273,6 +289,7 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
         )
     if not stuck.final:
         return Situation(Standing.WORKING, step.kind.value, f"{message}; it is tried again")
-    onward = f"retry: {retry_command(view)}; take it back: {abort_command(view, journal.attempt)}"
+    attempt = "" if ungranted(view, journal) else journal.attempt
+    onward = f"retry: {retry_command(view)}; take it back: {abort_command(view, attempt)}"
     degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
     return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)

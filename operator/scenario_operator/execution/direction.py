@@ -61,7 +61,7 @@ def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, str]:
 
 def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal, str]:
     nonce, handled = view.run.abort_nonce, view.stored.handled
-    if not journal.grant_id and nonce and nonce != handled.abort:
+    if ungranted(view, journal) and nonce and nonce != handled.abort:
         view = view._replace(stored=view.stored._replace(handled=handled._replace(abort=nonce)))
         asked = True
     if not asked or journal.aborted or journal.heading is not Heading.FORWARD:
@@ -72,6 +72,14 @@ def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal,
     if journal.crossed:
         return view, journal, ""
     return view, journal.turn(Heading.BACK, way_back(journal), "Aborted"), ""
+
+
+def ungranted(view: View, journal: Journal) -> bool:
+    """Say whether no attempt stands behind a plan: it is the run's own, or somebody deleted its attempt.
+
+    The run's abortNonce is then the only way to take the plan back.
+    """
+    return not journal.grant_id or view.grant is None or view.grant.id != journal.grant_id
 
 
 def _try_again(view: View, journal: Journal) -> Journal:

@@ -244,11 +244,15 @@ class RevertResults:
     """The revert hook of the incarnation whose results go, with that incarnation's own artifact."""
 
     def check(self, view: View, journal: Journal, step: Step) -> Check:
-        revision = _revision_of(view, journal, step)
-        if revision is None or not (revision.spec.hooks and revision.spec.hooks.revert):
-            return Done({f"hook:{step.id}": {}})
         if not step.args.committed and not _ever_ran(journal, step):
             return Done({f"hook:{step.id}": {}})
+        revision = _revision_of(view, journal, step)
+        if revision is None:
+            told = f"the revision of incarnation {step.args.incarnation} is gone, and with it its revert hook"
+            return Done({f"hook:{step.id}": {"skipped": True, "message": told}})
+        if not (revision.spec.hooks and revision.spec.hooks.revert):
+            skipped = any(o.class_ == "Reversible" for o in revision.spec.outputs or ())
+            return Done({f"hook:{step.id}": {"skipped": True} if skipped else {}})
         if other := _other_hook(view, journal, step):
             return Todo(f"the hook of {other} to end")
         return _job_check(view, journal, step)
@@ -330,7 +334,7 @@ def start_effects(view: View, journal: Journal | None, step: Step, stamp: str) -
     awake = [(n, w) for n, w in view.world.workloads if n != number and not _quiet(view, journal, n, w)]
     if awake:
         return tuple(PutToSleep(w.handle, n, stamp) for n, w in awake)
-    if view.world.others(number):
+    if view.world.others(number) or view.world.reverting:
         return ()
     made = _make_claims(view, journal, step, revision)
     template = template_of(view, journal, step)
@@ -382,6 +386,8 @@ def in_the_way(view: View, number: int) -> str:
     foreign = [p for p in view.world.of(number) if p.foreign]
     if foreign:
         return f"{len(foreign)} pod of somebody else that mounts the state to go"
+    if view.world.reverting:
+        return f"the revert hook of {view.world.reverting[0]} to end"
     others = view.world.others(number)
     return f"{len(others)} pod of another incarnation to go" if others else ""
 

@@ -123,11 +123,11 @@ def _asks_again(run: RunFacts, attempt: Attempt) -> bool:
 def _wants_recompute(run: RunFacts) -> bool:
     handled = run.stored.handled.recompute
     new = bool(run.recompute_nonce) and handled is not None and run.recompute_nonce != handled
-    return new and run.stored.applied is not None and not run.pinned and run.journal_grant is None
+    return new and run.stored.applied is not None and not run.left_out and run.journal_grant is None
 
 
 def _leads_on(run: RunFacts, wanted: Revision, fleet: Fleet, planner: Planner) -> bool:
-    if run.pinned or not is_behind(run, wanted):
+    if run.left_out or not is_behind(run, wanted):
         return False
     return not isinstance(planner.plan(run, wanted, Cause.UPGRADE), Blocked)
 
@@ -138,7 +138,7 @@ def _blockage(fleet: Fleet, planner: Planner) -> Blockage | None:
     found: list[Blocked] = []
     for run in fleet.runs:
         causes = [Cause.RECOMPUTE] if _wants_recompute(run) else []
-        causes += [Cause.UPGRADE] if is_behind(run, fleet.wanted) and not run.pinned else []
+        causes += [Cause.UPGRADE] if is_behind(run, fleet.wanted) and not run.left_out else []
         plans = [planner.plan(run, fleet.wanted, cause) for cause in causes]
         found += [p for p in plans if isinstance(p, Blocked)][:1]
     return Blockage(len(found), found[0].reason.value, found[0].message) if found else None

@@ -29,6 +29,7 @@ class RunFacts(NamedTuple):
     pinned: bool = False
     hold: bool = False
     desired_running: bool = True
+    deleting: bool = False
     journal_grant: str | None = None
     journal_attempt: str = ""
     journal_revisions: tuple[str, ...] = ()
@@ -37,6 +38,11 @@ class RunFacts(NamedTuple):
     failed: bool = False
     recompute_nonce: str = ""
     retry_nonce: str = ""
+
+    @property
+    def left_out(self) -> bool:
+        """Say whether no attempt leads this run on: it is pinned, or it is being deleted."""
+        return self.pinned or self.deleting
 
     @property
     def outcomes(self) -> Mapping[str, Outcome]:

@@ -79,7 +79,7 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
         if (not only or run.name in only)
         and run.uid not in known
         and run.uid not in unasked
-        and not run.pinned
+        and not run.left_out
         and run.stored.applied is not None
         and (attempt.cause == "Recompute" or is_behind(run, wanted))
         and not _ended_here(run, attempt)

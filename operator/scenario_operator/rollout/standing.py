@@ -187,12 +187,12 @@ def _listed(runs: list[RunFacts]) -> str:
 
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:
-    return not run.pinned and (run.failed or (run.journal_grant is None and is_behind(run, wanted)))
+    return not run.left_out and (run.failed or (run.journal_grant is None and is_behind(run, wanted)))
 
 
 def _is_settled(run: RunFacts, wanted: Revision) -> bool:
     never_asked_to_start = run.stored.applied is None and not run.desired_running
-    if run.pinned or run.stored.stopped or never_asked_to_start:
+    if run.left_out or run.stored.stopped or never_asked_to_start:
         return run.journal_grant is None
     return run.journal_grant is None and run.stored.applied is not None and not is_behind(run, wanted)
 
@@ -249,7 +249,7 @@ def _artifact_available(published: Publication) -> Assessment:
 
 
 def _mixed(fleet: Fleet) -> Assessment:
-    versions = sorted({r.stored.applied.version for r in fleet.runs if r.stored.applied and not r.pinned})
+    versions = sorted({r.stored.applied.version for r in fleet.runs if r.stored.applied and not r.left_out})
     if len(versions) > 1:
         return Assessment(
             _C.MIXED_VERSIONS, "True", Reason.MIXED_VERSIONS, f"runs are on {', '.join(versions)}"

@@ -28,6 +28,7 @@ from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.journal import Heading
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.status import render
+from scenario_operator.execution.steps import VOCABULARY, Done
 from scenario_operator.execution.view import Gate, Template
 from scenario_operator.planning.plan import Cause, Snapshot
 from scenario_operator.planning.revision import Revision, make
@@ -458,6 +459,37 @@ def test_skip_revert_gives_up_a_hook_that_fails_and_the_loss_says_so() -> None:
     assert life.stored.history[0].loss.revert_skipped
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+def test_results_are_taken_for_reverted_only_on_the_hooks_word(given_up: bool) -> None:
+    """Given a hook that was given up, when the plan ends, then the record says that the results still stand."""
+    life = Life.on_v1(FRESH, FORWARD)
+    life = life.fail_job().attempt(skip_revert=True) if given_up else life
+    first = life.run().stored.incarnation(1)
+    assert first == Incarnation(1, "1.0.0", "v1", DELETED, "Kept" if given_up else REVERTED)
+
+
+def test_results_whose_revision_is_gone_count_as_not_reverted() -> None:
+    """Given a revision that somebody deleted, when its results are to be reverted, then no hook has said so."""
+    life = Life.on_v1(FRESH, FORWARD).run(at("revert-live"))
+    step = next(s for s in life.journal.steps if s.id == "revert-live")
+    view = life.view()._replace(revisions={name: one for name, one in FRESH.items() if name != "v1"})
+    found = VOCABULARY[step.kind].check(view, life.journal, step)
+    assert isinstance(found, Done)
+    assert found.facts["hook:revert-live"]["skipped"]
+
+
+def test_a_plan_whose_attempt_was_deleted_is_taken_back_by_the_runs_own_nonce() -> None:
+    """Given a plan that waits and no attempt any more, when its message is followed, then the run is as before."""
+    life = Life.on_v1(KEEP_SAME, HOLD, broken=BROKEN).run().wait(1000).run()
+    life.state = life.state._replace(grants=())
+    attention = told(life.look(), Standing.STALLED, Reason.START_TIMEOUT)
+    assert "abortNonce" in attention
+    assert "supg" not in attention
+    life.edit(abort_nonce="2").run(closed)
+    assert life.stored.history[0].outcome == "Aborted"
+    assert life.pod().template.revision == "v1"
+
+
 def test_a_preflight_that_does_not_end_in_its_time_ends_the_plan_and_the_old_version_works_on() -> None:
     """Given a preflight hook that hangs, when timeouts.preflightSeconds pass, then the run is as before."""
     v2 = KEEP_SAME["v2"]
@@ -768,7 +800,11 @@ def test_a_deleted_run_only_lets_its_pods_go() -> None:
     life = Life.on_v1(FRESH, FORWARD).run(lambda one: bool(one.pod().held)).edit(deleting=True)
     found = life.look()
     assert [type(e).__name__ for e in found.effects] == ["ReleaseReport"]
-    assert found.record == life.state.record
+    # Somebody's finalizer may keep the run: its place in the rollout is free at once.
+    assert found.record.journal is None
+    assert [(e.grant_id, e.outcome) for e in found.record.stored.history] == [("g0-v2", "Cancelled")]
+    life.act(found)
+    assert life.look().record == life.state.record
 
 
 def started_on_v2(life: Life) -> bool:

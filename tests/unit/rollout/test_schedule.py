@@ -132,6 +132,7 @@ def test_a_held_run_and_one_with_its_own_plan_wait_and_a_pinned_one_is_left_out(
         run("b", V1, journal_grant=""),
         run("c", V1, pinned=True),
         run("d", V1),
+        run("e", V1, deleting=True),
     )
     [made] = decide(fleet(others, [attempt()])).attempts
     assert granted(made) == ["d"]
@@ -264,6 +265,11 @@ def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_o
     assert decide(fleet((failed,), [over], sequence=1)).opening is None
     after, _ = passed(passed(fleet((failed, run("n", V1)), [over], sequence=1))[0])
     assert granted(after.attempts[1]) == ["n"]
+
+
+def test_a_run_that_is_being_deleted_opens_nothing() -> None:
+    going = run("g", V1, outcome("Cancelled"), deleting=True, recompute_nonce="1")
+    assert decide(fleet((going,), [attempt(finished=True, closed=True)])).opening is None
 
 
 def test_a_retry_nonce_opens_an_attempt_for_the_failed_run_only() -> None:
