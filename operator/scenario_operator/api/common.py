@@ -136,14 +136,18 @@ _MESSAGE_END = 640
 """Characters of a message that are kept at its end: room for the longest two commands that one can end with."""
 
 
-def _shorten(value: object) -> object:
+def shortened(text: str) -> str:
     """Cut the middle out of what people or programs said: a status write must never fail because of its length.
 
     The end stays, for it is the command that moves things on.
     """
-    if not isinstance(value, str) or len(value) <= _MESSAGE:
-        return value
-    return f"{value[: _MESSAGE - _MESSAGE_END - 1]}…{value[-_MESSAGE_END:]}"
+    if len(text) <= _MESSAGE:
+        return text
+    return f"{text[: _MESSAGE - _MESSAGE_END - 1]}…{text[-_MESSAGE_END:]}"
+
+
+def _shorten(value: object) -> object:
+    return shortened(value) if isinstance(value, str) else value
 
 
 Message = Annotated[str, BeforeValidator(_shorten), Field(max_length=_MESSAGE)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scenario_operator.api.common import wire_name
+from scenario_operator.api.common import shortened, wire_name
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.journal import Attempt, Begun, Failure, Heading, Journal
 from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters
@@ -147,6 +147,8 @@ def _dump_outcome(entry: Outcome) -> JsonObject:
     written = {
         _OUTCOME.get(k, wire_name(k)): v for k, v in entry._asdict().items() if k != "loss" and v != ""
     }
+    if entry.message:
+        written["message"] = shortened(entry.message)
     loss = dump_loss(entry.loss)
     return {**written, "loss": loss} if loss else written
 

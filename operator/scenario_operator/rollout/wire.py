@@ -8,6 +8,7 @@ from typing import Any
 
 from scenario_operator.api import names
 from scenario_operator.api.common import Outcome as Word
+from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.wire import dump_loss, load_loss
@@ -19,6 +20,7 @@ JsonObject = dict[str, Any]
 LISTED = 200
 GROUPS = 128
 """Runs that a report lists in the object itself, and plan groups."""
+_LONGEST_FROM = 256
 _SETTLED = ("succeeded", "rolledBack", "failed", "skipped")
 _C = ConditionType
 
@@ -63,7 +65,7 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "observedGeneration": generation,
         "conditions": merge_conditions(old.get("conditions") or [], assess(attempt, fleet), now, generation),
         "phase": attempt.phase,
-        "from": ", ".join(sorted({g.source_version for g in attempt.groups if g.source_version})) or None,
+        "from": _listed(sorted({g.source_version for g in attempt.groups if g.source_version})) or None,
         "to": target.version if target else old.get("to"),
         "groups": [_dump_group(g) for g in attempt.groups[:GROUPS]],
         "counts": counts,
@@ -76,6 +78,12 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "completionTime": old.get("completionTime") or (fleet.now if attempt.finished else None),
     }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def _listed(versions: list[str]) -> str:
+    """Name the versions that runs come from, as many as have room."""
+    told = ", ".join(versions)
+    return told if len(told) <= _LONGEST_FROM else f"{told[: _LONGEST_FROM - 1]}…"
 
 
 def counts_of(attempt: Attempt) -> dict[str, int]:
@@ -227,7 +235,7 @@ def _dump_group(group: Group) -> JsonObject:
         "approved": group.approved,
         "approver": group.approver,
         "diff": list(group.diff),
-        "notes": list(group.notes),
+        "notes": [shortened(note) for note in group.notes],
     }
     return {key: value for key, value in written.items() if value not in ("", [], {})}
 
@@ -291,7 +299,7 @@ def _dump_report(report: Report) -> JsonObject:
         "group": report.group,
         "outcome": outcome.outcome,
         "reason": outcome.reason,
-        "message": outcome.message,
+        "message": shortened(outcome.message),
         "startTime": outcome.start_time,
         "completionTime": outcome.completion_time,
         "from": outcome.from_version,

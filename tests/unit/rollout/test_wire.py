@@ -136,6 +136,20 @@ def test_more_groups_than_the_schema_allows_are_cut() -> None:
     assert len(dump_attempt(attempt(groups=groups), fleet(), {}, 1)["groups"]) == 128
 
 
+def test_long_words_are_cut_to_what_the_schema_takes() -> None:
+    """Given very many versions and a very long note, when they are written, then the object stays writable."""
+    note = "kept: " + "x" * 3000
+    groups = tuple(
+        Group(f"h{n:03}", f"{n}.0.0-rc.{'x' * 40}", "", "", "Restart", (), (), True, "", "", (), (note,))
+        for n in range(20)
+    )
+    end = Report("ns", "r", "u", "h000", "", outcome("Failed")._replace(message=note))
+    status = dump_attempt(attempt(groups=groups, reports=(end,)), fleet(), {}, 1)
+    told = [note for group in status["groups"] for note in group["notes"]] + [status["runs"][0]["message"]]
+    assert max(map(len, told)) <= 1024
+    assert len(status["from"]) <= 256
+
+
 def test_a_stale_approval_is_told_with_both_hashes() -> None:
     """Given an approval of another plan, when the attempt waits, then Approved says PlanChanged and what is asked."""
     known = fleet(
