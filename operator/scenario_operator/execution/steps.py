@@ -409,11 +409,19 @@ def _make_claims(view: View, journal: Journal | None, step: Step, revision: Revi
 
 
 def state_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
-    """Say what stands against starting this incarnation on its state, None when nothing does (promise 3)."""
+    """Say what stands against starting this incarnation on its state, None when nothing does (promise 3).
+
+    What only a person can resolve comes first: a StatefulSet of another run may wait for the same.
+    """
+    found = _claim_trouble(view, journal, step, revision)
+    if isinstance(found, Failed) or step.args.incarnation not in view.world.strangers:
+        return found
+    name = names.statefulset(view.run.name, step.args.incarnation)
+    return Todo(f"StatefulSet {name}, which is not of this run, to go")
+
+
+def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
     number = step.args.incarnation
-    if number in view.world.strangers:
-        name = names.statefulset(view.run.name, number)
-        return Todo(f"StatefulSet {name}, which is not of this run, to go")
     if revision.spec.results is not None and view.world.results == "foreign":
         return Failed(Reason.STATE_OUT_OF_SYNC, "the results claim belongs to another run", human=True)
     if revision.spec.results is not None and view.world.results == "deleting":

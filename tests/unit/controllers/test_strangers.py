@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.sim.model import C
 from tests.sim.setups import CONTINUE, FRESH, KEEP_SAME
 from tests.unit.execution.life import Life, at
 
 from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
 from scenario_operator.controllers.observe import Things, world_of
 from scenario_operator.execution.decide import decide
 from scenario_operator.execution.effects import CreateWorkload, DeleteWorkload, PutToSleep, WakeWorkload
@@ -97,3 +99,13 @@ def test_a_start_under_a_taken_name_leaves_the_stranger_alone_and_says_so() -> N
         taken = taken._replace(stored=made.record.stored, journal=made.record.journal, now=taken.now + 30)
         assert [e for e in made.effects if isinstance(e, TOUCHES) and e.incarnation == 2] == []
     assert "StatefulSet r-2, which is not of this run" in made.situation.message
+
+
+def test_a_claim_of_somebody_else_is_told_although_a_statefulset_of_somebody_else_is_waited_for() -> None:
+    """Given a run made again over all that the old one left, then a person is asked: nothing of it goes by itself."""
+    view = Life.unborn().put("claims", 1, C(("1",), ("1",))).view()
+    (claim,) = view.world.claims
+    world = view.world._replace(claims=(claim._replace(ours=False),), strangers=(1,))
+    made = decide(view._replace(world=world))
+    assert made.situation.reason == Reason.STATE_OUT_OF_SYNC
+    assert "kubectl -n ns " in made.situation.attention
