@@ -108,6 +108,7 @@ CLAIM = {"volume": {"size": "1Gi"}}
 TCP = {"tcpSocket": {"port": "http"}}
 S, R, U, A = names.SCENARIO, names.RUN, names.STRATEGY, names.UPGRADE
 LONG = "x" * 41
+ASKED: Body = {"name": "a", "uid": "u", "nonce": "1"}
 
 ENV_SOURCE = "valueFrom must set exactly one of configMapKeyRef, secretKeyRef or fieldRef"
 ENV_FROM = "envFrom must set exactly one of configMapRef or secretRef"
@@ -369,6 +370,14 @@ REFUSED = [
         "spec is immutable once the attempt is finished",
         before={},
         status={"completionTime": LATE},
+    ),
+    Refused(A, {"asked": [ASKED]}, "asked is immutable: the operator opens", before={}),
+    Refused(A, {}, "asked is immutable: the operator opens", before={"asked": [ASKED]}),
+    Refused(
+        A,
+        {"asked": [{**ASKED, "nonce": "2"}]},
+        "asked is immutable: the operator opens",
+        before={"asked": [ASKED]},
     ),
     Refused(A, {}, "metadata.name must have at most 52 characters", name="x" * 53),
     Refused(A, {}, NAME_LETTERS, name="a.b"),

@@ -18,7 +18,7 @@ from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
 from scenario_operator.rollout import decide as deciding
-from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts
 from scenario_operator.rollout.groups import Planner, cause_of, is_behind
 from scenario_operator.rollout.schedule import BACK_TO_WAITING
 
@@ -214,13 +214,7 @@ class GrantExplorer:
                 number = state.scenario.sequence + 1
                 made = decision.opening
                 opening = Attempt(
-                    f"s-{number}",
-                    f"u{number}",
-                    number,
-                    made.revision,
-                    made.cause,
-                    made.only,
-                    nonce=made.nonce,
+                    f"s-{number}", f"u{number}", number, made.revision, made.cause, made.only, made.asked
                 )
             self.known[key] = (Flight(state.scenario, writes, opening), decision)
         return self.known[key]
@@ -303,6 +297,10 @@ class GrantExplorer:
                     yield Move(f"{name} sees {entry.id}", _put(state, name, run._replace(seen=entry.id)))
             if run.seen and not any(e.id == run.seen for _, e in _entries_of(state, name)):
                 yield from self._begin_unlisted(state, name, run)
+            asked = Asked(name, f"uid-{name}", str(run.nonce))
+            if run.done != run.nonce and any(a.abort and asked in a.asked for a in state.attempts):
+                noted = run._replace(done=run.nonce)
+                yield Move(f"{name} notes that its recompute was aborted", _put(state, name, noted))
 
     def _begin(self, state: State, name: str, run: R, attempt: Attempt, entry: Entry) -> Iterator[Move]:
         word = ""
@@ -318,6 +316,10 @@ class GrantExplorer:
         if attempt.suspend:
             return
         self.check_begin(state, name, entry.id)
+        if any(a.abort and set(a.asked) & set(attempt.asked) for a in state.attempts):
+            raise Violation(f"{name} begins what was aborted", [])
+        if attempt.cause == "Recompute" and run.done == run.nonce:
+            raise Violation(f"{name} recomputes again for one wish", [])
         done = run.nonce if attempt.cause == "Recompute" else run.done
         begun = run._replace(grant=entry.id, seen="", done=done)
         yield Move(f"{name} begins {entry.id}", _put(state, name, begun))

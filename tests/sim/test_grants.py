@@ -19,6 +19,8 @@ PATIENT = Pace(max_concurrent=2, max_failed=5)
 RECOMPUTE = Setup(
     "a recompute beside a rollout, own plans, a late leader", Luck(recomputes=1, late=1, own=2), runs=2
 )
+ABORTED = Setup("an aborted recompute beside a rollout", Luck(recomputes=1, aborts=1), runs=2)
+TAKEN_OVER = Setup("a recompute, newer revision, a late leader", Luck(recomputes=1, newer=1, late=1), runs=1)
 PARKED = Setup("runs that wait for people, a late leader", Luck(parks=2, late=1), pace=PATIENT)
 NEWER = Setup("newer revision, a late leader", Luck(newer=1, late=1), runs=2)
 REFUSED = Setup("refusals, newer revision, a late leader", Luck(refusals=1, newer=1, late=1), runs=2)
@@ -38,6 +40,8 @@ QUICK = (
     REFUSED,
     Setup("watches that lag, refusals, newer revision", Luck(stale=1, refusals=1, newer=1), runs=2),
     Setup("a recompute beside a rollout", Luck(recomputes=1, late=1), runs=2),
+    ABORTED,
+    TAKEN_OVER,
 )
 DEEP = (
     Setup("newer revision, three runs, a late leader", Luck(newer=1, late=1)),
@@ -115,6 +119,21 @@ def _forgets(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(schedule, "settle", silent)
 
 
+def _insists(patch: pytest.MonkeyPatch) -> None:
+    """A nonce whose attempt was aborted asks for another one."""
+    patch.setattr(deciding, "_taken_back", lambda run, cause, fleet: False)
+
+
+def _repeats(patch: pytest.MonkeyPatch) -> None:
+    """An attempt carries out a wish that another one has carried out."""
+    patch.setattr(schedule, "_still_asks", lambda run, attempt: True)
+
+
+def _takes_all(patch: pytest.MonkeyPatch) -> None:
+    """Any later attempt takes over a recompute, so that it is opened again."""
+    patch.setattr(schedule, "_takes_over", lambda later, attempt: not later.only)
+
+
 MUTANTS = (
     Mutant("revoked grant", NEWER, "revoked", _revokes),
     Mutant("ungated second attempt", NEWER, "in flight", _ungated, Rules(predecessors_first=False)),
@@ -123,6 +142,9 @@ MUTANTS = (
     Mutant("parked runs keep their place", PARKED, "without a reason", _parked_count),
     Mutant("parked runs come back", PARKED, "in flight", _unparks),
     Mutant("grant ids used again", REFUSED, "without a reason", _reuses_ids),
+    Mutant("aborted recompute asked for again", ABORTED, "was aborted", _insists),
+    Mutant("recompute taken over", ABORTED, "was aborted", _takes_all),
+    Mutant("wish carried out twice", TAKEN_OVER, "for one wish", _repeats),
     Mutant("outcome not reported", NEWER, "reported 0 times", _forgets),
 )
 

@@ -53,9 +53,6 @@ ANNOTATION_TEMPLATE: Final = f"{GROUP}/template"
 ANNOTATION_STEP: Final = f"{GROUP}/step"
 """Journal and step that a hook Job belongs to."""
 
-ANNOTATION_NONCE: Final = f"{GROUP}/nonce"
-"""The recomputeNonce that an attempt was opened for."""
-
 FINALIZER_REPORT: Final = f"{GROUP}/report"
 """Holds a stopped pod until its report is in the journal."""
 

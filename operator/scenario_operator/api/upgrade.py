@@ -14,6 +14,7 @@ from scenario_operator.api.common import (
     LabelName,
     Level,
     Message,
+    Nonce,
     Number,
     OwnName,
     ReasonText,
@@ -52,6 +53,17 @@ class PlanApproval(ApiModel):
     """Why."""
 
 
+class Asked(ApiModel):
+    """A run that asked for the attempt, by a nonce."""
+
+    name: OwnName
+    """Name of the run."""
+    uid: Uid
+    """UID of the run."""
+    nonce: Nonce
+    """Its recomputeNonce or retryNonce, by the cause; when the attempt is aborted, it is spent."""
+
+
 def _immutable(field: str) -> dict[str, object]:
     return cel("self == oldSelf", f"{field} is immutable: the operator opens a new attempt instead")
 
@@ -62,6 +74,10 @@ class UpgradeSpec(
         cel(
             "has(self.runs) == has(oldSelf.runs) && (!has(self.runs) || self.runs == oldSelf.runs)",
             "runs is immutable: the operator opens a new attempt instead",
+        ),
+        cel(
+            "has(self.asked) == has(oldSelf.asked) && (!has(self.asked) || self.asked == oldSelf.asked)",
+            "asked is immutable: the operator opens a new attempt instead",
         ),
     ),
 ):
@@ -75,6 +91,8 @@ class UpgradeSpec(
     """Why it was opened. Immutable."""
     runs: Annotated[tuple[OwnName, ...], Field(max_length=5000)] = ()
     """Names of the runs it is about; absent means all. Immutable."""
+    asked: Annotated[tuple[Asked, ...], Field(max_length=5000, json_schema_extra=keyed("name"))] = ()
+    """The runs that asked for a Recompute or Retry, and with what. Immutable."""
     suspend: bool = False
     """Grant nothing new while true."""
     abort: Uid | None = None

@@ -350,6 +350,8 @@ def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict
     }
     if opening.only:
         spec["runs"] = list(opening.only)
+    if opening.asked:
+        spec["asked"] = [asked._asdict() for asked in opening.asked]
     owner = {
         "apiVersion": names.API_VERSION,
         "kind": names.SCENARIO,
@@ -358,12 +360,10 @@ def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict
         "controller": True,
         "blockOwnerDeletion": False,
     }
-    told = {"annotations": {names.ANNOTATION_NONCE: opening.nonce}} if opening.nonce else {}
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.UPGRADE,
         "metadata": {
-            **told,
             "name": name,
             "namespace": metadata["namespace"],
             "labels": {names.LABEL_MANAGED_BY: names.CONTROLLER, names.LABEL_SCENARIO: metadata["name"]},

@@ -72,13 +72,23 @@ class Surroundings:
         named = self._labelled(pinned) if self.scenario is not None else None
         entry = named if pinned else active
         view = view._replace(wanted=wanted, entry=entry, strategy=self.strategy, grant=self._grant(view))
-        view = view._replace(recompute_aborted=any(_aborts_recompute(a, view) for a in self.attempts))
+        view = view._replace(taken_back=self._taken_back(view.run.uid))
         return view._replace(gate=self._gate(view))
 
     def _labelled(self, label: str) -> Revision | None:
         """Return the newest revision with a version label."""
         found = [r for r in self.revisions.values() if r.version == label]
         return max(found, key=lambda r: r.number, default=None)
+
+    def _taken_back(self, uid: str) -> frozenset[tuple[str, str]]:
+        """Return the nonces of a run whose attempts were aborted, each with the attempt's cause."""
+        aborted = [a["spec"] for a in self.attempts if a["spec"].get("abort") == a["metadata"]["uid"]]
+        return frozenset(
+            (spec["cause"], asked["nonce"])
+            for spec in aborted
+            for asked in spec.get("asked") or ()
+            if asked["uid"] == uid
+        )
 
     def _grant(self, view: View) -> Grant | None:
         """Return the run's live grant: one that is not spent, else one that is still listed."""
@@ -100,7 +110,7 @@ class Surroundings:
             )
         if view.entry is None:
             return _no_revision(self.scenario, view)
-        asks = view.wants_recompute and not view.recompute_aborted
+        asks = view.wants_recompute
         if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):
             return None
         if self.strategy_missing:
@@ -138,14 +148,6 @@ def _covers(attempt: Mapping[str, Any], view: View) -> bool:
     """Say whether an attempt is about this run."""
     only = attempt["spec"].get("runs") or ()
     return not only or view.run.name in only
-
-
-def _aborts_recompute(attempt: Mapping[str, Any], view: View) -> bool:
-    """Say whether an attempt that the run's recomputeNonce asked for was aborted: the wish is spent then."""
-    spec, metadata = attempt["spec"], attempt["metadata"]
-    nonce = (metadata.get("annotations") or {}).get(names.ANNOTATION_NONCE)
-    asked = bool(nonce) and nonce == view.run.recompute_nonce
-    return asked and _covers(attempt, view) and spec.get("abort") == metadata["uid"]
 
 
 def _grant_of(attempt: Mapping[str, Any], entry: Mapping[str, Any]) -> Grant:

@@ -178,15 +178,20 @@ def _acted(view: View, cause: Cause) -> Handled:
 
 
 def _baseline(view: View) -> Stored:
-    """Take the nonces seen first as baseline, and a retry of a plan that was refused as permission to try again."""
+    """Take the nonces seen first as baseline, and a retry of a plan that was refused as permission to try again.
+
+    What a nonce had asked for and somebody aborted is handled: the attempt that remembers it may be deleted.
+    """
     run, stored = view.run, view.stored
     seen = Handled(run.recompute_nonce, run.restart_nonce, run.retry_nonce, run.abort_nonce)
     handled = Handled(*(now if old is None else old for old, now in zip(stored.handled, seen, strict=True)))
+    if ("Recompute", run.recompute_nonce) in view.taken_back:
+        handled = handled._replace(recompute=run.recompute_nonce)
+    if ("Retry", run.retry_nonce) in view.taken_back:
+        handled = handled._replace(retry=run.retry_nonce)
     retried = bool(run.retry_nonce) and run.retry_nonce != handled.retry and bool(stored.refused)
     if retried:
         handled = handled._replace(retry=run.retry_nonce)
-    if view.recompute_aborted:
-        handled = handled._replace(recompute=run.recompute_nonce)
     if run.abort_nonce and run.abort_nonce != handled.abort:
         # There is nothing to abort: the wish is spent, and never falls on a later plan.
         handled = handled._replace(abort=run.abort_nonce)

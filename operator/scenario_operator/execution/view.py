@@ -195,7 +195,7 @@ class View(NamedTuple):
     `wanted` is the revision the run should be on, None while there is none; `entry` the one that a run with
     nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `gate` says why
     there is no grant. `refusal` is what the API server answered to the last effect, if it refused it for good. `now`
-    is epoch seconds. `recompute_aborted`: somebody aborted the attempt that spec.recomputeNonce asked for.
+    is epoch seconds. `taken_back` holds the nonces whose attempts were aborted, each with the attempt's cause.
     """
 
     run: Run
@@ -210,13 +210,13 @@ class View(NamedTuple):
     strategy: Snapshot | None = None
     gate: Gate | None = None
     refusal: str = ""
-    recompute_aborted: bool = False
+    taken_back: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def wants_recompute(self) -> bool:
         """Say whether the user asks for a recompute that was not acted on; a pinned run is not moved."""
         asked, handled = self.run.recompute_nonce, self.stored.handled.recompute
-        new = bool(asked) and handled is not None and asked != handled
+        new = bool(asked) and handled not in (None, asked) and ("Recompute", asked) not in self.taken_back
         return new and self.stored.applied is not None and not self.run.pinned
 
     def overtaken(self, name: str) -> bool:

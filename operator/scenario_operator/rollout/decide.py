@@ -7,18 +7,18 @@ from typing import NamedTuple
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
-from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
+from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import Planner, is_behind
 from scenario_operator.rollout.schedule import FAILURES, Blockage, advance, ended_badly, grant, in_flight
 
 
 class Opening(NamedTuple):
-    """A new attempt to be created under the next sequence number."""
+    """A new attempt to be created under the next sequence number; `asked` has the nonces that it answers."""
 
     revision: str
     cause: str
     only: tuple[str, ...] = ()
-    nonce: str = ""
+    asked: tuple[Asked, ...] = ()
 
 
 class FleetDecision(NamedTuple):
@@ -78,7 +78,7 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     covering = [a for a in decided if a.revision == wanted.name and not a.finished and not a.closed]
     recompute = _to_recompute(fleet, wanted, covering, planner)
     if recompute is not None:
-        return Opening(wanted.name, "Recompute", (recompute.name,), recompute.recompute_nonce)
+        return Opening(wanted.name, "Recompute", (recompute.name,), _asked([recompute], "Recompute"))
     under_way = {e.run_uid for a in decided if a.revision == wanted.name and not a.finished for e in a.active}
     behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
     finished = [a for a in fleet.attempts if a.finished]
@@ -86,12 +86,14 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     gave_up = ended_badly(fleet._replace(attempts=(*finished, *decided)), here_before)
     here = next((a for a in reversed(covering) if not a.only), None)
     if here is not None:
-        return Opening(wanted.name, "Retry") if any(_asks_again(r, here) for r in behind) else None
+        again = [r for r in behind if _asks_again(r, here, fleet)]
+        return Opening(wanted.name, "Retry", asked=_asked(again, "Retry")) if again else None
     if any(r.uid not in gave_up for r in behind):
         return Opening(wanted.name, "Revision")
     waited_for = {name for a in covering for name in a.only}
-    retried = [r for r in behind if _wants_retry(r) and r.name not in waited_for]
-    return Opening(wanted.name, "Retry", tuple(r.name for r in retried)) if retried else None
+    retried = [r for r in behind if _wants_retry(r, fleet) and r.name not in waited_for]
+    names = tuple(r.name for r in retried)
+    return Opening(wanted.name, "Retry", names, _asked(retried, "Retry")) if retried else None
 
 
 def _to_recompute(
@@ -99,31 +101,43 @@ def _to_recompute(
 ) -> RunFacts | None:
     """Return the next run that asks for a recompute which can be planned, and which nobody has aborted."""
     for run in fleet.runs:
-        if not _wants_recompute(run) or any(run.name in a.only for a in covering):
+        if not _wants_recompute(run, fleet) or any(run.name in a.only for a in covering):
             continue
-        aborted = any(
-            a.abort and run.name in a.only and a.nonce == run.recompute_nonce for a in fleet.attempts
-        )
-        if not aborted and not isinstance(planner.plan(run, wanted, Cause.RECOMPUTE), Blocked):
+        if not isinstance(planner.plan(run, wanted, Cause.RECOMPUTE), Blocked):
             return run
     return None
 
 
-def _wants_retry(run: RunFacts) -> bool:
-    return bool(run.retry_nonce) and run.retry_nonce != run.stored.handled.retry
+def _asked(runs: list[RunFacts], cause: str) -> tuple[Asked, ...]:
+    """Return by which nonces these runs ask for an attempt."""
+    return tuple(
+        Asked(r.name, r.uid, r.recompute_nonce if cause == "Recompute" else r.retry_nonce) for r in runs
+    )
 
 
-def _asks_again(run: RunFacts, attempt: Attempt) -> bool:
+def _wants_retry(run: RunFacts, fleet: Fleet) -> bool:
+    new = bool(run.retry_nonce) and run.retry_nonce != run.stored.handled.retry
+    return new and not _taken_back(run, "Retry", fleet)
+
+
+def _asks_again(run: RunFacts, attempt: Attempt, fleet: Fleet) -> bool:
     """Say whether a run wants to be retried that an attempt in progress has given up."""
     report = attempt.report_of(run.uid)
     failed = report is not None and report.outcome.outcome in FAILURES
-    return failed and _wants_retry(run) and run.journal_grant is None
+    return failed and _wants_retry(run, fleet) and run.journal_grant is None
 
 
-def _wants_recompute(run: RunFacts) -> bool:
+def _wants_recompute(run: RunFacts, fleet: Fleet) -> bool:
     handled = run.stored.handled.recompute
-    new = bool(run.recompute_nonce) and handled is not None and run.recompute_nonce != handled
-    return new and run.stored.applied is not None and not run.left_out and run.journal_grant is None
+    new = bool(run.recompute_nonce) and handled not in (None, run.recompute_nonce)
+    free = run.stored.applied is not None and not run.left_out and run.journal_grant is None
+    return new and free and not _taken_back(run, "Recompute", fleet)
+
+
+def _taken_back(run: RunFacts, cause: str, fleet: Fleet) -> bool:
+    """Say whether the attempt that a nonce asked for was aborted: the run is about to note it as handled."""
+    [asked] = _asked([run], cause)
+    return any(a.abort and a.cause == cause and asked in a.asked for a in fleet.attempts)
 
 
 def _leads_on(run: RunFacts, wanted: Revision, fleet: Fleet, planner: Planner) -> bool:
@@ -137,7 +151,7 @@ def _blockage(fleet: Fleet, planner: Planner) -> Blockage | None:
         return None
     found: list[Blocked] = []
     for run in fleet.runs:
-        causes = [Cause.RECOMPUTE] if _wants_recompute(run) else []
+        causes = [Cause.RECOMPUTE] if _wants_recompute(run, fleet) else []
         causes += [Cause.UPGRADE] if is_behind(run, fleet.wanted) and not run.left_out else []
         plans = [planner.plan(run, fleet.wanted, cause) for cause in causes]
         found += [p for p in plans if isinstance(p, Blocked)][:1]

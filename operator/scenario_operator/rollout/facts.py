@@ -117,11 +117,20 @@ class Tally(NamedTuple):
         return Tally(*(max(0, a - b) for a, b in zip(self, other, strict=True)))
 
 
+class Asked(NamedTuple):
+    """A run that asked for an attempt, and the nonce by which it did."""
+
+    name: str
+    uid: str
+    nonce: str
+
+
 class Attempt(NamedTuple):
     """One ScenarioUpgrade: what people ask of it and how far it is.
 
     `granted` counts grant ids ever used up, so that none is used twice. `closed`: nothing is granted any more.
-    `unlisted`: outcomes that no longer fit into the listed reports. `nonce`: the one that asked for a recompute.
+    `unlisted`: outcomes that no longer fit into the listed reports. `asked`: the runs that it was opened for, each with
+    uid and nonce.
     """
 
     name: str
@@ -130,6 +139,7 @@ class Attempt(NamedTuple):
     revision: str
     cause: str = "Revision"
     only: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
     suspend: bool = False
     abort: bool = False
     skip_revert: bool = False
@@ -145,7 +155,6 @@ class Attempt(NamedTuple):
     waiting: int = 0
     held: int = 0
     unlisted: Tally = Tally()
-    nonce: str = ""
 
     @property
     def released(self) -> bool:

@@ -81,9 +81,18 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
         and run.uid not in unasked
         and not run.left_out
         and run.stored.applied is not None
-        and (attempt.cause == "Recompute" or is_behind(run, wanted))
+        and (_still_asks(run, attempt) if attempt.cause == "Recompute" else is_behind(run, wanted))
         and not _ended_here(run, attempt)
     )
+
+
+def _still_asks(run: RunFacts, attempt: Attempt) -> bool:
+    """Say whether the wish that an attempt answers is still open: no wish is carried out twice, or on another run.
+
+    An attempt of an operator that did not record the wish yet stands for itself.
+    """
+    handled = run.stored.handled.recompute
+    return not attempt.asked or any(a.uid == run.uid and a.nonce != handled for a in attempt.asked)
 
 
 def ended_badly(fleet: Fleet, attempts: frozenset[str]) -> frozenset[str]:
@@ -289,9 +298,21 @@ def _superseded(attempt: Attempt, fleet: Fleet) -> bool:
     if fleet.wanted is not None and fleet.wanted.name != attempt.revision and fleet.wanted.number > number:
         return True
     return any(
-        other.sequence > attempt.sequence and other.revision == attempt.revision and not other.only
+        other.sequence > attempt.sequence
+        and other.revision == attempt.revision
+        and _takes_over(other, attempt)
         for other in fleet.attempts
     )
+
+
+def _takes_over(later: Attempt, attempt: Attempt) -> bool:
+    """Say whether a later attempt at the same revision leads on whom this one would have.
+
+    One that is about runs that asked for it is taken over by a retry of all only, and a recompute by nobody.
+    """
+    if later.only or attempt.cause == "Recompute":
+        return False
+    return later.cause == "Retry" or not attempt.only
 
 
 def _never(run: RunFacts, attempt: Attempt, fleet: Fleet) -> Report:

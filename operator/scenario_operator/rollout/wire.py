@@ -13,7 +13,7 @@ from scenario_operator.api.conditions import Assessment, ConditionType, merge_co
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Outcome
-from scenario_operator.rollout.facts import Approval, Attempt, Entry, Fleet, Group, Report, Tally
+from scenario_operator.rollout.facts import Approval, Asked, Attempt, Entry, Fleet, Group, Report, Tally
 from scenario_operator.rollout.schedule import FAILURES, SUCCESSES, troubled
 
 JsonObject = dict[str, Any]
@@ -38,6 +38,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         revision=spec["revision"],
         cause=spec["cause"],
         only=tuple(spec.get("runs") or ()),
+        asked=tuple(Asked(a["name"], a["uid"], a["nonce"]) for a in spec.get("asked") or ()),
         suspend=spec.get("suspend", False),
         abort=spec.get("abort") == metadata["uid"],
         skip_revert=spec.get("skipRevert", False),
@@ -51,7 +52,6 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         closed=status.get("closed", False),
         reason=_ready_reason(status),
         unlisted=settled.minus(_tally(reports)),
-        nonce=(metadata.get("annotations") or {}).get(names.ANNOTATION_NONCE, ""),
     )
 
 

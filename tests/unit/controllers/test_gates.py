@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from tests.sim.setups import KEEP_SAME, WINDOW, applied_of
 
-from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import decide
@@ -21,9 +20,8 @@ SCENARIO = {"status": {"latestRevision": "v2", "activeRevision": "v2"}}
 def attempt(name: str, *, abort: bool = False, over: bool = True, **spec: Any) -> dict[str, Any]:
     told = {"abort": name} if abort else {}
     status = {"completionTime": "2026-01-01T00:00:00Z"} if over else {"phase": "Running"}
-    metadata = {"name": name, "uid": name, "annotations": {names.ANNOTATION_NONCE: "n"}}
     return {
-        "metadata": metadata,
+        "metadata": {"name": name, "uid": name},
         "spec": {"revision": "v2", "cause": "Revision", **told, **spec},
         "status": status,
     }
@@ -65,8 +63,13 @@ def test_a_run_whose_attempt_was_aborted_says_how_to_try_again(
         assert "retryNonce" in (view.gate or Gate("", "")).message
 
 
-@pytest.mark.parametrize(("nonce", "spent"), [("n", True), ("another", False), ("", False)])
-def test_the_abort_of_a_recompute_spends_its_nonce(nonce: str, spent: bool) -> None:
-    view = seen(attempt("s-1", abort=True, runs=["r"], cause="Recompute"), nonce=nonce)
-    assert view.recompute_aborted is spent
+@pytest.mark.parametrize(
+    ("nonce", "by", "spent"),
+    [("n", "uid", True), ("another", "uid", False), ("", "uid", False), ("n", "one before it", False)],
+)
+def test_the_abort_of_a_recompute_spends_the_nonce_of_the_run_that_asked(
+    nonce: str, by: str, spent: bool
+) -> None:
+    asked = [{"name": "r", "uid": by, "nonce": "n"}]
+    view = seen(attempt("s-1", abort=True, runs=["r"], cause="Recompute", asked=asked), nonce=nonce)
     assert decide(view).record.stored.handled.recompute == (nonce if spent else "")

@@ -588,7 +588,12 @@ def test_a_plan_that_became_impossible_is_answered_with_its_reason() -> None:
 def test_a_recompute_whose_attempt_was_aborted_is_a_wish_that_is_spent() -> None:
     life = Life.on_v1(KEEP_SAME, wanted="v1").edit(recompute_nonce="once")
     assert life.look().record.stored.handled.recompute == ""
-    assert decide(life.view()._replace(recompute_aborted=True)).record.stored.handled.recompute == "once"
+    assert (
+        decide(
+            life.view()._replace(taken_back=frozenset({("Recompute", "once")}))
+        ).record.stored.handled.recompute
+        == "once"
+    )
 
 
 def test_a_recompute_that_cannot_be_planned_says_so() -> None:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from tests.sim.setups import FRESH, KEEP_SAME, WINDOW, applied_of
 
-from scenario_operator.api import names
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
@@ -94,9 +93,15 @@ def fleet(
 
 def written(before: Attempt, known: Fleet, spec: dict[str, Any] | None = None) -> Attempt:
     """Return an attempt as it is read after it was written."""
-    metadata = {"name": before.name, "uid": before.uid, "annotations": {names.ANNOTATION_NONCE: before.nonce}}
-    asked = {"revision": before.revision, "cause": before.cause, "runs": list(before.only), **(spec or {})}
-    return load_attempt({"metadata": metadata, "spec": asked, "status": dump_attempt(before, known, {}, 1)})
+    metadata = {"name": before.name, "uid": before.uid}
+    stated = {
+        "revision": before.revision,
+        "cause": before.cause,
+        "runs": list(before.only),
+        "asked": [asked._asdict() for asked in before.asked],
+        **(spec or {}),
+    }
+    return load_attempt({"metadata": metadata, "spec": stated, "status": dump_attempt(before, known, {}, 1)})
 
 
 def passed(known: Fleet) -> tuple[Fleet, FleetDecision]:
@@ -113,7 +118,7 @@ def passed(known: Fleet) -> tuple[Fleet, FleetDecision]:
                 made.opening.revision,
                 cause=made.opening.cause,
                 only=made.opening.only,
-                nonce=made.opening.nonce,
+                asked=made.opening.asked,
             )
         )
     return known._replace(attempts=tuple(attempts), sequence=sequence), made

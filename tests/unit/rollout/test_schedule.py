@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from scenario_operator.api.scenario import Hooks
 from scenario_operator.planning.revision import make
+from scenario_operator.planning.stored import Handled
 from scenario_operator.rollout.decide import Opening, decide
-from scenario_operator.rollout.facts import Approval, Attempt, Fleet, Report, RunFacts
+from scenario_operator.rollout.facts import Approval, Asked, Attempt, Fleet, Report, RunFacts
 from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.wire import counts_of
 
@@ -33,6 +34,11 @@ def words(found: Attempt) -> dict[str, str]:
 def report(name: str, word: str) -> Report:
     """Return the end of a run as an attempt lists it."""
     return Report("ns", name, f"uid-{name}", "h", "policy", outcome(word))
+
+
+def asked_by(name: str, nonce: str = "1") -> tuple[Asked, ...]:
+    """Return what an attempt remembers that this run asked for."""
+    return (Asked(name, f"uid-{name}", nonce),)
 
 
 def returned(run_: RunFacts, word: str, grant: str, attempt_: str = "s-1") -> RunFacts:
@@ -163,7 +169,7 @@ def test_an_abort_of_more_runs_than_a_report_lists_ends_them_all() -> None:
     assert counts_of(after.attempts[0])["skipped"] == 300
     asking = tuple(r._replace(retry_nonce="1") if r.name == "r300" else r for r in after.runs)
     after, made = passed(after._replace(runs=asking))
-    assert made.opening == Opening("v2", "Retry", ("r300",))
+    assert made.opening == Opening("v2", "Retry", ("r300",), asked_by("r300"))
     assert granted(passed(after)[0].attempts[-1]) == ["r300"]
 
 
@@ -235,17 +241,9 @@ def test_one_pass_grants_in_one_attempt_and_first_writes_the_others_of_its_revis
 def test_a_recompute_opens_an_attempt_of_its_own_for_one_run_at_a_time() -> None:
     """Given new nonces, when runs are settled, then each gets an attempt with cause Recompute."""
     known = fleet(runs(2, V2, recompute_nonce="1"))
-    assert decide(known).opening == Opening("v2", "Recompute", ("r001",), "1")
+    assert decide(known).opening == Opening("v2", "Recompute", ("r001",), asked_by("r001"))
     known, _ = passed(known)
-    assert decide(known).opening == Opening("v2", "Recompute", ("r002",), "1")
-
-
-def test_a_recompute_that_was_aborted_is_not_opened_again_unless_it_is_asked_for_anew() -> None:
-    """Given an aborted recompute that never began, when passes follow, then only another nonce opens one."""
-    aborted = attempt(cause="Recompute", only=("r001",), nonce="1", abort=True, finished=True, closed=True)
-    assert decide(fleet(runs(1, V2, recompute_nonce="1"), [aborted])).opening is None
-    asked = Opening("v2", "Recompute", ("r001",), "2")
-    assert decide(fleet(runs(1, V2, recompute_nonce="2"), [aborted])).opening == asked
+    assert decide(known).opening == Opening("v2", "Recompute", ("r002",), asked_by("r002"))
 
 
 def test_a_recompute_that_cannot_be_planned_opens_nothing_and_is_told_of() -> None:
@@ -276,7 +274,53 @@ def test_a_retry_nonce_opens_an_attempt_for_the_failed_run_only() -> None:
     """Given a finished attempt, when a failed run asks again, then a Retry attempt names it."""
     failed = run("f", V1, outcome("RolledBack"), retry_nonce="1")
     made = decide(fleet((failed, run("g", V1, outcome("Failed"))), [attempt(finished=True, closed=True)]))
-    assert made.opening == Opening("v2", "Retry", ("f",))
+    assert made.opening == Opening("v2", "Retry", ("f",), asked_by("f"))
+
+
+@pytest.mark.parametrize("cause", ["Recompute", "Retry"])
+def test_what_a_nonce_asked_for_and_somebody_aborted_is_not_opened_again(cause: str) -> None:
+    """Given an aborted attempt, when its nonce still stands, then nothing is opened; another nonce opens one."""
+    over = attempt(finished=True, closed=True, abort=True, cause=cause, only=("f",), asked=asked_by("f"))
+    before = attempt(0, finished=True, closed=True)
+
+    def asking(nonce: str) -> RunFacts:
+        failed = outcome("RolledBack", "s-0", "s-0.1")
+        word = {"recompute_nonce": nonce} if cause == "Recompute" else {"retry_nonce": nonce}
+        return run("f", V1, failed, **word)
+
+    assert decide(fleet((asking("1"),), [before, over], sequence=1)).opening is None
+    made = decide(fleet((asking("2"),), [before, over], sequence=1)).opening
+    assert made == Opening("v2", cause, ("f",), asked_by("f", "2"))
+    again = asking("1")._replace(uid="uid-another")
+    opened = decide(fleet((again,), [before, over], sequence=1)).opening
+    assert opened is not None, "another run of that name has asked for nothing yet"
+
+
+@pytest.mark.parametrize("cause", ["Recompute", "Retry"])
+def test_an_attempt_that_a_run_asked_for_is_not_taken_over_by_one_for_a_newcomer(cause: str) -> None:
+    """Given an attempt that waits for its one run, when one is opened for another, then both go on."""
+    asked = {"cause": cause, "only": ("f",), "asked": asked_by("f"), "suspend": True}
+    word = {"recompute_nonce": "1"} if cause == "Recompute" else {"retry_nonce": "1"}
+    failed = run("f", V1, outcome("RolledBack", "s-0", "s-0.1"), **word)
+    over, waiting = attempt(0, finished=True, closed=True), attempt(1, **asked)
+    known = settled(fleet((failed, run("n", V1)), [over, waiting], sequence=1))
+    assert [(a.name, a.closed, granted(a)) for a in known.attempts[1:]] == [
+        ("s-1", False, []),
+        ("s-2", False, ["n"]),
+    ]
+
+
+def test_a_recompute_is_carried_out_once_and_on_the_run_that_asked_only() -> None:
+    """Given attempts for one wish, when it was carried out or its run was replaced, then nobody is granted."""
+    asked = attempt(cause="Recompute", only=("f",), asked=asked_by("f"))
+    done = run("f", V2)
+    done = done._replace(stored=done.stored._replace(handled=Handled("1", "", "", "")))
+    another = run("f", V2)._replace(uid="uid-another")
+    assert [granted(decide(fleet((r,), [asked])).attempts[0]) for r in (run("f", V2), done, another)] == [
+        ["f"],
+        [],
+        [],
+    ]
 
 
 def test_a_retry_during_a_held_rollout_takes_over_every_unsettled_run() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scenario_operator.api.upgrade import UpgradeStatus
 from scenario_operator.planning.stored import Loss, Outcome
 from scenario_operator.rollout.decide import decide
-from scenario_operator.rollout.facts import Approval, Attempt, Entry, Group, Report, Tally
+from scenario_operator.rollout.facts import Approval, Asked, Attempt, Entry, Group, Report, Tally
 from scenario_operator.rollout.wire import approve_command, assess, counts_of, dump_attempt
 
 from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, entry, fleet, outcome, run, runs, written
@@ -61,7 +61,7 @@ GROUPS = st.builds(
     approved=st.booleans(),
     approver=st.just("") | TEXT,
 )
-ENTRIES = st.builds(Entry, TEXT, TEXT, st.just("ns"), TEXT, TEXT, st.booleans())
+ENTRIES = st.builds(Entry, TEXT, TEXT, st.just("ns"), TEXT, TEXT, st.booleans(), st.just("") | TEXT)
 ATTEMPTS = st.builds(
     Attempt,
     name=st.just("s-1"),
@@ -77,6 +77,7 @@ ATTEMPTS = st.builds(
     reason=st.just("RollingOut"),
     cause=st.just("Revision"),
     only=st.just(()),
+    asked=st.lists(st.builds(Asked, TEXT, TEXT, TEXT), max_size=3).map(tuple),
     suspend=st.just(False),
     abort=st.just(False),
     skip_revert=st.just(False),
