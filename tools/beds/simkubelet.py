@@ -180,6 +180,7 @@ class Pod:
         self.written = ""
         self.refused = False  # by a server in trouble: try again soon
         self.asked_to_stop: float | None = None
+        self.unbound_since: float | None = None
         self.removed = False
         self.containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
         known = {status["name"]: status for status in pod["status"].get("containerStatuses", [])}
@@ -195,6 +196,12 @@ class Pod:
         if _version(pod) >= _version(self.object):
             self.object = pod
             self.awake.set()
+
+    def claims(self) -> list[tuple[str, str]]:
+        """Namespace and name of every claim that it mounts."""
+        volumes = self.object["spec"].get("volumes", [])
+        mounted = (volume.get("persistentVolumeClaim", {}).get("claimName") for volume in volumes)
+        return [(self.object["metadata"]["namespace"], name) for name in mounted if name]
 
     async def live(self) -> None:
         """Until the pod's object is gone (the node then cancels this task)."""
@@ -217,7 +224,7 @@ class Pod:
         if self.object["metadata"].get("deletionTimestamp") and not self.object["spec"].get("nodeName"):
             return _NEVER  # the API server removes a pod that was never bound by itself
         if not await self._bound():
-            return _NEVER
+            return await self._unbound(time.monotonic())
         now = time.monotonic()
         if self.object["metadata"].get("deletionTimestamp"):
             return await self._terminate(now)
@@ -247,6 +254,17 @@ class Pod:
         target = {"apiVersion": "v1", "kind": "Node", "name": self.node.name}
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
         return await self._do("POST", f"{self.path}/binding", body) is not None
+
+    async def _unbound(self, now: float) -> float:
+        """Say what is wrong with its claims once that has lasted: events of two kinds come in any order."""
+        trouble = self.node.trouble_with_claims(self)
+        if not trouble:
+            self.unbound_since = None
+            return _NEVER
+        self.unbound_since = self.unbound_since or now
+        if now < self.unbound_since + 1:
+            return self.unbound_since + 1
+        return await self._complain(f"0/1 nodes are available: {trouble}", "Unschedulable")
 
     async def _do(self, method: str, path: str, body: Json, kind: str = "") -> Json | None:
         """One write. Gone or another uid (404, 409) is for the next watch event; other trouble is not."""
@@ -398,6 +416,9 @@ class Node:
         self.classes.pop(made["metadata"]["name"], None)
         if event != "DELETED":
             self.classes[made["metadata"]["name"]] = made
+        for waiting in self.waiting.values():
+            for pod in waiting:
+                pod.awake.set()
 
     # -- volumes ------------------------------------------------------------------------------------
 
@@ -423,22 +444,37 @@ class Node:
     def provide_claims(self, pod: Pod) -> bool:
         """Whether all claims of a pod are bound; makes the volumes of those of our class on first use."""
         bound = True
-        for volume in pod.object["spec"].get("volumes", []):
-            if name := volume.get("persistentVolumeClaim", {}).get("claimName"):
-                key = (pod.object["metadata"]["namespace"], name)
-                claim = self.claims.get(key, {"status": {"phase": "absent"}})
-                if claim["status"].get("phase") != "Bound":
-                    bound = False
-                    self.waiting.setdefault(key, set()).add(pod)
-                    self._do(self._provide(claim))
+        for key in pod.claims():
+            claim = self.claims.get(key, {})
+            if not claim or claim["status"].get("phase") != "Bound" or _doomed(claim):
+                bound = False
+                self.waiting.setdefault(key, set()).add(pod)
+                self._do(self._provide(claim))
         return bound
 
-    async def _provide(self, claim: Json) -> None:
-        if claim["status"].get("phase") != "Pending" or claim["metadata"]["uid"] in self.provided:
-            return
+    def trouble_with_claims(self, pod: Pod) -> str:
+        """What a scheduler says of a claim that will not be bound as things are; "" if there is none."""
+        for key in pod.claims():
+            claim = self.claims.get(key)
+            if claim is None:
+                return f'persistentvolumeclaim "{key[1]}" not found'
+            if _doomed(claim):
+                return f'persistentvolumeclaim "{key[1]}" is being deleted'
+            if claim["status"].get("phase") == "Pending" and self._provisioner(claim) != PROVISIONER:
+                return "pod has unbound immediate PersistentVolumeClaims"
+        return ""
+
+    def _provisioner(self, claim: Json) -> str:
         made = self.classes.get(claim["spec"].get("storageClassName", ""), {})
-        if made.get("provisioner") != PROVISIONER:
+        return str(made.get("provisioner", ""))
+
+    async def _provide(self, claim: Json) -> None:
+        waits = (
+            claim and claim["status"].get("phase") == "Pending" and self._provisioner(claim) == PROVISIONER
+        )
+        if not waits or claim["metadata"]["uid"] in self.provided:
             return
+        made = self.classes[claim["spec"]["storageClassName"]]
         metadata, spec = claim["metadata"], claim["spec"]
         self.provided.add(metadata["uid"])
         name = f"pvc-{metadata['uid']}"
@@ -509,6 +545,10 @@ class Node:
             group.create_task(follow(f"{core}/persistentvolumes", self.on_volume))
             group.create_task(follow(f"{core}/namespaces/kube-system/configmaps", self.on_images, only))
             group.create_task(follow(f"{core}/pods", self.on_pod))
+
+
+def _doomed(claim: Json) -> bool:
+    return "deletionTimestamp" in claim["metadata"]
 
 
 def _version(thing: Json) -> int:
