@@ -111,7 +111,8 @@ class Publisher:
     ) -> Published:
         newest = max(known.values(), key=lambda r: r.number, default=None)
         if newest is not None and content_hash(newest.spec, newest.artifact) == content_hash(spec, artifact):
-            await self._complete(scenario, newest, files)
+            if files:
+                await self._keep_copy(scenario, newest, files)
             await self._clean(scenario)
             return Published(newest)
         if spec.artifact.digest and spec.artifact.digest != artifact.digest:
@@ -175,32 +176,40 @@ class Publisher:
                 raise
             made = found
         if files:
-            await self._copy(scenario, revision, files, made)
+            await self._copy(scenario, revision, files, made["metadata"]["uid"])
         self._context.store.offer(CONTROLLER_REVISION, "ADDED", made)
         await self._clean(scenario)
         return Published(revision)
 
-    async def _complete(self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]) -> None:
-        """Make the copy of a revision's files that a crash left out, or that somebody deleted."""
+    async def _keep_copy(self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]) -> None:
+        """Make the copy again that a crash after the revision's creation left out, or that somebody deleted."""
         namespace = scenario["metadata"]["namespace"]
-        copy = names.artifact_copy(revision.name)
-        if not files or self._context.store.get(CONFIG_MAP, namespace, copy) is not None:
+        name = names.artifact_copy(revision.name)
+        if self._context.store.get(CONFIG_MAP, namespace, name) is not None:
             return
         owner = await self._context.client.get(Ref(CONTROLLER_REVISION, namespace, revision.name))
         if owner is not None:
-            await self._copy(scenario, revision, files, owner)
+            await self._copy(scenario, revision, files, owner["metadata"]["uid"])
 
     async def _copy(
-        self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any], owner: JsonObject
+        self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any], owner: str
     ) -> None:
-        metadata = scenario["metadata"]
-        manifest = artifact_copy(
-            metadata["namespace"], metadata["name"], revision, owner["metadata"]["uid"], files
-        )
+        """Create the copy of a revision's files; its name may still be that of an earlier revision's, which goes."""
+        metadata, client = scenario["metadata"], self._context.client
+        manifest = artifact_copy(metadata["namespace"], metadata["name"], revision, owner, files)
         try:
-            await self._context.client.create(CONFIG_MAP, metadata["namespace"], manifest)
+            made = await client.create(CONFIG_MAP, metadata["namespace"], manifest)
         except AlreadyExists:
-            return
+            name = manifest["metadata"]["name"]
+            found = await client.get(Ref(CONFIG_MAP, metadata["namespace"], name))
+            owners = ((found or {}).get("metadata") or {}).get("ownerReferences") or ()
+            if found is not None and not owners:
+                told = f"ConfigMap {name} is in the way of the copy of spec.artifact.configMapRef; delete it"
+                raise Terminal("NameTaken", told) from None
+            if found is None or owner not in {o["uid"] for o in owners}:
+                raise
+            made = found
+        self._context.store.offer(CONFIG_MAP, "ADDED", made)
 
     async def _files(self, scenario: JsonObject, spec: ScenarioSpec) -> tuple[dict[str, Any], Problem | None]:
         """Read the artifact's ConfigMap: its content is part of the revision."""
