@@ -84,7 +84,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create]
+# Told to people; read to see why a pod cannot be made.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create]
+  verbs: [list, create]
 {{- end }}

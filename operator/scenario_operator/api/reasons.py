@@ -201,6 +201,11 @@ class Reason(StrEnum):
         "The new incarnation restarted, or did not prove itself within verifySeconds.",
         "See the pod's logs and the verify hook's message.",
     )
+    REFUSED = (
+        "Refused",
+        "The API server refuses what has to be written next: a quota, an admission policy, a webhook, a right.",
+        "Correct what the message names; it is tried again.",
+    )
     HOOK_FAILED = (
         "HookFailed",
         "A hook ended with an error, or exceeded its own timeoutSeconds.",

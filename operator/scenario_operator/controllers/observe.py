@@ -51,13 +51,14 @@ _UNREADABLE = Template("", Window(), ())
 
 
 class Things(NamedTuple):
-    """The objects that concern one run, as they were read."""
+    """The objects that concern one run, as they were read; `refused` says why a pod of it cannot be made."""
 
     run: JsonObject
     workloads: tuple[JsonObject, ...]
     pods: tuple[JsonObject, ...]
     claims: tuple[JsonObject, ...]
     jobs: tuple[JsonObject, ...]
+    refused: str = ""
 
 
 def run_of(obj: JsonObject) -> Run:
@@ -101,6 +102,7 @@ def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> Wor
         jobs=tuple(_job(obj, things.pods) for obj in things.jobs if _is_ours(run, obj)),
         results=_results(run, results),
         reverting=tuple(_reverting(run, things.pods)),
+        refused=things.refused,
     )
 
 

@@ -70,19 +70,7 @@ class Publisher:
     async def publish(
         self, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
     ) -> Published:
-        """Bring the Scenario's spec one step nearer to a revision; `in_use` names those that runs carry.
-
-        What the API server refuses for good (a quota, a webhook, a missing right) is told as what is waited for.
-        """
-        try:
-            return await self._publish(scenario, known, in_use)
-        except Terminal as refusal:
-            newest = max(known.values(), key=lambda r: r.number, default=None)
-            return Published(newest, pending=Problem(Reason.RESOLVING, str(refusal)[:900]))
-
-    async def _publish(
-        self, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
-    ) -> Published:
+        """Bring the Scenario's spec one step nearer to a revision; `in_use` names those that runs carry."""
         newest = max(known.values(), key=lambda r: r.number, default=None)
         try:
             spec = ScenarioSpec.model_validate(scenario["spec"])

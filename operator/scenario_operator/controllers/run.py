@@ -12,10 +12,11 @@ from typing import Any
 
 from scenario_operator.api import names
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import Conflict, Terminal
+from scenario_operator.cluster.errors import Conflict
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
 from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.complaints import complaint
 from scenario_operator.controllers.observe import (
     Things,
     identity_of,
@@ -26,6 +27,7 @@ from scenario_operator.controllers.observe import (
     world_of,
 )
 from scenario_operator.controllers.perform import Extra, perform
+from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.surroundings import Surroundings, surroundings
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.effects import ReleaseReport, WakeWorkload
@@ -46,14 +48,13 @@ class RunController:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        # What the API server last refused, by key: told in the run's status, forgotten with the next success.
-        self._refusals: dict[Key, str] = {}
+        self._refusals = Refusals()
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a run; see `cluster.context.Controller`."""
         known = self._context.store.get(RUN, key.namespace, key.name)
         if known is None:
-            self._refusals.pop(key, None)
+            self._refusals.forget(key)
             await self._release_orphans(key)
             return None
         if self._holds_for_another(known):
@@ -92,7 +93,7 @@ class RunController:
         return _wake(decision)
 
     async def _perform(self, key: Key, view: View, decision: Decision) -> None:
-        """Carry out the effects in order; what is refused for good is told in the status by the next pass."""
+        """Carry out the effects in order; what is refused is told in the status by the next pass."""
         try:
             for effect in decision.effects:
                 client, identity = self._context.client, identity_of(view.run)
@@ -102,14 +103,14 @@ class RunController:
                 logger.info(
                     "effect %(effect)s %(target)s", {"effect": type(effect).__name__, "target": target}
                 )
-        except Terminal as refusal:
-            told = str(refusal)[:512]
-            if self._refusals.get(key) != told:
-                self._refusals[key] = told
+        except REFUSALS as refusal:
+            if self._refusals.note(key, refusal):
                 self._context.wake(key)
+            elif decision.record.journal is not None and decision.wake is not None:
+                # The plan's deadlines do not wait for the back-off of what is refused.
+                self._context.wake_after(key, decision.wake)
             raise
-        if decision.effects:
-            self._refusals.pop(key, None)
+        self._refusals.forget(key)
 
     async def _still(self, obj: JsonObject) -> None:
         """Make sure that the run has not moved on while its world was read.
@@ -135,7 +136,7 @@ class RunController:
                 revisions=revisions,
                 world=world_of(run, things, revisions),
                 now=self._context.now().timestamp(),
-                refusal=self._refusals.get(Key("run", run.namespace, run.name), ""),
+                refusal=self._refusals.told(Key("run", run.namespace, run.name)),
             )
         )
 
@@ -223,7 +224,8 @@ class RunController:
         claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
         everywhere = _looks_everywhere(record.journal)
         pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
-        return Things(obj, workloads, pods, claims, jobs)
+        refused = await complaint(client, obj, record, (*workloads, *jobs), pods)
+        return Things(obj, workloads, pods, claims, jobs, refused)
 
     async def _by_name(
         self, kind: Kind, namespace: str, name: str, known: tuple[JsonObject, ...]

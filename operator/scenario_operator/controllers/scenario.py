@@ -14,7 +14,7 @@ from typing import Any
 from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import AlreadyExists
+from scenario_operator.cluster.errors import AlreadyExists, ServerError, Terminal
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
 from scenario_operator.cluster.kinds import (
     CONTROLLER_REVISION,
@@ -28,15 +28,17 @@ from scenario_operator.cluster.kinds import (
 from scenario_operator.cluster.store import filed
 from scenario_operator.controllers.observe import readable, record_of, run_of
 from scenario_operator.controllers.publish import Published, Publisher
+from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.surroundings import read_strategy, revisions_of, scenario_strategy
 from scenario_operator.execution.status import merge_patch
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import DELETED, KEPT, timestamp
+from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, Opening, decide
 from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
 from scenario_operator.rollout.schedule import forgettable
-from scenario_operator.rollout.standing import Standing, render, standing_of
+from scenario_operator.rollout.standing import Standing, refused, render, standing_of
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ class ScenarioController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._publisher = Publisher(context)
+        self._refused_revisions = Refusals()
+        self._refused_rollouts = Refusals()
         self._read: dict[Key, dict[tuple[str, str], RunFacts | None]] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
@@ -57,6 +61,8 @@ class ScenarioController:
         if scenario is None:
             await self._sweep(key)
             self._read.pop(key, None)
+            self._refused_revisions.forget(key)
+            self._refused_rollouts.forget(key)
             return None
         scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or scenario
         runs = self._runs(key)
@@ -64,14 +70,19 @@ class ScenarioController:
         # What a run that we cannot read may need is not known, so nothing is given up or given another meaning.
         all_read = None not in self._read[key].values()
         in_use = _in_use(runs) if all_read else frozenset(known)
-        published = await self._publisher.publish(scenario, known, in_use)
+        published = await self._publish(key, scenario, known, in_use)
         if published.revision is not None:
             known = {**known, published.revision.name: published.revision}
         fleet = await self._fleet(key, scenario, published, known, runs)
         decision = decide(fleet)
-        await self._write_attempts(key, fleet, decision)
-        if decision.opening is not None and published.problem is None and published.pending is None:
-            scenario = await self._open(key, scenario, decision.opening, fleet.highest_sequence + 1)
+        try:
+            await self._write_attempts(key, fleet, decision)
+            if decision.opening is not None and published.problem is None and published.pending is None:
+                scenario = await self._open(key, scenario, decision.opening, fleet.highest_sequence + 1)
+        except REFUSALS as refusal:
+            await self._complain(key, published, fleet, decision, refusal)
+            raise
+        self._refused_rollouts.forget(key)
         await self._say(scenario, published, fleet, decision)
         await self._trim(key, scenario, fleet)
         if all_read:
@@ -84,6 +95,37 @@ class ScenarioController:
             and "configMapRef" not in scenario["spec"]["artifact"]
         )
         return None if rests else _LOOK_AGAIN
+
+    async def _publish(
+        self, key: Key, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
+    ) -> Published:
+        """Publish the spec; what the API server refuses for it is told as what is waited for."""
+        try:
+            published = await self._publisher.publish(scenario, known, in_use)
+        except REFUSALS as refusal:
+            self._refused_revisions.note(key, refusal)
+            told = self._refused_revisions.told(key)
+            if not told:
+                raise
+            newest = max(known.values(), key=lambda r: r.number, default=None)
+            return Published(newest, pending=Problem(Reason.REFUSED, told))
+        self._refused_revisions.forget(key)
+        return published
+
+    async def _complain(
+        self,
+        key: Key,
+        published: Published,
+        fleet: Fleet,
+        decision: FleetDecision,
+        refusal: Terminal | ServerError,
+    ) -> None:
+        """Say in the Scenario's status, as it is now, what the API server refuses."""
+        self._refused_rollouts.note(key, refusal)
+        told = self._refused_rollouts.told(key)
+        live = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) if told else None
+        if live is not None:
+            await self._say(live, published, fleet, decision, told)
 
     def _runs(self, key: Key) -> tuple[RunFacts, ...]:
         """Return the facts of every run that can be read; `_read` says which cannot."""
@@ -275,11 +317,16 @@ class ScenarioController:
         return written
 
     async def _say(
-        self, scenario: JsonObject, published: Published, fleet: Fleet, decision: FleetDecision
+        self,
+        scenario: JsonObject,
+        published: Published,
+        fleet: Fleet,
+        decision: FleetDecision,
+        refusal: str = "",
     ) -> None:
         """Write the Scenario's status, if it says something new."""
         old = scenario.get("status") or {}
-        standing = standing_of(published, fleet, decision)
+        standing = refused(refusal, fleet) if refusal else standing_of(published, fleet, decision)
         metadata = scenario["metadata"]
         new = render(standing, published, fleet, decision, old, metadata.get("generation", 1))
         if old == new:

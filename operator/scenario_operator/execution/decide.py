@@ -25,6 +25,7 @@ from scenario_operator.execution.situation import (
     Situation,
     Standing,
     abort_command,
+    refused,
     retry_command,
     unhold_command,
 )
@@ -71,12 +72,10 @@ def decide(view: View) -> Decision:
 
 def _told(view: View, decision: Decision) -> Decision:
     """Add what the API server refuses: a quota, a webhook, a missing right is nowhere else to be seen."""
-    situation = decision.situation
-    stands_still = situation.standing in (Standing.WORKING, Standing.STARTING)
-    if not view.refusal or not decision.effects or not stands_still:
+    refusal = (view.refusal if decision.effects else "") or view.world.refused
+    if not refusal:
         return decision
-    message = f"{situation.message}: {view.refusal}"
-    return decision._replace(situation=situation._replace(message=message, degraded=view.refusal))
+    return decision._replace(situation=refused(view, decision.situation, refusal))
 
 
 def _resting(view: View, rest: Rest) -> Decision:

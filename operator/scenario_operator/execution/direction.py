@@ -119,7 +119,9 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
         return None
     reason = _EXPIRED[step.kind]
     waiting = check.waiting if isinstance(check, Todo) else check.message
-    message = f"{_deadline(journal, step)} s passed waiting for {waiting}"
+    refusal = view.refusal or view.world.refused
+    told = f": {refusal}" if refusal else ""
+    message = f"{_deadline(journal, step)} s passed waiting for {waiting}{told}"
     # A stop that takes too long is no failure: nothing is forced, only abort or a newer revision turns it.
     human = step.kind is Kind.STOP
     return Stuck(reason, message, final=True, human=human, retry_in=0.0)

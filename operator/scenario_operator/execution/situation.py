@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.view import View
 
 CLI = f"--field-manager={names.CLI_FIELD_MANAGER}"
+_BY_ADMISSION = re.compile(r"webhook|AdmissionPolicy")
+_WITHOUT_RIGHT = re.compile(r'is forbidden: User "([^"]+)" cannot ')
 
 
 class Standing(StrEnum):
@@ -70,6 +73,33 @@ def abort_command(view: View, attempt: str) -> str:
     uid = f"$(kubectl -n {run.namespace} get supg {attempt} -o jsonpath={{.metadata.uid}})"
     patch = f'{{\\"spec\\":{{\\"abort\\":\\"{uid}\\"}}}}'
     return f'kubectl -n {run.namespace} patch supg {attempt} --type=merge {CLI} -p "{patch}"'
+
+
+def refusal_command(namespace: str, refusal: str) -> str:
+    """Return the command that shows what stands behind a refusal of the API server, by its words."""
+    look = f"kubectl -n {namespace}"
+    if "exceeded quota" in refusal:
+        return f"{look} describe resourcequota"
+    if user := _WITHOUT_RIGHT.search(refusal):
+        return f"{look} auth can-i --list --as={user[1]}"
+    if _BY_ADMISSION.search(refusal):
+        kinds = "validatingadmissionpolicies,validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        return f"{look} get {kinds}"
+    return f"{look} get events --field-selector=type=Warning"
+
+
+def refused(view: View, situation: Situation, refusal: str) -> Situation:
+    """Return the situation of a run for which the API server refuses what has to be done next.
+
+    What was pressing already keeps its word; else the refusal is the word, since nothing moves until it is gone.
+    """
+    message = situation.message if refusal in situation.message else f"{situation.message}: {refusal}"
+    look = refusal_command(view.run.namespace, refusal)
+    if situation.attention:
+        attention = f"{refusal}; see: {look}; {situation.attention}"
+        return situation._replace(message=message, attention=attention, degraded=message)
+    attention = f"{message}; it is tried again, correct what refuses it; see: {look}"
+    return Situation(Standing.STALLED, Reason.REFUSED, message, attention, message)
 
 
 def waiting(reason: Reason | str, message: str) -> Situation:

@@ -158,6 +158,7 @@ class World(NamedTuple):
 
     `strangers`: numbers under whose name there is a StatefulSet of somebody else, which is never touched.
     `reverting`: names of the Jobs, there or not, whose revert hooks still run.
+    `refused`: why a pod that should be there cannot be made.
     """
 
     workloads: tuple[tuple[int, Workload], ...] = ()
@@ -167,6 +168,7 @@ class World(NamedTuple):
     results: str = ""
     strangers: tuple[int, ...] = ()
     reverting: tuple[str, ...] = ()
+    refused: str = ""
 
     def workload(self, number: int) -> Workload | None:
         """Return the workload of an incarnation, if it exists."""
@@ -194,7 +196,7 @@ class View(NamedTuple):
 
     `wanted` is the revision the run should be on, None while there is none; `entry` the one that a run with
     nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `gate` says why
-    there is no grant. `refusal` is what the API server answered to the last effect, if it refused it for good. `now`
+    there is no grant. `refusal` is what the API server answered to the last effect, if it refuses it. `now`
     is epoch seconds. `taken_back` holds the nonces whose attempts were aborted, each with the attempt's cause.
     """
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from scenario_operator.api import names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.situation import refusal_command
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision
@@ -54,6 +55,8 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
         return Standing(problem.reason.value, problem.message, stalled=True, attention=edit)
     if published.pending is not None:
         pending = published.pending
+        if pending.reason is Reason.REFUSED:
+            return refused(pending.message, fleet)
         return Standing(pending.reason.value, pending.message, reconciling=True)
     attempt = _current(fleet, decision)
     if attempt is not None and not (attempt.phase == "Running" and decision.blocked and _idle(attempt)):
@@ -63,6 +66,13 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
         edit = f"{told}; edit: {_edit(fleet)}"
         return Standing(decision.blocked.reason, told, stalled=True, attention=edit)
     return _settled(fleet, decision)
+
+
+def refused(refusal: str, fleet: Fleet) -> Standing:
+    """Return how a Scenario stands for which the API server refuses what has to be written next."""
+    look = refusal_command(fleet.namespace, refusal)
+    attention = f"{refusal}; it is tried again, correct what refuses it; see: {look}"
+    return Standing(Reason.REFUSED.value, refusal, stalled=True, attention=attention)
 
 
 def render(
@@ -228,8 +238,8 @@ def _assess(
 def _valid(published: Publication) -> Assessment:
     if published.problem is not None and published.problem.reason is not Reason.DIGEST_MISMATCH:
         return Assessment(_C.VALID, "False", published.problem.reason, published.problem.message)
-    if published.pending is not None and published.pending.reason is Reason.RESOLVING:
-        return Assessment(_C.VALID, "Unknown", Reason.RESOLVING, published.pending.message)
+    if published.pending is not None and published.pending.reason in (Reason.RESOLVING, Reason.REFUSED):
+        return Assessment(_C.VALID, "Unknown", published.pending.reason, published.pending.message)
     return Assessment(_C.VALID, "True", Reason.VALID)
 
 

@@ -165,7 +165,7 @@ def test_verbs_by_kind() -> None:
         "ConfigMap": {*read, "create"},
         "ControllerRevision": child - {"patch"},
         "Lease": {"get", "create", "update"},
-        "Event": {"create"},
+        "Event": {"list", "create"},
     }
     for kind in (kinds.SCENARIO, kinds.RUN, kinds.UPGRADE):
         assert allowed("default", kind, "status") == {"patch"}

@@ -1,0 +1,54 @@
+"""What the API server refuses, remembered by key until it is let through: no object shows it, so a status has to.
+
+A refusal for good (quota, policy, right) is told at once. A server error may be over with the next try; one that
+comes again and again is most likely a webhook of others that is down, and then it is told as well.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from scenario_operator.cluster.errors import ServerError, Terminal
+from scenario_operator.cluster.keys import Key
+
+REFUSALS: Final = (Terminal, ServerError)
+_LASTING: Final = 5
+"""Server errors in a row after which they are told."""
+_LONGEST: Final = 512
+
+
+class _Known(NamedTuple):
+    text: str
+    certain: bool
+    times: int = 1
+
+
+class Refusals:
+    """The refusals of one kind of key."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, _Known] = {}
+
+    def note(self, key: Key, error: Terminal | ServerError) -> bool:
+        """Remember a refusal, and say whether there is something new to tell.
+
+        Of server errors the first text stands: the next one may differ by a port number only.
+        """
+        before = self.told(key)
+        known = self._known.get(key)
+        if isinstance(error, Terminal):
+            self._known[key] = _Known(str(error)[:_LONGEST], certain=True)
+        elif known is None or known.certain:
+            self._known[key] = _Known(str(error)[:_LONGEST], certain=False)
+        else:
+            self._known[key] = known._replace(times=known.times + 1)
+        return self.told(key) != before
+
+    def told(self, key: Key) -> str:
+        """Return what is to be told, "" when there is nothing."""
+        known = self._known.get(key)
+        return known.text if known and (known.certain or known.times >= _LASTING) else ""
+
+    def forget(self, key: Key) -> None:
+        """What was to be written has been let through, or is not wanted any more."""
+        self._known.pop(key, None)
