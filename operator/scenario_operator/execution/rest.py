@@ -19,7 +19,9 @@ from scenario_operator.execution.own import own_plan
 from scenario_operator.execution.situation import (
     Situation,
     Standing,
+    claims_command,
     edit_command,
+    keep_volume_command,
     retry_command,
     unhold_command,
     waiting,
@@ -321,6 +323,11 @@ def _held(view: View) -> Situation | None:
 
 def _out_of_sync(view: View) -> Situation | None:
     reason, message = Reason.STATE_OUT_OF_SYNC, ""
+    doomed = lives_with_its_pod(view, view.stored.live) if view.stored.live else ""
+    if doomed:
+        serves = any(p.ready for p in view.world.of(view.stored.live))
+        attention = f"{doomed}; keep its volume: {keep_volume_command(view)}"
+        return Situation(Standing.BLOCKED if serves else Standing.STALLED, reason, doomed, attention, doomed)
     if _lost(view):
         message = (
             "there are state claims of this run that its status does not know, and they cannot be told apart"
@@ -331,14 +338,9 @@ def _out_of_sync(view: View) -> Situation | None:
         trouble = state_trouble(view, None, step, revision) if revision else None
         if isinstance(trouble, Failed):
             reason, message = trouble.reason, trouble.message
-    doomed = lives_with_its_pod(view, view.stored.live) if view.stored.live and not message else ""
-    if not message and not doomed:
+    if not message:
         return None
-    message = message or doomed
-    look = f"kubectl -n {view.run.namespace} get pvc -l scenarios.dev/run={view.run.name}"
-    serves = doomed and any(p.ready for p in view.world.of(view.stored.live))
-    standing = Standing.BLOCKED if serves else Standing.STALLED
-    return Situation(standing, reason, message, f"{message}; look: {look}", message)
+    return Situation(Standing.STALLED, reason, message, f"{message}; look: {claims_command(view)}", message)
 
 
 def _missing_scenario(view: View) -> Situation | None:

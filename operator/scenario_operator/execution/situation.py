@@ -51,6 +51,19 @@ def edit_command(view: View, kind: str = "srun", name: str = "") -> str:
     return f"kubectl -n {view.run.namespace} edit {kind} {name or view.run.name} {CLI}"
 
 
+def claims_command(view: View) -> str:
+    """Return the command that lists the claims of this run."""
+    return f"kubectl -n {view.run.namespace} get pvc -l {names.LABEL_RUN}={view.run.name}"
+
+
+def keep_volume_command(view: View) -> str:
+    """Return the command that lets the live volume outlive its claim, whose deletion cannot be taken back."""
+    claim = names.state_claim(view.run.name, view.stored.live)
+    volume = f"kubectl -n {view.run.namespace} get pvc {claim} -o jsonpath={{.spec.volumeName}}"
+    patch = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
+    return f"kubectl patch pv $({volume}) --type=merge -p '{patch}'"
+
+
 def unhold_command(view: View) -> str:
     """Return the command that takes a hold off."""
     return patch_command(view, '{"spec":{"hold":null}}')

@@ -435,8 +435,10 @@ def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Re
         return Failed(
             Reason.STATE_OUT_OF_SYNC, f"the state claim of incarnation {number} is gone", human=True
         )
-    if claim.deleting:
+    if claim.deleting and step.args.create:
         return Todo("a claim that is being deleted to go")
+    if claim.deleting and claim.ours:
+        return Failed(Reason.STATE_OUT_OF_SYNC, lives_with_its_pod(view, number), human=True)
     if not claim.ours:
         return Failed(
             Reason.STATE_OUT_OF_SYNC,

@@ -890,3 +890,28 @@ def test_a_pod_that_controllers_cannot_make_is_told_though_we_have_nothing_to_do
 
     assert found.effects == ()
     assert "describe resourcequota" in told(found, Standing.STALLED, Reason.REFUSED)
+
+
+def doomed(life: Life) -> Life:
+    """Let somebody delete the state claim; a pod that uses it keeps it."""
+    return life.put("claims", 1, C(("1",), ("1",), deleting=True))
+
+
+def test_a_claim_that_is_being_deleted_under_a_working_pod_is_told_with_what_saves_it() -> None:
+    """Given a run at rest, when its claim is being deleted, then it asks for its volume to be kept."""
+    found = doomed(Life.unborn().run()).look()
+
+    attention = told(found, Standing.BLOCKED, Reason.STATE_OUT_OF_SYNC)
+    kept = "kubectl patch pv $(kubectl -n ns get pvc state-r-1-0 -o jsonpath={.spec.volumeName}) --type=merge -p "
+    assert attention.endswith(kept + '\'{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}\'')
+    assert found.effects == ()
+
+
+def test_nothing_starts_on_a_claim_that_is_being_deleted() -> None:
+    """Given a stopped run, when its claim is being deleted, then a start waits for a person, and creates nothing."""
+    life = Life.unborn().run().edit(desired_running=False).run()
+    doomed(life).edit(desired_running=True)
+    found = life.look()
+
+    assert found.effects == ()
+    told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
