@@ -335,8 +335,10 @@ def _job(obj: JsonObject, pods: Iterable[JsonObject]) -> Job:
         state = "Succeeded"
     elif "Failed" in done:
         state = "Failed"
-        message = f"{done['Failed'].get('reason', '')}: {done['Failed'].get('message', '')}"
+        message = job_failure(obj)
     told = _told(metadata["name"], pods)
+    if told and state == "Failed" and is_timeout(obj):
+        told = f"{message}: {told}"
     return Job(
         handle=handle(obj),
         name=metadata["name"],
@@ -355,6 +357,22 @@ def _reverting(run: Run, pods: Iterable[JsonObject]) -> Iterable[str]:
         mine = labels.get(names.LABEL_RUN_UID) == run.uid and labels.get(names.LABEL_HOOK) == REVERT
         if mine and _phase(obj) not in ("Succeeded", "Failed"):
             yield labels.get("batch.kubernetes.io/job-name", "")
+
+
+def is_timeout(job: JsonObject) -> bool:
+    """Say whether a Job failed because its time was up: what its pod says then is how it was killed."""
+    return any(
+        c.get("reason") == "DeadlineExceeded" for c in (job.get("status") or {}).get("conditions") or ()
+    )
+
+
+def job_failure(job: JsonObject) -> str:
+    """Say why a Job failed, as far as its own status tells."""
+    if is_timeout(job):
+        return f"it did not end within {job['spec'].get('activeDeadlineSeconds')} s"
+    done = {c["type"]: c for c in (job.get("status") or {}).get("conditions") or () if c["status"] == "True"}
+    failed = done.get("Failed") or {}
+    return f"{failed.get('reason', '')}: {failed.get('message', '')}"
 
 
 def _told(job: str, pods: Iterable[JsonObject]) -> str:

@@ -21,6 +21,7 @@ from scenario_operator.cluster.errors import AlreadyExists, Terminal
 from scenario_operator.cluster.keys import BY_SCENARIO
 from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
 from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.observe import is_timeout, job_failure
 from scenario_operator.manifests.identity import Component, ScenarioIdentity
 from scenario_operator.manifests.job import VALIDATE, validate_job
 from scenario_operator.manifests.probe import probe_pod
@@ -280,7 +281,9 @@ class Publisher:
         if "Complete" in done:
             return None
         if "Failed" in done:
-            told = await self._job_message(metadata["namespace"], name)
+            told = (
+                job_failure(job) if is_timeout(job) else await self._job_message(metadata["namespace"], name)
+            )
             return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
         if job["spec"].get("suspend"):
             seen = job["metadata"]
