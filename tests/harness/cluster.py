@@ -188,8 +188,9 @@ class Cluster:
 
     def carry_out(self, message: str) -> str:
         """Run the command that a message ends with, as a reader who copies it would."""
-        found = message.rfind("kubectl -n ")
-        assert found >= 0, f"no command in: {message}"
+        begins = [m.start() for m in re.finditer(r"(?<!\$\()kubectl -n ", message)]
+        assert begins, f"no command in: {message}"
+        found = begins[-1]
         path = f"{Path(kubectl()).parent}:{os.environ['PATH']}" if "/" in kubectl() else os.environ["PATH"]
         environment = {**os.environ, "KUBECONFIG": self.kubeconfig, "PATH": path}
         shell = ["bash", "-euc", message[found:]]
