@@ -125,8 +125,8 @@ class Bed:
     def start(self, name: str, argv: list[str], **env: str) -> None:
         self.ask(op="start", name=name, argv=argv, log=str(self.log(name)), env=env)
 
-    def restart(self, name: str, kill: bool = False) -> None:
-        """Stop a component and start it as it was started before.
+    def stop(self, name: str, kill: bool = False) -> list[str]:
+        """Stop a component, and return the command that starts it; `restart` does.
 
         By force if asked, or if it does not end in time: the API server waits a minute for its watches.
         """
@@ -137,7 +137,11 @@ class Bed:
             with contextlib.suppress(WaitError):
                 self.ask(op="stop", name=name, number=number.value)
                 wait_for(f"{name} to end", lambda: self.ask(op="status")[name]["exit"] is not None, 10)
-        self.start(name, command)
+        return command
+
+    def restart(self, name: str, kill: bool = False) -> None:
+        """Stop a component, if it runs, and start it as it was started before."""
+        self.start(name, self.stop(name, kill))
         self.wait("the API server", parts.Api(self).ready)
 
     def log(self, name: str) -> Path:

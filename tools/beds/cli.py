@@ -90,6 +90,12 @@ def _restart(args: argparse.Namespace) -> None:
         bed.restart(args.component, args.kill)
 
 
+def _stop(args: argparse.Namespace) -> None:
+    bed = _existing(args.name)
+    with bed.locked():
+        bed.stop(args.component, args.kill)
+
+
 def _push(args: argparse.Namespace) -> None:
     from beds import registry
 
@@ -137,10 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     for made in (kubectl, shell):
         made.add_argument("name")
         made.add_argument("words", nargs=argparse.REMAINDER, metavar="…")
+    stop = command("stop", _stop, "stop one component of a bed until it is restarted")
     restart = command("restart", _restart, "restart one component of a bed (see `status -o json`)")
-    restart.add_argument("name")
-    restart.add_argument("component")
-    restart.add_argument("--kill", action="store_true", help="end it by SIGKILL, as a crash would")
+    for made in (stop, restart):
+        made.add_argument("name")
+        made.add_argument("component")
+        made.add_argument("--kill", action="store_true", help="end it by SIGKILL, as a crash would")
     push = command("push", _push, "push images to a node bed's registry; prints name@digest")
     push.add_argument("name")
     push.add_argument("images", nargs="+", metavar="IMAGE", help="NAME:TAG of a built image, or an archive")
