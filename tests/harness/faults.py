@@ -3,7 +3,8 @@
 A fault of a call names what happens and to which mutating call, for example `killed after: patch scenarioruns/status r
 #2`: the operator is killed when its second status write of run r has landed, before it learns of it. Calls are
 counted in order; Lease and Event calls are passed on and not counted. Digests in names are written as `*`, so that
-calls of two clusters can be compared. A fault of a watch names what happens to the stream of one kind.
+calls of two clusters can be compared. `500 x8: patch …` is a burst: that call and the next seven requests, whatever
+they are about, reads and Leases among them. A fault of a watch names what happens to the stream of one kind.
 
 The operator talks plain HTTP to the proxy, which holds the client certificate and forwards to the real server.
 """
@@ -103,19 +104,22 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to which call."""
+    """What happens to which call; `times` above 1 makes it a burst, which hits the requests that follow it as well."""
 
     action: Action
     call: Call
+    times: int = 1
 
     def __str__(self) -> str:
-        return f"{self.action}: {self.call}"
+        burst = f" x{self.times}" if self.times > 1 else ""
+        return f"{self.action}{burst}: {self.call}"
 
     @classmethod
     def parse(cls, text: str) -> Fault:
         """Read what `str` writes."""
-        action, _, call = text.partition(": ")
-        return cls(Action(action), Call.parse(call))
+        told, _, call = text.partition(": ")
+        action, _, times = told.partition(" x")
+        return cls(Action(action), Call.parse(call), int(times or 1))
 
 
 class WatchAction(StrEnum):
@@ -219,6 +223,7 @@ class Proxy:
         self._spent: Counter[WatchFault] = Counter()
         self._marks: dict[tuple[str, WatchFault], int] = {}
         self._doomed = False
+        self._burst: list[Action] = []
         self.under_way = 0
         self.last_write = time.monotonic()
 
@@ -252,21 +257,26 @@ class Proxy:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         found = _PATH.match(request.path)
         plural = found["plural"] if found else ""
+        burst = self._burst.pop() if self._burst else None
+        counted = request.method != "GET" and found is not None and plural not in _NOT_COUNTED
+        if burst is not None and not counted:
+            return _failure(burst, request)
         if request.method == "GET":
             return await self._read(request, plural, named=bool(found and found["name"]))
         body = await request.read()
-        if found is None or plural in _NOT_COUNTED:
+        if found is None or not counted:
             return await self._answered(request, body)
-        return await self._mutate(request, body, found)
+        return await self._mutate(request, body, found, burst)
 
     # --- Mutating calls -------------------------------------------------------------------------------
 
     async def _mutate(
-        self, request: web.BaseRequest, body: bytes, found: re.Match[str]
+        self, request: web.BaseRequest, body: bytes, found: re.Match[str], burst: Action | None
     ) -> web.StreamResponse:
         call = self._count(request.method, body, found)
         fault = self._fault(call)
-        record = Recorded(call, sent=fault is None or fault.action.lands, code=0, at=time.monotonic())
+        action = fault.action if fault is not None else burst
+        record = Recorded(call, sent=action is None or action.lands, code=0, at=time.monotonic())
         record.uid = _precondition(request.method, body)
         self.calls.append(record)
         self.last_write, self.under_way = record.at, self.under_way + 1
@@ -274,13 +284,15 @@ class Proxy:
             if call in self.interludes:
                 self.committed.append(f"interlude: {call}")
                 await self.interludes[call]()
-            if fault is None:
+            if action is None:
                 answer = await self._answered(request, body)
                 record.code = answer.status
                 return answer
-            record.fault = str(fault.action)
-            self.committed.append(str(fault))
-            return await self._commit(fault.action, request, body, record)
+            record.fault = str(action)
+            if fault is not None:
+                self.committed.append(str(fault))
+                self._burst = [action] * (fault.times - 1)
+            return await self._commit(action, request, body, record)
         finally:
             self.last_write, self.under_way = time.monotonic(), self.under_way - 1
 
@@ -313,10 +325,9 @@ class Proxy:
         if action.kills:
             assert self.kill is not None, "a fault that kills needs somebody to kill"
             await self.kill()
-        if action in (Action.CONFLICT, Action.BUSY, Action.ERROR):
+        if action.value.isdigit():
             record.code = int(action.value)
-            return _refusal(record.code)
-        return _broken(request)
+        return _failure(action, request)
 
     async def _answered(self, request: web.BaseRequest, body: bytes) -> web.Response:
         url = f"{self.upstream.server}{request.raw_path}"
@@ -410,6 +421,11 @@ def _precondition(method: str, body: bytes) -> str:
     if method != "DELETE" or not body:
         return ""
     return str((json.loads(body).get("preconditions") or {}).get("uid", ""))
+
+
+def _failure(action: Action, request: web.BaseRequest) -> web.Response:
+    """Give the caller what an action makes of an answer."""
+    return _refusal(int(action.value)) if action.value.isdigit() else _broken(request)
 
 
 def _broken(request: web.BaseRequest) -> web.Response:

@@ -106,6 +106,8 @@ def test_a8_forward_only_killed_at_every_step_ends_as_if_nothing_had(crash_bed: 
 def test_a_fault_is_written_and_read_alike() -> None:
     """Given a fault in words, when it is read and written again, then the words are the same."""
     fault = Fault(Action.KILLED_AFTER, Call("patch", "scenarioruns/status", "r", 2))
+    burst = Fault(Action.ERROR, Call("create", "pods", "-"), times=8)
 
     assert str(fault) == "killed after: patch scenarioruns/status r #2"
-    assert Fault.parse(str(fault)) == fault
+    assert str(burst) == "500 x8: create pods - #1"
+    assert [Fault.parse(str(each)) for each in (fault, burst)] == [fault, burst]

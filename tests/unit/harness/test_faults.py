@@ -138,6 +138,28 @@ async def test_faults_can_be_chosen_as_calls_come(tmp_path: Path) -> None:
     assert len(server.landed) == 2
 
 
+@pytest.mark.parametrize(("action", "seen"), [(Action.BUSY, "429 1"), (Action.ERROR, "500")])
+async def test_a_burst_hits_what_follows_reads_and_leases_among_it(
+    tmp_path: Path, action: Action, seen: str
+) -> None:
+    """Given a burst of four at a call, when reads, Leases and calls follow, then three of them are hit as well."""
+    lease = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/l"
+
+    async def other(client: aiohttp.ClientSession, method: str, path: str) -> bool:
+        async with client.request(method, path, json={}) as answer:
+            return answer.status < 300
+
+    async with between(tmp_path, faults=[Fault(action, CALL, times=4)]) as (server, proxy, client):
+        assert await other(client, "GET", PODS)
+        told = [await create(client), await create(client)]
+        through = [await other(client, *each) for each in (("GET", PODS), ("PUT", lease), ("GET", PODS))]
+        last = await create(client)
+
+    assert (told, through, last) == ([seen, seen], [False, False, True], "201")
+    assert server.landed == [f"POST {PODS}"]
+    assert proxy.committed == [str(Fault(action, CALL, times=4))]
+
+
 async def test_leases_and_events_are_passed_on_and_not_counted(tmp_path: Path) -> None:
     """Given a proxy, when a Lease and an Event are written, then both land and neither has a number."""
     lease = "/apis/coordination.k8s.io/v1/namespaces/ns/leases/l"
