@@ -76,6 +76,7 @@ explore: $(READY) ## deeper than CI: millions of states; writes the counts into 
 
 crash: $(READY) ## a crash and a fault at every call of every reference upgrade
 	$(PYTHON) tools/bed build --for sim
+	env -u KUBECONFIG $(PYTEST) tests/integration/test_outages.py -m slow
 	env -u KUBECONFIG $(BIN)/python -m tests.crash
 
 bench: $(READY) ## how much work, how long, how many writes

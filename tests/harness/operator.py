@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from tests.harness.cluster import ROOT, Cluster
 
@@ -22,7 +24,8 @@ from tests.harness.cluster import ROOT, Cluster
 class Operator:
     """One operator process against a cluster; `log` is where it writes.
 
-    `module` is what is run, with its own arguments before those of the operator.
+    `module` is what is run, with its own arguments before those of the operator; `kubeconfig`: other credentials
+    than the cluster's.
     """
 
     cluster: Cluster
@@ -31,12 +34,14 @@ class Operator:
     lease_seconds: int = 15
     more: tuple[str, ...] = ()
     module: tuple[str, ...] = ("scenario_operator",)
+    kubeconfig: str = ""
     port: int = field(default_factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Operator:
         """Start the process and return at once."""
-        command = [sys.executable, "-m", *self.module, "run", "--kubeconfig", self.cluster.kubeconfig]
+        command = [sys.executable, "-m", *self.module, "run"]
+        command += ["--kubeconfig", self.kubeconfig or self.cluster.kubeconfig]
         command += ["--port", str(self.port), "--log-format", "console", "--lease-name", self.lease]
         command += ["--lease-duration-seconds", str(self.lease_seconds), *self.more]
         with self.log.open("ab") as log:
@@ -101,6 +106,35 @@ class Operator:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
             self.process.wait(timeout=30)
+
+
+class Deployment:
+    """An operator that is started again whenever it ends, as the kubelet does; `ends` are its exit codes."""
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator = operator
+        self.ends: list[int] = []
+        self._over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep)
+
+    def __enter__(self) -> Self:
+        self.operator.start()
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.operator.stop()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        while True:
+            assert self.operator.process is not None
+            code = self.operator.process.wait()
+            if self._over.wait(1.0):
+                return
+            self.ends.append(code)
+            self.operator.start()
 
 
 @contextmanager

@@ -558,6 +558,16 @@ def test_refused(api: client.ApiClient, case: Refused) -> None:
     assert case.message.lower() in json.loads(refusal.value.body)["message"].lower()
 
 
+@pytest.mark.parametrize("kind", [S, R, U, A])
+def test_a_field_that_nobody_knows_is_refused_by_its_path(api: client.ApiClient, kind: str) -> None:
+    """A misspelt field must not be dropped in silence: kubectl asks for strict validation, and gets it."""
+    with pytest.raises(ApiException) as refusal:
+        write(api, Accepted(kind, {"misspelt": True}))
+
+    assert refusal.value.status == 400
+    assert 'unknown field "spec.misspelt"' in json.loads(refusal.value.body)["message"]
+
+
 @pytest.mark.parametrize("case", ACCEPTED, ids=str)
 def test_accepted(api: client.ApiClient, case: Accepted) -> None:
     """What is close to a refusal, but sound, passes strict validation."""

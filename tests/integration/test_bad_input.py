@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.harness.cluster import Cluster
-from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
+from tests.harness.objects import compatible, incompatible, run, scenario, sim, stored_strategy, strategy
 
 from scenario_operator.api import names
 
@@ -123,7 +123,12 @@ def test_a59_a_claim_of_somebody_else_is_never_mounted(cluster: Cluster) -> None
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StateOutOfSync")
 
     assert "incarnation 1" in seen["message"]
+    assert f"kubectl -n {cluster.namespace} " in seen["message"]
     assert cluster.list("pods", "scenarios.dev/run=r") == []
+
+    cluster.delete("pvc", "state-r-1-0")
+    cluster.kubectl("annotate", "srun", "r", "test/look=now")  # a stranger's claim is watched by nobody
+    cluster.until_settled("r", "1.0.0")
 
 
 def test_a_config_map_that_is_edited_in_place_is_told_and_reaches_no_run(cluster: Cluster) -> None:
@@ -205,7 +210,13 @@ def test_an_image_with_another_digest_than_declared_is_refused(cluster: Cluster)
     seen = cluster.until_condition("scn", "s", "ArtifactAvailable", "False", "DigestMismatch")
     assert "spec.artifact.digest" in seen["message"]
     cluster.until_condition("scn", "s", "Stalled", "True", "DigestMismatch")
+    asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "DigestMismatch")
+    assert f"kubectl -n {cluster.namespace} edit scn s" in asked["message"]
     assert cluster.versions(*THEIRS) == before
+
+    cluster.apply(scenario("s", "2.0.0", edges=compatible()))
+    for name in RUNS:
+        cluster.until_settled(name, "2.0.0")
 
 
 def test_a_required_parameter_must_be_set_before_the_first_start(cluster: Cluster) -> None:
@@ -261,7 +272,12 @@ def test_without_a_strategy_state_that_cannot_be_kept_stays(cluster: Cluster) ->
 
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StrategyRequired")
     assert "spec.upgrade.strategyRef" in seen["message"]
+    assert f"kubectl -n {cluster.namespace} edit scn s" in seen["message"]
     assert cluster.versions("pod/r-1-0", "sts/r-1", "pvc/state-r-1-0") == before
+
+    chosen = strategy("Continuation", approval="Never")
+    cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=chosen))
+    cluster.until_settled("r", "2.0.0")
 
 
 def test_a_strategy_that_is_not_there_is_named(cluster: Cluster) -> None:
@@ -277,7 +293,11 @@ def test_a_strategy_that_is_not_there_is_named(cluster: Cluster) -> None:
 
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StrategyNotFound")
     assert "gone" in seen["message"]
+    assert f"kubectl -n {cluster.namespace} get ustrat" in seen["message"]
     assert cluster.versions("pod/r-1-0", "sts/r-1") == before
+
+    cluster.apply(stored_strategy("gone", strategy("Continuation", approval="Never")))
+    cluster.until_settled("r", "2.0.0")
 
 
 def test_a_revert_hook_that_fails_is_told_with_its_exit_code_and_message(cluster: Cluster) -> None:
@@ -294,6 +314,10 @@ def test_a_revert_hook_that_fails_is_told_with_its_exit_code_and_message(cluster
     assert f"kubectl -n {cluster.namespace}" in seen["message"]
     assert cluster.get("pvc", "state-r-1-0")["metadata"].get("deletionTimestamp") is None
 
+    cluster.patch("supg", "s-1", {"spec": {"skipRevert": True}})
+    cluster.until_settled("r", "2.0.0")
+    assert cluster.until_report("s")["runs"][0]["loss"]["revertSkipped"] is True
+
 
 def test_a_pod_that_never_starts_is_told_after_start_seconds(cluster: Cluster) -> None:
     """Given v1 whose container never starts, when startSeconds pass, then the run says so and keeps its pod."""
@@ -304,6 +328,9 @@ def test_a_pod_that_never_starts_is_told_after_start_seconds(cluster: Cluster) -
 
     assert f"kubectl -n {cluster.namespace}" in seen["message"]
     assert cluster.find("pod", "r-1-0") is not None
+
+    cluster.behave("r-1-0", neverStart=False)
+    cluster.until_settled("r", "1.0.0")
 
 
 def test_an_unclean_stop_is_in_the_loss(cluster: Cluster) -> None:

@@ -25,6 +25,12 @@ def given_to_the_container(cluster: Cluster) -> JsonObject:
     return found
 
 
+def warnings(cluster: Cluster, reason: str) -> list[str]:
+    """Return what Warning Events about the run say for this reason."""
+    found = [e for e in cluster.list("events.events.k8s.io") if e["regarding"]["name"] == "r"]
+    return [e["note"] for e in found if (e["type"], e["reason"]) == ("Warning", reason)]
+
+
 def test_a15_a_users_value_wins_over_a_new_default_and_the_conflict_is_told(cluster: Cluster) -> None:
     """Given p with default a and the user's u, when v2 ships b, then u stays, as an override with a conflict."""
     cluster.apply(shipped("1.0.0", p="a"), run("r", "s", parameters={"p": "u"}))
@@ -66,6 +72,8 @@ def test_a70_a_users_value_waits_for_its_parameter_to_return(cluster: Cluster) -
     told = cluster.until_settled("r", "2.0.0")["status"]["parameters"]
     assert told["orphaned"] == [{"name": "p", "value": "u"}]
     assert given_to_the_container(cluster) == {}
+    warned = cluster.until("a Warning", lambda: warnings(cluster, "UnknownParameter"))
+    assert "version 2.0.0 does not declare spec.parameters.p" in warned[0]
 
     cluster.apply(shipped("3.0.0", p="a"))
     told = cluster.until_settled("r", "3.0.0")["status"]["parameters"]

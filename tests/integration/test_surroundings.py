@@ -557,6 +557,31 @@ def test_a_pod_whose_deletion_is_forced_during_stop_is_told_as_a_missing_report(
     assert status["applied"]["version"] == "1.0.0"
     assert cluster.uid("pvc", "state-r-1-0") == claim
 
+    cluster.behave("r-1-0", ignoreTerm=False)
+    observed = {"mode": "StoppedAt", "ifMissing": "ObservedStop"}
+    window = {"outputActionsFrom": observed, "notificationsFrom": observed}
+    forgiving = strategy("Continuation", approval="Never", window=window)
+    workload = {"terminationGracePeriodSeconds": 60}
+    cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=forgiving, workload=workload))
+    cluster.carry_out(cluster.until_condition("srun", "r", "ActionRequired", "True", "RolledBack")["message"])
+    cluster.until_settled("r", "2.0.0", 120)
+
+
+def test_a_stop_over_its_deadline_goes_on_when_the_pod_ends_at_last(cluster: Cluster) -> None:
+    """Given v1 that does not stop in time, when it ends after all, then the plan goes on, and nothing is lost."""
+    words = {"processedUntil": "2026-01-02T03:04:05Z", "stateVersion": "1"}
+    slow = {"terminationGracePeriodSeconds": 300, "command": sim(report=words, ignoreTerm=True)}
+    on_v1(cluster, workload=slow)
+    short = strategy("Continuation", approval="Never", timeouts={"stopSeconds": 2})
+    cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=short, workload=slow))
+    seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StopTimeout")
+    assert f"kubectl -n {cluster.namespace} " in seen["message"]
+
+    cluster.behave("r-1-0", ignoreTerm=False)
+
+    window = cluster.until_settled("r", "2.0.0")["status"]["window"]
+    assert window["outputActionsFrom"] == "2026-01-02T03:04:05Z"
+
 
 # --- Strategies -----------------------------------------------------------------------------------------
 

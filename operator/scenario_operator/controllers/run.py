@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import Conflict
 from scenario_operator.cluster.keys import Key
@@ -176,10 +177,27 @@ class RunController:
                 note=situation.message,
             )
             logger.info("state reason=%(r)s: %(m)s", {"r": situation.reason, "m": situation.message})
+        self._warn_of_orphans(obj, view, decision)
         fresh = len(decision.record.stored.history) and decision.record.stored.history[0]
         if fresh and fresh not in view.stored.history:
             self._context.measures.upgrade_finished(fresh.outcome)
         self._measure(view.journal, decision.record, view.now)
+
+    def _warn_of_orphans(self, obj: JsonObject, view: View, decision: Decision) -> None:
+        """Warn of values that the version in use does not declare: they are kept, but the program does not get them."""
+        stored = decision.record.stored
+        known = dict(view.stored.parameters.orphaned)
+        lost = [name for name, _ in stored.parameters.orphaned if name not in known]
+        if not lost or stored.applied is None:
+            return
+        note = f"version {stored.applied.version} does not declare {', '.join(f'spec.parameters.{n}' for n in lost)}"
+        self._context.events.post(
+            obj,
+            type_="Warning",
+            reason=Reason.UNKNOWN_PARAMETER.value,
+            action="Reconcile",
+            note=f"{note}: kept in status.parameters.orphaned and not passed on",
+        )
 
     def _measure(self, before: Journal | None, record: Record, now: float) -> None:
         if before is None:
