@@ -132,8 +132,10 @@ def classify(case: Case, applied: Applied) -> Change:
     diff = _diff(case, applied)
     same_logic = target.logic_hash == applied.logic_hash
     if same_logic:
-        if case.source is not None and case.source.has_state != target.has_state:
-            # A volume that comes or goes is configuration, but the state in it cannot stay where it is.
+        moved = case.source is not None and case.source.has_state != target.has_state
+        if moved or (target.has_state and not target.accepts(applied.formats)):
+            # A volume that comes or goes is configuration, but the state in it cannot stay where it is. Nor is state
+            # kept that its own version does not accept: somebody put it there.
             return Change(Level.REPLACE, False, False, diff)
         same = target.config_hash == applied.config_hash
         return Change(Level.NONE if same else Level.RESTART, True, False, diff)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenario_operator.api.scenario import Hooks
+from scenario_operator.api.workload import Workload
 from scenario_operator.planning.revision import make
 from scenario_operator.planning.stored import Handled
 from scenario_operator.rollout.decide import Opening, decide
@@ -389,6 +390,20 @@ def test_runs_without_a_plan_are_told_of_and_open_nothing() -> None:
     assert made.opening is None
     assert made.blocked is not None
     assert (made.blocked.runs, made.blocked.reason) == (3, "StrategyRequired")
+
+
+def test_state_that_its_own_version_does_not_accept_blocks_its_run_and_no_other() -> None:
+    """Given a run whose claim somebody replaced, when only configuration changes, then the others are led on."""
+    spec = V1.spec.model_copy(update={"workload": Workload(env=({"name": "A", "value": "b"},))})
+    edited = make("v2", 2, spec, V1.artifact)
+    odd = run("odd", V1)
+    applied = odd.stored.applied
+    assert applied is not None
+    odd = odd._replace(stored=odd.stored._replace(applied=applied._replace(formats=("9",))))
+    made = decide(fleet((odd, run("ok", V1)), [attempt()], revisions={"v1": V1, "v2": edited}))
+    assert granted(made.attempts[0]) == ["ok"]
+    assert made.blocked is not None
+    assert (made.blocked.runs, made.blocked.reason) == (1, "StrategyRequired")
 
 
 def test_counts_stay_complete_when_more_runs_are_left_out_than_a_report_lists() -> None:
