@@ -237,11 +237,17 @@ def _held(view: View, journal: Journal) -> Decision:
 
 
 def _released(view: View, journal: Journal) -> Journal:
-    """Go on after a hold: what was under way gets the time back, what begins later has its own."""
+    """Go on after a hold: what was under way gets the time back, what begins later has its own.
+
+    The time of Verify is counted from the start that it judges.
+    """
     if journal.held_since is None:
         return journal
     paused = view.now - journal.held_since
-    begun = tuple(b if b.id in journal.done else b._replace(at=b.at + paused) for b in journal.begun)
+    step = journal.current()
+    judged = {s.id for s in journal.route if step and step.kind is Kind.VERIFY and s.kind is Kind.START}
+    over = {*journal.done} - judged
+    begun = tuple(b if b.id in over else b._replace(at=b.at + paused) for b in journal.begun)
     attempts = tuple(a._replace(at=a.at + paused) for a in journal.attempts)
     return journal._replace(held_since=None, begun=begun, attempts=attempts)
 

@@ -135,10 +135,13 @@ def time_left(view: View, journal: Journal, step: Step) -> float | None:
     since = journal.begun_at(step.id)
     allowed = _deadline(journal, step)
     looping = [p.born for p in view.world.of(step.args.incarnation) if p.loops]
+    started = [
+        at for s in journal.steps if s.kind is Kind.START and (at := journal.begun_at(s.id)) is not None
+    ]
     if step.kind is Kind.VERIFY and looping:
-        return min(looping) + allowed - view.now
+        # A hold has moved the start on record, not the pod's birth.
+        return max([min(looping), *started]) + allowed - view.now
     if since is None and step.kind is Kind.VERIFY:
-        started = [journal.begun_at(s.id) for s in journal.steps if s.kind is Kind.START]
         since = started[0] if started else None
         allowed += journal.strategy.timeouts.start
     return since + allowed - view.now if since is not None and allowed else None
