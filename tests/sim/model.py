@@ -175,6 +175,7 @@ def _pod(number: int, pod: P, formats: dict[str, str], late: bool) -> Pod:
         exit_code=0 if ended else None,
         finished_at="2026-02-01T00:00:00Z" if ended else None,
         report=words if ended else None,
+        running=pod.phase in ("started", "ready"),
     )
 
 

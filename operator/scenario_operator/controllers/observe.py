@@ -282,6 +282,7 @@ def _pod(obj: JsonObject, number: int) -> Pod:
         trouble=_trouble(status, container),
         restarts=container.get("restartCount", 0),
         born=_epoch(status["startTime"]) if "startTime" in status else 0.0,
+        running=running is not None,
     )
 
 

@@ -121,9 +121,10 @@ class Stop:
         own = [p for p in view.world.of(number) if not p.foreign]
         if workload is not None and not _asleep(workload, stamp):
             if step.args.report and workload.replicas and journal.fact(f"stop:{step.id}") is None:
-                if holds := _holds(own, number, stamp):
+                waited = _waited_for_pod(view, journal, step)
+                if holds := _holds(own if waited else _speaking(own, journal, number), number, stamp):
                     return holds
-                if not any(p.held for p in own) and not _waited_for_pod(view, journal, step):
+                if not any(p.held for p in own) and not waited:
                     return ()
             return (PutToSleep(workload.handle, number, stamp),)
         recorded = not step.args.report or journal.fact(f"stop:{step.id}") is not None
@@ -575,6 +576,19 @@ def _quiet(view: View, journal: Journal | None, number: int, workload: Workload)
         return workload.replicas == 0 and workload.stop_stamp.startswith(f"{journal.id}/")
     record = view.stored.incarnation(number)
     return workload.replicas == 0 and record is not None and record.state == RETAINED
+
+
+def _speaking(own: list[Pod], journal: Journal, number: int) -> list[Pod]:
+    """Return the pods whose report can be waited for.
+
+    A plan that goes on where its live version stopped, and holds when that is not known, waits for one that runs: a
+    pod that was evicted, or ends again and again, has no report to give, and held it would keep its successor away.
+    """
+    resolves = any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
+    forward = journal.heading is Heading.FORWARD and number == journal.live
+    if not forward or not resolves or not windows.needs_report(journal.strategy.window):
+        return own
+    return [p for p in own if p.running or p.report is not None]
 
 
 def _waited_for_pod(view: View, journal: Journal, step: Step) -> bool:

@@ -105,7 +105,7 @@ class Pod(NamedTuple):
     """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
 
     `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good.
-    `exit_code` None: not known. `born`: when the kubelet took it, epoch seconds.
+    `exit_code` None: not known. `born`: when the kubelet took it, epoch seconds. `running`: its container runs now.
     """
 
     handle: Handle
@@ -124,6 +124,7 @@ class Pod(NamedTuple):
     trouble: str = ""
     restarts: int = 0
     born: float = 0.0
+    running: bool = False
 
     @property
     def loops(self) -> bool:

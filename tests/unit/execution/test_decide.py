@@ -232,6 +232,25 @@ def killed(life: Life) -> None:
     life.act(decide(view._replace(world=world)))
 
 
+def test_a_stop_whose_report_is_needed_waits_for_a_pod_that_can_give_one() -> None:
+    """Given a pod that was just evicted, when a Continuation stops the run, then its successor reports."""
+    life = Life.on_v1(FRESH, CONTINUE)
+    life.put("pods", 1, life.pod()._replace(phase="ended", ran=False))
+    life.run(at("stop"))
+    assert (life.effects, life.pod().held) == ([], "")
+    life.put("pods", 1, None).run()
+    assert life.stored.last_stop is not None
+    assert life.stored.last_stop.processed_until == REPORTED
+    assert life.stored.history[0].outcome == "Continued"
+
+
+def test_a_stop_does_not_wait_for_ever_for_a_pod_that_never_runs() -> None:
+    life = Life.on_v1(FRESH, CONTINUE, broken=frozenset({"v1"}))
+    life.put("pods", 1, life.pod()._replace(phase="pending", ran=False)).run(at("stop"))
+    life.wait(STRATEGY.timeouts.stop).run()
+    assert "abort" in told(life.look(), Standing.STALLED, Reason.STOP_REPORT_MISSING)
+
+
 def test_continuation_without_a_report_holds_for_a_human() -> None:
     life = Life.on_v1(FRESH, CONTINUE).run(lambda one: one.state.cluster.pods[0][1].phase == "ended")
     killed(life)
