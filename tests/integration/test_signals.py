@@ -203,6 +203,22 @@ def hook_tries(cluster: Cluster) -> int:
     return sum(1 for verb, what, _ in cluster.writes() if (verb, what) == ("create", "jobs"))
 
 
+def test_a_revert_hook_that_keeps_failing_can_be_given_up(cluster: Cluster) -> None:
+    """Given a revert hook that fails, when the attempt says skipRevert, then the plan goes on and the loss tells."""
+    hooks = {"revert": {"command": sim(exit=1, message="locked")}}
+    cluster.apply(scenario("s", "1.0.0", hooks=hooks), run("r", "s"))
+    cluster.until_settled("r", "1.0.0")
+    cluster.apply(anew("2.0.0", "ForwardOnly"))
+    cluster.until_condition("srun", "r", "ActionRequired", "True", "PastPointOfNoReturn")
+
+    cluster.patch("supg", "s-1", {"spec": {"skipRevert": True}})
+
+    cluster.until_settled("r", "2.0.0")
+    report = cluster.until_report("s")
+    assert outcomes(report) == {"r": "Recomputed"}
+    assert report["runs"][0]["loss"]["revertSkipped"] is True
+
+
 def test_a_runs_own_plan_is_aborted_by_its_nonce_and_retried_by_another(cluster: Cluster) -> None:
     """Given a restart for a parameter at Stop, when it is aborted, then the old value stays until it is retried."""
     cluster.apply(patient("1.0.0", parameters=P), run("r", "s"))
