@@ -244,7 +244,7 @@ def test_a_claim_that_is_being_deleted_under_a_working_run_is_told_and_no_upgrad
     on_v1(cluster)
     cluster.delete("pvc", "state-r-1-0", "--wait=false")
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StateOutOfSync")
-    assert "state claim of incarnation 1 is being deleted" in seen["message"]
+    assert "somebody deleted the state claim of incarnation 1" in seen["message"]
     cluster.until_condition("srun", "r", "Degraded", "True", "StateOutOfSync")
     cluster.carry_out(seen["message"])
     volume = cluster.get("pvc", "state-r-1-0")["spec"]["volumeName"]
@@ -331,7 +331,7 @@ def mounted(cluster: Cluster) -> JsonObject:
 
 
 def test_files_edited_in_place_never_reach_a_run_under_the_same_label(cluster: Cluster) -> None:
-    """Given a run on v1, when the ConfigMap is edited, then VersionReused, and the run keeps its copy; v2 gets it."""
+    """Given a run on v1, when the ConfigMap is edited, then ConfigMapChanged, and the run keeps its copy; v2 gets it."""
     cluster.apply(rules("one"), with_files("1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
     copy = mounted(cluster)
@@ -341,9 +341,9 @@ def test_files_edited_in_place_never_reach_a_run_under_the_same_label(cluster: C
 
     cluster.apply(rules("two"))
     looked_at(cluster)
-    seen = cluster.until_condition("scn", "s", "Valid", "False", "VersionReused", 120)
+    seen = cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged", 120)
     assert seen["message"].startswith("spec.artifact.configMapRef")
-    asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "VersionReused")
+    asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "ConfigMapChanged")
     assert f"kubectl -n {cluster.namespace} " in asked["message"]
     assert cluster.versions(*names) == before
 
@@ -359,7 +359,7 @@ def test_files_edited_in_place_and_back_change_nothing(cluster: Cluster) -> None
     before = cluster.versions("srun/r", "pod/r-1-0", "sts/r-1")
     cluster.apply(rules("two"))
     looked_at(cluster)
-    cluster.until_condition("scn", "s", "Valid", "False", "VersionReused", 120)
+    cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged", 120)
 
     cluster.apply(rules("one"))
 
@@ -523,10 +523,11 @@ def test_a_pod_that_is_evicted_during_stop_still_hands_over_its_report(cluster: 
 def test_a_pod_that_is_evicted_just_before_stop_is_followed_by_one_that_reports(cluster: Cluster) -> None:
     """Given v1 whose pod is being evicted, when v2 continues, then the report is that of its successor."""
     words = {"processedUntil": "2026-01-02T03:04:05Z", "stateVersion": "1"}
-    slow = {"terminationGracePeriodSeconds": 60, "command": sim(report=words, stopAfter=3)}
+    slow = {"terminationGracePeriodSeconds": 600, "command": sim(report=words)}
     on_v1(cluster, workload=slow)
     continuing = strategy("Continuation", approval="Never")
     old = cluster.uid("pod", "r-1-0")
+    cluster.behave("r-1-0", stopAfter=3600)
     evict(cluster, "r-1-0")
     cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=slow))
     cluster.until(
@@ -534,6 +535,7 @@ def test_a_pod_that_is_evicted_just_before_stop_is_followed_by_one_that_reports(
         lambda: (cluster.get("srun", "r")["status"].get("upgrade") or {}).get("begun"),
     )
     assert cluster.uid("pod", "r-1-0") == old
+    cluster.behave("r-1-0", stopAfter=0)
 
     status = cluster.until_settled("r", "2.0.0")["status"]
     assert status["window"]["outputActionsFrom"] == "2026-01-02T03:04:05Z"

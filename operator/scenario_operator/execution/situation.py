@@ -61,7 +61,7 @@ def keep_volume_command(view: View) -> str:
     claim = names.state_claim(view.run.name, view.stored.live)
     volume = f"kubectl -n {view.run.namespace} get pvc {claim} -o jsonpath={{.spec.volumeName}}"
     patch = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
-    return f"kubectl patch pv $({volume}) --type=merge -p '{patch}'"
+    return f"{volume} | xargs kubectl patch pv {CLI} --type=merge -p '{patch}'"
 
 
 def unhold_command(view: View) -> str:

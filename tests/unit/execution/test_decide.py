@@ -938,8 +938,10 @@ def test_a_claim_that_is_being_deleted_under_a_working_pod_is_told_with_what_sav
     found = doomed(Life.unborn().run()).look()
 
     attention = told(found, Standing.BLOCKED, Reason.STATE_OUT_OF_SYNC)
-    kept = "kubectl patch pv $(kubectl -n ns get pvc state-r-1-0 -o jsonpath={.spec.volumeName}) --type=merge -p "
-    assert attention.endswith(kept + '\'{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}\'')
+    volume = "kubectl -n ns get pvc state-r-1-0 -o jsonpath={.spec.volumeName}"
+    patch = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
+    command = f"{volume} | xargs kubectl patch pv --field-manager=scenario-cli --type=merge -p '{patch}'"
+    assert attention.endswith(f"keep its volume: {command}")
     assert found.effects == ()
 
 
