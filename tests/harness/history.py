@@ -44,7 +44,7 @@ class History:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[History]:
         """Keep it for as long as the block lasts; what is written in the block is in it."""
-        tasks = []
+        tasks = self._tasks = []
         for kind, path in self._paths.items():
             found = await self._api.call("GET", path)
             self._moments += [_moment(kind, "FOUND", obj) for obj in found["items"]]
@@ -91,6 +91,8 @@ class History:
         return self.moments()
 
     async def _wait(self) -> None:
+        for task in self._tasks:
+            assert not task.done(), task.exception()
         self._news.clear()
         with_patience = asyncio.wait_for(self._news.wait(), timeout=1.0)
         await asyncio.gather(with_patience, return_exceptions=True)

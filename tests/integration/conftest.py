@@ -9,7 +9,7 @@ import pytest
 from tests.harness.cluster import ROOT, Cluster, bed, namespace_of
 from tests.harness.operator import Operator, running
 
-LONGEST = ("test_crash", "test_watch_faults", "test_two_replicas", "test_rest")
+LONGEST = ("test_crash", "test_two_replicas", "test_operator_replaced", "test_watch_faults", "test_rest")
 """Files whose tests mostly wait, begun first: nobody should wait for them alone at the end."""
 
 

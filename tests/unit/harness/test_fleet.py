@@ -16,7 +16,7 @@ JsonObject = dict[str, Any]
 
 def attempt(version: int, *granted: str, parked: str = "", name: str = "s-1") -> Moment:
     """Return a write of an attempt's grants."""
-    active = [{"id": grant, "parked": grant == parked} for grant in granted]
+    active = [{"id": grant, "name": f"run of {grant}", "parked": grant == parked} for grant in granted]
     obj = {"metadata": {"name": name}, "status": {"active": active}}
     return Moment(version, "ScenarioUpgrade", "MODIFIED", obj)
 
@@ -36,7 +36,7 @@ def test_parked_grants_leave_their_place_to_others() -> None:
         plan(4, "c", "g3"),
     ]
 
-    assert Flights.seen(moments) == Flights(most=2, parked={"g1"})
+    assert Flights.seen(moments) == Flights(most=2, parked={"run of g1"})
 
 
 def test_two_attempts_are_counted_together() -> None:
