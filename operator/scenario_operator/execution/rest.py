@@ -344,9 +344,11 @@ def _out_of_sync(view: View) -> Situation | None:
 
 
 def _missing_scenario(view: View) -> Situation | None:
-    if view.wanted is not None or view.entry is not None or view.gate is None:
-        return None
+    """Say why there is nothing to start on, or nothing that is wanted."""
+    unborn = view.stored.applied is None and view.run.desired_running
     gate = view.gate
+    if view.entry is not None or gate is None or (view.wanted is not None and not unborn):
+        return None
     if gate.attention:
         standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
         return Situation(standing, gate.reason, gate.message, _next_step(view, gate))

@@ -161,6 +161,12 @@ def _rolling(told: str, attention: str, reason: Reason) -> Standing:
     )
 
 
+def _unsuspend(fleet: Fleet) -> str:
+    command = f"kubectl -n {fleet.namespace} patch scn {fleet.scenario} --type=merge"
+    patch = '{"spec":{"upgrade":{"suspend":false}}}'
+    return f"{command} --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
+
+
 def _edit(fleet: Fleet) -> str:
     return f"kubectl -n {fleet.namespace} edit scn {fleet.scenario} --field-manager={names.CLI_FIELD_MANAGER}"
 
@@ -181,6 +187,11 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
         look = f"{told}; see: kubectl -n {fleet.namespace} describe srun {asking[0].name}"
         return Standing(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
+    if busy and fleet.suspend and all(_is_unborn(r) for r in busy):
+        told = f"{fleet.wanted.version} is suspended: {_listed(busy)} may not start on it"
+        return Standing(
+            Reason.SUSPENDED.value, told, ready=True, attention=f"{told}; to go on: {_unsuspend(fleet)}"
+        )
     if busy:
         return Standing(
             Reason.ROLLING_OUT.value, f"starting or restarting: {_listed(busy)}", reconciling=True
@@ -198,6 +209,11 @@ def _listed(runs: list[RunFacts]) -> str:
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:
     return not run.left_out and (run.failed or (run.journal_grant is None and is_behind(run, wanted)))
+
+
+def _is_unborn(run: RunFacts) -> bool:
+    """Say whether a run has never started and does not start either: nothing was released that it could start on."""
+    return run.stored.applied is None and run.journal_grant is None
 
 
 def _is_settled(run: RunFacts, wanted: Revision) -> bool:

@@ -664,6 +664,26 @@ def test_a_gate_is_said_and_asks_for_attention_only_when_a_person_must_act() -> 
 # --- State that is not as recorded ----------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("gate", "standing"),
+    [
+        (
+            Gate("RevisionNotFound", "no revision has version 9.0.0; see: kubectl …", attention=True),
+            Standing.STALLED,
+        ),
+        (Gate("Suspended", "no released revision yet"), Standing.WAITING),
+    ],
+)
+def test_a_run_that_may_not_start_on_what_is_wanted_says_why(gate: Gate, standing: Standing) -> None:
+    """Given a revision that is wanted and none to start on, then a new run gives its gate as its reason."""
+    view = Life.unborn().view()._replace(entry=None, gate=gate)
+    assert view.wanted is not None
+    found = decide(view).situation
+    assert (found.standing, found.reason) == (standing, gate.reason)
+    stopped = decide(view._replace(run=view.run._replace(desired_running=False))).situation
+    assert stopped.standing is Standing.STOPPED
+
+
 @pytest.mark.parametrize("trouble", ["gone", "foreign"])
 def test_a_live_claim_that_is_gone_or_foreign_is_out_of_sync_and_never_an_empty_start(trouble: str) -> None:
     life = Life.on_v1(KEEP_SAME, wanted="v1").put("pods", 1, None).put("workloads", 1, None)

@@ -88,6 +88,14 @@ ROWS: list[tuple[str, Fleet, tuple[str, str], tuple[str, str], str, bool]] = [
     ),
     ("suspend", destructive(suspend=True), ("True", "Suspended"), ("False", "Suspended"), "", True),
     (
+        "first version suspended",
+        fleet((run("n", None),), suspend=True),
+        ("True", "Suspended"),
+        ("False", "Suspended"),
+        "",
+        True,
+    ),
+    (
         "rolling out",
         fleet(runs(2, V1), [attempt()]),
         ("False", "RollingOut"),
