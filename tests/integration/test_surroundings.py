@@ -44,9 +44,9 @@ def asked_and_approved(cluster: Cluster) -> None:
     cluster.carry_out(cluster.condition("scn", "s", "ActionRequired")["message"])
 
 
-def looked_at(cluster: Cluster) -> None:
-    """Have the Scenario looked at now, not within the half minute in which everything that waits is."""
-    cluster.kubectl("annotate", "--overwrite", "scn", "s", f"test/look={time.monotonic()}")
+def looked_at(cluster: Cluster, ref: str = "scn/s") -> None:
+    """Have an object looked at now, not within the half minute in which everything that waits is."""
+    cluster.kubectl("annotate", "--overwrite", ref, f"test/look={time.monotonic()}")
 
 
 # --- Quotas ---------------------------------------------------------------------------------------------
@@ -176,6 +176,7 @@ def test_past_the_point_of_no_return_a_refusal_is_told_too(cluster: Cluster) -> 
     cluster.until("the refusal to be told", told, 120)
 
     quota.allow(persistentvolumeclaims=2)
+    looked_at(cluster, "srun/r")
     cluster.until_settled("r", "2.0.0", 120)
 
 
@@ -204,6 +205,7 @@ def test_a_webhook_of_others_that_is_down_stops_publishing_and_the_scenario_says
         assert "down.vendor.example" in seen["message"]
         assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1", "pvc/state-r-1-0") == before
 
+    looked_at(cluster)
     cluster.until_settled("r", "2.0.0", 120)
 
 

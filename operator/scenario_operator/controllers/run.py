@@ -17,7 +17,8 @@ from scenario_operator.cluster.errors import Conflict
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
 from scenario_operator.cluster.store import filed
-from scenario_operator.controllers.complaints import complaint
+from scenario_operator.cluster.worker import LONGEST_WAIT
+from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.observe import (
     Things,
     identity_of,
@@ -63,11 +64,17 @@ class RunController:
         if not readable(known):
             logger.warning("run does not fit the schema key=%(key)s", {"key": key})
             return timedelta(seconds=30)
-        view = self._view(known, self._cached(known), surroundings(self._context, known))
+        things = self._cached(known)
+        view = self._view(known, things, surroundings(self._context, known))
         decision = decide(view)
-        if not decision.effects and not self._worth(view, decision, known):
+        if decision.effects or self._worth(view, decision, known):
+            return await self._act(key)
+        lacking = missing(known, record_of(known), (*things.workloads, *things.jobs), things.pods)
+        if lacking is None:
             return _wake(decision)
-        return await self._act(key)
+        if lacking.may_be_asked(view.now) and await complaint(self._context.client, lacking):
+            return await self._act(key)
+        return min(_wake(decision) or LONGEST_WAIT, timedelta(seconds=lacking.looks_again_in(view.now)))
 
     async def _act(self, key: Key) -> timedelta | None:
         """Look live, decide again, and carry out only that."""
@@ -242,7 +249,7 @@ class RunController:
         claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
         everywhere = _looks_everywhere(record.journal)
         pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
-        refused = await complaint(client, obj, record, (*workloads, *jobs), pods)
+        refused = await complaint(client, missing(obj, record, (*workloads, *jobs), pods))
         return Things(obj, workloads, pods, claims, jobs, refused)
 
     async def _by_name(

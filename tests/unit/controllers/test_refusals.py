@@ -12,7 +12,7 @@ from scenario_operator.cluster.client import Client, Listing
 from scenario_operator.cluster.errors import Forbidden, ServerError, Unreachable
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import JsonObject
-from scenario_operator.controllers.complaints import complaint
+from scenario_operator.controllers.complaints import Missing, complaint, missing
 from scenario_operator.controllers.observe import record_of
 from scenario_operator.controllers.refusals import Refusals
 
@@ -92,7 +92,7 @@ class Told:
 
 def said(told: Told, maker: JsonObject, pods: tuple[JsonObject, ...] = (), run: JsonObject = RUN) -> str:
     client = cast("Client", told)
-    return asyncio.run(complaint(client, run, record_of(run), [maker], pods))
+    return asyncio.run(complaint(client, missing(run, record_of(run), [maker], pods)))
 
 
 @pytest.mark.parametrize("maker", [workload(), job()])
@@ -145,3 +145,14 @@ def test_nobody_is_asked_about_what_has_its_pod_or_is_available() -> None:
 
     assert said(told, workload(), (pod,)) == ""
     assert said(told, workload(), run={**RUN, "status": {}}) == ""
+
+
+def test_events_are_looked_at_soon_and_then_less_and_less_often() -> None:
+    lacking, now, looks = Missing(workload(), 1000.0), 1000.0, []
+    while now < 1060.0:
+        now += lacking.looks_again_in(now)
+        looks.append(now - 1000.0)
+
+    assert looks == [4.0, 8.0, 16.0, 32.0, 64.0]
+    assert not lacking.may_be_asked(1003.9)
+    assert lacking.may_be_asked(1004.0)
