@@ -333,7 +333,7 @@ def mounted(cluster: Cluster) -> JsonObject:
 
 
 def test_files_edited_in_place_never_reach_a_run_under_the_same_label(cluster: Cluster) -> None:
-    """Given a run on v1, when the ConfigMap is edited, then ConfigMapChanged, and the run keeps its copy; v2 gets it."""
+    """Given a run on v1, when the ConfigMap is edited, then ConfigMapChanged: the run keeps its copy, v2 gets it."""
     cluster.apply(rules("one"), with_files("1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
     copy = mounted(cluster)
