@@ -33,6 +33,7 @@ COLLECTIONS: Final = {
     "ConfigMap": "/api/v1/namespaces/%s/configmaps",
     "Job": "/apis/batch/v1/namespaces/%s/jobs",
 }
+_BUSY = (429, 500, 503, 504)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _WAITED_FOR = re.compile(r"(?<=passed waiting for )[^;\"]+")
@@ -90,14 +91,23 @@ class Api:
         while True:
             url = f"{self._server}{path}?watch=true&resourceVersion={version}&allowWatchBookmarks=true"
             with suppress(aiohttp.ClientError):
-                async with self._session.get(url) as answer:
-                    async for line in answer.content:
-                        event: JsonObject = json.loads(line)
-                        assert event["type"] != "ERROR", event
-                        version = event["object"]["metadata"]["resourceVersion"]
-                        if event["type"] != "BOOKMARK":
-                            yield event
+                async for line in self._stream(url):
+                    event: JsonObject = json.loads(line)
+                    assert event["type"] != "ERROR", event
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        yield event
             await asyncio.sleep(0.2)
+
+    async def _stream(self, url: str) -> AsyncIterator[bytes]:
+        """Return the lines of one watch; none when the server is too busy to begin it."""
+        async with self._session.get(url) as answer:
+            if answer.status != 200:
+                text = await answer.text()
+                assert answer.status in _BUSY, f"GET {url}: {answer.status} {text}"
+                return
+            async for line in answer.content:
+                yield line
 
 
 @dataclass
