@@ -30,7 +30,7 @@ from scenario_operator.cluster.kinds import (
     Ref,
 )
 
-NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
+NAMESPACE = Kind("", "v1", "namespaces", "Namespace")
 ROOT = Path(__file__).parents[2]
 BED = f"client-{os.getpid()}"
 
