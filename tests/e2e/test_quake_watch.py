@@ -30,6 +30,28 @@ def test_a1_after_a_compatible_upgrade_in_place_no_event_is_lost_or_taken_in_twi
     assert [number for number, _, _ in found["r-1"].events] == list(range(1, len(found["r-1"].events) + 1))
 
 
+def test_a72_manifests_applied_again_during_a_rollout_conflict_with_nothing(watch: Watch) -> None:
+    """Given the operator as Helm installs it, when Git applies again, then `kubectl wait` ends all the same."""
+    watch.apply("scenario-v1")
+    watch.start("r")
+
+    watch.apply("scenario-v1.1", force=False)
+    watch.cluster.until(
+        "the plan to be open", lambda: watch.cluster.get("srun", "r")["status"].get("upgrade"), 120
+    )
+    watch.apply("scenario-v1.1", force=False)
+    watch.cluster.kubectl("wait", "--for=condition=RolledOut", f"scn/{SCENARIO}", "--timeout=180s")
+    watch.cluster.kubectl("wait", "--for=condition=Ready", "srun/r", "--timeout=60s")
+    watch.apply("scenario-v1.1", force=False)
+
+    for kind, name in (("scn", SCENARIO), ("srun", "r")):
+        managed = watch.cluster.get(kind, name)["metadata"]["managedFields"]
+        ours = [entry for entry in managed if entry["manager"] == "scenario-operator"]
+        assert [(entry["subresource"], list(entry["fieldsV1"])) for entry in ours] == [
+            ("status", ["f:status"])
+        ]
+
+
 def test_a3_a4_forward_only_computes_everything_anew_and_notifies_nobody_about_the_past(watch: Watch) -> None:
     """Given v1 in mid-week, when v2 replaces it, then results equal those of v2 alone and the past stays silent."""
     watch.apply("strategies")

@@ -39,7 +39,7 @@ class Watch:
 
     cluster: Cluster
 
-    def apply(self, manifest: str, **overrides: JsonObject) -> None:
+    def apply(self, manifest: str, *, force: bool = True, **overrides: JsonObject) -> None:
         """Apply a file of the example as users do; `overrides` go into objects of a Scenario's spec."""
         text = (MANIFESTS / f"{manifest}.yaml").read_text().replace("localhost:5000", REGISTRY)
         documents = list(yaml.safe_load_all(text))
@@ -48,7 +48,7 @@ class Watch:
                 _hasten(document["spec"])
                 for field, value in overrides.items():
                     document["spec"][field] = document["spec"].get(field, {}) | value
-        self.cluster.apply(*documents)
+        self.cluster.apply(*documents, force=force)
 
     def start(self, run: str, *, pause_at: str = MIDDLE, **parameters: str) -> JsonObject:
         """Create a run on what is applied, and wait until it is Ready and has worked up to its pause."""

@@ -46,10 +46,11 @@ class Cluster:
             raise AssertionError(f"{' '.join(args)}: {done.stderr.strip()}")
         return done.stdout if not done.returncode else done.stderr
 
-    def apply(self, *objects: Mapping[str, Any]) -> None:
-        """Apply objects as a user does."""
+    def apply(self, *objects: Mapping[str, Any], force: bool = True) -> None:
+        """Apply objects as a user does; without `force` a field that somebody else has set is a failure."""
         text = "\n---\n".join(json.dumps(obj) for obj in objects)
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+        forced = ["--force-conflicts"] if force else []
+        self.kubectl("apply", "--server-side", *forced, "-f", "-", stdin=text)
 
     def refused(self, obj: Mapping[str, Any]) -> str:
         """Apply an object that must be refused, and return the message."""
@@ -62,7 +63,7 @@ class Cluster:
         """Return an object, None when it does not exist."""
         if self.bed and known(kind):
             return reader(self.kubeconfig).find(kind, self.namespace, name)
-        text = self.kubectl("get", kind, name, "-o", "json", "--ignore-not-found")
+        text = self.kubectl("get", kind, name, "-o", "json", "--ignore-not-found", "--show-managed-fields")
         return json.loads(text) if text.strip() else None
 
     def get(self, kind: str, name: str) -> JsonObject:
