@@ -7,6 +7,7 @@ from typing import Any
 from tests.harness.cluster import Cluster
 from tests.harness.moments import (
     abort,
+    ask,
     granted,
     hook_pod,
     in_turns,
@@ -16,6 +17,7 @@ from tests.harness.moments import (
     one_after_the_other,
     outcomes,
     two_runs,
+    until_journal,
     until_stopping,
 )
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, stored_strategy, strategy
@@ -237,6 +239,26 @@ def test_an_attempt_deleted_by_hand_still_counts_its_run_under_way(cluster: Clus
     cluster.until_settled("b", "2.0.0")
     one_after_the_other(cluster, "a", "b")
     assert outcomes(cluster.until_report("s", 2)) == {"b": "Upgraded"}
+
+
+def test_a_plan_whose_attempt_was_deleted_is_aborted_by_the_nonce_of_its_run(cluster: Cluster) -> None:
+    """Given a run under way whose attempt is gone, when abortNonce changes, then it goes back and stays there."""
+    two_runs(cluster)
+    cluster.apply(in_turns("2.0.0"))
+    until_stopping(cluster, "a-1-0")
+    cluster.delete("supg", "s-1")
+
+    ask(cluster, "a", abortNonce="1")
+    until_journal(cluster, "a", heading="Back", turnedBy="Aborted")
+    let_go(cluster, "a-1-0")
+
+    cluster.until_condition("srun", "a", "RolledBack", "True")
+    cluster.until_condition("srun", "a", "Available", "True")
+    cluster.until_settled("b", "2.0.0")
+    assert outcomes(cluster.until_report("s", 2)) == {"b": "Upgraded"}
+    looked_at(cluster, "a")
+    assert cluster.get("srun", "a")["status"]["applied"]["version"] == "1.0.0"
+    assert [a["metadata"]["name"] for a in cluster.list("supg")] == ["s-2"]
 
 
 def test_a_recompute_beside_a_rollout_takes_its_slot_like_everybody(cluster: Cluster) -> None:

@@ -194,6 +194,8 @@ class HistoryEntry(ApiModel):
     """Version before."""
     to: VersionLabel | None = None
     """Version that was wanted."""
+    to_revision: RevisionName | None = None
+    """Revision that was wanted: after a bad end the run is not led to it again unasked."""
     strategy: CamelWord | None = None
     """Type of the strategy."""
     plan_hash: Hash | None = None

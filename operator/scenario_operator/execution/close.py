@@ -50,7 +50,8 @@ def answer(view: View, grant: Grant, word: str, reason: str, message: str) -> St
     now = timestamp(view.now)
     applied, target = view.stored.applied, view.revision(grant.revision)
     ends = applied.version if applied else "", target.version if target else ""
-    entry = Outcome(grant.id, grant.attempt, word, reason, message, *ends, "", "", now, now)
+    told = (grant.id, grant.attempt, word, reason, message, *ends)
+    entry = Outcome(*told, "", "", now, now, to_revision=grant.revision)
     return view.stored._replace(history=(entry, *view.stored.history)[:HISTORY])
 
 
@@ -216,6 +217,7 @@ def _returned(view: View, journal: Journal, stored: Stored, word: str) -> Stored
         message=failure.message if failure else "",
         from_version=journal.source.version,
         to_version=journal.target.version,
+        to_revision=journal.target.revision,
         strategy=journal.strategy.type,
         plan_hash=journal.plan_hash,
         start_time=timestamp(journal.opened_at),

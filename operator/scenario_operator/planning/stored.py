@@ -82,6 +82,7 @@ class Outcome(NamedTuple):
     start_time: str
     completion_time: str
     loss: Loss = Loss()
+    to_revision: str = ""
 
 
 class Handled(NamedTuple):

@@ -83,7 +83,8 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
     finished = [a for a in fleet.attempts if a.finished]
     here_before = frozenset(a.name for a in (*finished, *decided) if a.revision == wanted.name)
-    gave_up = ended_badly(fleet._replace(attempts=(*finished, *decided)), here_before)
+    known = fleet._replace(attempts=(*finished, *decided))
+    gave_up = ended_badly(known, here_before, wanted.name)
     here = next((a for a in reversed(covering) if not a.only), None)
     if here is not None:
         again = [r for r in behind if _asks_again(r, here, fleet)]

@@ -95,9 +95,10 @@ def _still_asks(run: RunFacts, attempt: Attempt) -> bool:
     return not attempt.asked or any(a.uid == run.uid and a.nonce != handled for a in attempt.asked)
 
 
-def ended_badly(fleet: Fleet, attempts: frozenset[str]) -> frozenset[str]:
-    """Return the uids of the runs for which one of these attempts has ended badly.
+def ended_badly(fleet: Fleet, attempts: frozenset[str], revision: str = "") -> frozenset[str]:
+    """Return the uids of the runs for which one of these attempts, or any at the revision, has ended badly.
 
+    The runs remember the revision, so that it does not matter when somebody has deleted an attempt.
     An abort that ended more runs than a report lists is taken to have ended all that there are: a run that was
     aborted must not begin unasked, one that came later can ask.
     """
@@ -108,7 +109,11 @@ def ended_badly(fleet: Fleet, attempts: frozenset[str]) -> frozenset[str]:
     recorded = {
         run.uid
         for run in fleet.runs
-        if any(e.attempt in attempts and e.outcome in ENDED_BADLY for e in run.stored.history)
+        if any(
+            e.outcome in ENDED_BADLY
+            and (e.attempt in attempts or (e.grant_id and revision and e.to_revision == revision))
+            for e in run.stored.history
+        )
     }
     return frozenset(told | recorded)
 
@@ -130,7 +135,7 @@ def forgettable(fleet: Fleet, limit: int) -> tuple[Attempt, ...]:
 def _gave_up(attempt: Attempt, fleet: Fleet) -> frozenset[str]:
     """Return the runs that an earlier attempt at the same revision gave up: nothing is retried unasked."""
     earlier = (a for a in fleet.attempts if a.revision == attempt.revision and a.sequence < attempt.sequence)
-    return ended_badly(fleet, frozenset(a.name for a in earlier))
+    return ended_badly(fleet, frozenset(a.name for a in earlier), attempt.revision)
 
 
 def _ended_here(run: RunFacts, attempt: Attempt) -> bool:

@@ -271,6 +271,17 @@ def test_a_run_that_is_being_deleted_opens_nothing() -> None:
     assert decide(fleet((going,), [attempt(finished=True, closed=True)])).opening is None
 
 
+def test_a_run_that_failed_is_not_tried_again_unasked_also_when_its_attempt_was_deleted() -> None:
+    """Given a failed run whose attempt is gone, when passes follow, then only a nonce or a newer revision leads it."""
+    failed = run("f", V1, outcome("RolledBack")._replace(to_revision="v2"))
+    assert decide(fleet((failed,), sequence=1)).opening is None
+    after, _ = passed(passed(fleet((failed, run("n", V1)), sequence=1))[0])
+    assert granted(after.attempts[-1]) == ["n"]
+    asking = failed._replace(retry_nonce="1")
+    assert decide(fleet((asking,), sequence=1)).opening == Opening("v2", "Retry", ("f",), asked_by("f"))
+    assert decide(fleet((failed,), wanted="v3", sequence=1)).opening == Opening("v3", "Revision")
+
+
 def test_a_retry_nonce_opens_an_attempt_for_the_failed_run_only() -> None:
     """Given a finished attempt, when a failed run asks again, then a Retry attempt names it."""
     failed = run("f", V1, outcome("RolledBack"), retry_nonce="1")
