@@ -13,7 +13,7 @@ from tests.harness.cluster import Cluster, bed_command
 OPERATOR = "scenario-operator/"
 _WRITES = frozenset({"create", "update", "patch", "delete"})
 _APART = frozenset({"leases", "events"})
-"""Lease renewals and Events are outside every budget (execution.md §2)."""
+"""Lease renewals and Events are outside every budget."""
 
 
 class Call(NamedTuple):

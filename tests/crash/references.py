@@ -9,7 +9,6 @@ from typing import Any
 from tests.harness.objects import compatible, run, scenario, sim, strategy
 
 JsonObject = dict[str, Any]
-_DONE = ("Complete", "Completed", "Succeeded", "Failed", "Superseded")
 
 
 @dataclass(frozen=True)

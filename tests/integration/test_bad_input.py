@@ -9,8 +9,6 @@ import pytest
 from tests.harness.cluster import Cluster
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, stored_strategy, strategy
 
-from scenario_operator.api import names
-
 JsonObject = dict[str, Any]
 RUNS = ("a", "b", "c")
 THEIRS = tuple(ref for name in RUNS for ref in (f"srun/{name}", f"pod/{name}-1-0", f"sts/{name}-1"))
@@ -131,35 +129,6 @@ def test_a59_a_claim_of_somebody_else_is_never_mounted(cluster: Cluster) -> None
     cluster.until_settled("r", "1.0.0")
 
 
-def test_a_config_map_that_is_edited_in_place_is_told_and_reaches_no_run(cluster: Cluster) -> None:
-    """Given a run on files of v1, when their ConfigMap is edited, then v1 is refused until it is restored."""
-
-    def files(text: str) -> JsonObject:
-        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": text}}
-
-    shipped = scenario("s", "1.0.0")
-    shipped["spec"]["artifact"]["configMapRef"] = {"name": "rules"}
-    cluster.apply(files("1"), shipped, run("r", "s"))
-    cluster.until_settled("r", "1.0.0")
-    theirs = ("srun/r", "pod/r-1-0", "sts/r-1")
-    before = cluster.versions(*theirs)
-
-    cluster.apply(files("2"))
-    cluster.kubectl(
-        "annotate", "scn", "s", "looked-at=once"
-    )  # it is looked at within 30 s; this is only sooner
-    seen = cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged")
-    assert seen["message"].startswith("spec.artifact.configMapRef")
-    asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "ConfigMapChanged")
-    assert "kubectl -n " in asked["message"]
-    assert cluster.get("configmap", "s-r1-artifact")["data"] == {"a": "1"}
-
-    cluster.apply(files("1"))
-    cluster.kubectl("annotate", "scn", "s", "looked-at=twice", "--overwrite")
-    cluster.until_condition("scn", "s", "Valid", "True")
-    assert cluster.versions(*theirs) == before
-
-
 def test_a_missing_config_map_is_waited_for(cluster: Cluster) -> None:
     """Given configMapRef to nothing, when the ConfigMap is made, then the version is published by itself."""
     files = scenario("s", "1.0.0")
@@ -174,29 +143,6 @@ def test_a_missing_config_map_is_waited_for(cluster: Cluster) -> None:
     )
 
     cluster.until_settled("r", "1.0.0")
-
-
-def test_a_copy_of_the_artifact_that_is_missing_is_made_again(cluster: Cluster) -> None:
-    """Given a revision without the copy of its files (a crash came between them), then the copy is made, and used."""
-    files = scenario("s", "1.0.0")
-    files["spec"]["artifact"]["configMapRef"] = {"name": "rules"}
-    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": "1"}}
-    cluster.apply(rules, files)
-    copy = names.artifact_copy(cluster.until_published("s", "1.0.0")["status"]["latestRevision"])
-    made = cluster.until("the copy", lambda: cluster.find("configmap", copy))
-
-    cluster.delete("configmap", copy)
-
-    again = cluster.until(
-        "the copy made again",
-        lambda: (
-            (seen := cluster.find("configmap", copy))
-            and seen["metadata"]["uid"] != made["metadata"]["uid"]
-            and seen
-        ),
-    )
-    assert (again["data"], again["immutable"]) == ({"a": "1"}, True)
-    assert again["metadata"]["ownerReferences"] == made["metadata"]["ownerReferences"]
 
 
 def test_an_image_with_another_digest_than_declared_is_refused(cluster: Cluster) -> None:

@@ -1,6 +1,6 @@
 """Every upgrade has a budget of writes, counted where they arrive: in the API server's audit log.
 
-When a test here fails, it lists the calls. A budget is raised on purpose, with execution.md, or not at all.
+When a test here fails, it lists the calls. A budget is raised on purpose, with docs/performance.md, or not at all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""At rest nothing is written but the Lease, also after a restart (execution.md §2)."""
+"""At rest nothing is written but the Lease, also after a restart."""
 
 from __future__ import annotations
 

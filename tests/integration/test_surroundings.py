@@ -44,7 +44,7 @@ def asked_and_approved(cluster: Cluster) -> None:
     cluster.carry_out(cluster.condition("scn", "s", "ActionRequired")["message"])
 
 
-def looked_at(cluster: Cluster, ref: str = "scn/s") -> None:
+def nudge(cluster: Cluster, ref: str = "scn/s") -> None:
     """Have an object looked at now, not within the half minute in which everything that waits is."""
     cluster.kubectl("annotate", "--overwrite", ref, f"test/look={time.monotonic()}")
 
@@ -119,7 +119,7 @@ def test_without_room_for_the_probe_a_version_is_not_published_and_the_scenario_
     assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1", "pvc/state-r-1-0") == before
 
     quota.allow(pods=2)
-    looked_at(cluster)
+    nudge(cluster)
     cluster.until_settled("r", "2.0.0", 120)
 
 
@@ -176,7 +176,7 @@ def test_past_the_point_of_no_return_a_refusal_is_told_too(cluster: Cluster) -> 
     cluster.until("the refusal to be told", told, 120)
 
     quota.allow(persistentvolumeclaims=2)
-    looked_at(cluster, "srun/r")
+    nudge(cluster, "srun/r")
     cluster.until_settled("r", "2.0.0", 120)
 
 
@@ -205,7 +205,7 @@ def test_a_webhook_of_others_that_is_down_stops_publishing_and_the_scenario_says
         assert "down.vendor.example" in seen["message"]
         assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1", "pvc/state-r-1-0") == before
 
-    looked_at(cluster)
+    nudge(cluster)
     cluster.until_settled("r", "2.0.0", 120)
 
 
@@ -342,7 +342,7 @@ def test_files_edited_in_place_never_reach_a_run_under_the_same_label(cluster: C
     before = cluster.versions(*names)
 
     cluster.apply(rules("two"))
-    looked_at(cluster)
+    nudge(cluster)
     seen = cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged", 120)
     assert seen["message"].startswith("spec.artifact.configMapRef")
     asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "ConfigMapChanged")
@@ -360,12 +360,12 @@ def test_files_edited_in_place_and_back_change_nothing(cluster: Cluster) -> None
     cluster.until_settled("r", "1.0.0")
     before = cluster.versions("srun/r", "pod/r-1-0", "sts/r-1")
     cluster.apply(rules("two"))
-    looked_at(cluster)
+    nudge(cluster)
     cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged", 120)
 
     cluster.apply(rules("one"))
 
-    looked_at(cluster)
+    nudge(cluster)
     cluster.until_condition("scn", "s", "Valid", "True", seconds=120)
     assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1") == before
 
@@ -391,7 +391,7 @@ def test_a_copy_of_the_files_that_is_lost_is_made_again(cluster: Cluster) -> Non
 
     cluster.delete("configmap", name)
 
-    looked_at(cluster)
+    nudge(cluster)
     cluster.until("the copy to be back", lambda: cluster.find("configmap", name), 120)
     assert mounted(cluster)["data"] == {"rules.txt": "one"}
 

@@ -493,7 +493,12 @@ def test_a_namespaced_operator_sees_its_namespaces_only(start: Starter) -> None:
     operator = start.working(namespaces=[start.namespace])
     apply(a_run("default", "elsewhere"), a_run(start.namespace, "here"))
     until(lambda: operator.woken("run", "here"), "its own run wakes it")
-    time.sleep(0.5)
+    before = len(operator.keys())
+    kubectl("-n", start.namespace, "annotate", "scenariorun", "here", "example.com/again=yes")
+    until(
+        lambda: ("run", start.namespace, "here") in operator.keys()[before:],
+        "and what came after the other one",
+    )
 
     assert not operator.woken("run", "elsewhere", "default")
     assert operator.known("ScenarioRun") == ["here"]

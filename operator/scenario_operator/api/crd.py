@@ -147,7 +147,7 @@ KINDS: Final = (
             Column("To", ".status.to", description="Version that is rolled out."),
             Column("Phase", ".status.phase", description="Summary for people."),
             Column("Progress", ".status.progress", description="Settled runs of all runs."),
-            Column("Failed", ".status.counts.failed", "integer", description="Runs that failed."),
+            Column("Failed", ".status.counts.rolledBack", "integer", description="Runs that went back."),
             Column("Approval", _reason_of("Approved"), description="Whether consent is needed or given."),
             AGE,
         ),

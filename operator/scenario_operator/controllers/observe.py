@@ -293,14 +293,14 @@ def read_report(text: str) -> Report:
         until, version = told.get("processedUntil"), told.get("stateVersion")
         outputs = told.get("outputs") or {}
         if until is not None and not isinstance(until, str):
-            return Report(text_ok=False)
+            return Report()
         return Report(
             processed_until=str(normalise_time(until)) if until is not None else None,
             state_version=version if isinstance(version, str) and _WORD.fullmatch(version) else None,
             open_outputs=_count(outputs.get("open")),
         )
     except _UNREADABLE_TEXT:
-        return Report(text_ok=not text)
+        return Report()
 
 
 def _count(value: object) -> int:
@@ -347,7 +347,6 @@ def _job(obj: JsonObject, pods: Iterable[JsonObject]) -> Job:
         message=told or message,
         numbers=_numbers(told),
         deleting="deletionTimestamp" in metadata,
-        finished_at=status.get("completionTime"),
     )
 
 

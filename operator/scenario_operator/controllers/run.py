@@ -1,4 +1,4 @@
-"""The run controller: look, decide, write the status, carry out the effects (execution.md §2).
+"""The run controller: look, decide, write the status, carry out the effects.
 
 Reads like the rule R1: status first, then effects; and like R6: the cache wakes, the live world decides.
 """

@@ -20,7 +20,6 @@ from scenario_operator.cluster.kinds import (
     CONTROLLER_REVISION,
     RUN,
     SCENARIO,
-    STRATEGY,
     UPGRADE,
     JsonObject,
     Ref,
@@ -29,8 +28,9 @@ from scenario_operator.cluster.store import filed
 from scenario_operator.controllers.observe import readable, record_of, run_of
 from scenario_operator.controllers.publish import Published, Publisher
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
-from scenario_operator.controllers.surroundings import read_strategy, revisions_of, scenario_strategy
+from scenario_operator.controllers.surroundings import revisions_of, scenario_strategy, strategy_named
 from scenario_operator.execution.status import merge_patch
+from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import DELETED, KEPT, timestamp
@@ -169,15 +169,11 @@ class ScenarioController:
             retry_nonce=run.retry_nonce,
         )
 
-    def _own_strategy(self, obj: JsonObject) -> tuple[Any, str]:
+    def _own_strategy(self, obj: JsonObject) -> tuple[Snapshot | None, str]:
         reference = obj["spec"].get("strategyRef")
         if not reference:
             return None, ""
-        found = self._context.store.get(STRATEGY, obj["metadata"]["namespace"], reference["name"])
-        if found is None:
-            return None, reference["name"]
-        spec = read_strategy(found)
-        return (snapshot_of(spec), "") if spec is not None else (None, reference["name"])
+        return strategy_named(self._context, obj["metadata"]["namespace"], reference["name"])
 
     async def _fleet(
         self,

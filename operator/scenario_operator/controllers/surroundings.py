@@ -206,7 +206,7 @@ def strategy_for(
     """Return the strategy of a run, its own or its scenario's, or the name of the one that is not there."""
     reference = ((run or {}).get("spec") or {}).get("strategyRef")
     if run is not None and reference:
-        return _referenced(context, run["metadata"]["namespace"], reference["name"])
+        return strategy_named(context, run["metadata"]["namespace"], reference["name"])
     spec, missing = scenario_strategy(context, scenario)
     return (snapshot_of(spec) if spec else None), missing
 
@@ -238,7 +238,8 @@ def read_strategy(obj: JsonObject) -> StrategySpec | None:
         return None
 
 
-def _referenced(context: Context, namespace: str, name: str) -> tuple[Snapshot | None, str]:
+def strategy_named(context: Context, namespace: str, name: str) -> tuple[Snapshot | None, str]:
+    """Return the strategy of that name, or its name when there is none that we can read."""
     found = context.store.get(STRATEGY, namespace, name)
     if found is None:
         return None, name

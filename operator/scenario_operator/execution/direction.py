@@ -1,6 +1,6 @@
 """Which way a plan goes: the signals, in their order, and what counts as stuck.
 
-Precedence: deleted, hold, abort, superseded, retry, failed (design: the table of directions).
+Precedence: deleted, hold, abort, superseded, retry, failed; the table stands in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, str]:
     handled = view.stored.handled
     if nonce and nonce != handled.retry:
         view = view._replace(stored=view.stored._replace(handled=handled._replace(retry=nonce)))
-        journal = _try_again(view, journal)
+        # A newer version comes first: what it makes obsolete is not tried again.
+        if journal.heading is not Heading.FORWARD or not superseded(view, journal):
+            journal = _try_again(view, journal)
     return view, journal, ""
 
 

@@ -410,7 +410,7 @@ def _make_claims(view: View, journal: Journal | None, step: Step, revision: Revi
 
 
 def state_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
-    """Say what stands against starting this incarnation on its state, None when nothing does (promise 3).
+    """Say what stands against starting this incarnation on its state, None when nothing does.
 
     What only a person can resolve comes first: a StatefulSet of another run may wait for the same.
     """

@@ -93,12 +93,11 @@ class Workload(NamedTuple):
 
 
 class Report(NamedTuple):
-    """How a pod's container ended; `text_ok` False: there was a message that is not a report."""
+    """What a pod's container said at its end."""
 
     processed_until: str | None = None
     state_version: str | None = None
     open_outputs: int = 0
-    text_ok: bool = True
 
 
 class Pod(NamedTuple):
@@ -151,7 +150,6 @@ class Job(NamedTuple):
     message: str = ""
     numbers: tuple[tuple[str, int], ...] = ()
     deleting: bool = False
-    finished_at: str | None = None
 
 
 class World(NamedTuple):

@@ -1,4 +1,4 @@
-"""From what a run has and what is wanted to a plan, or to the reason why there is none (upgrades.md §1, §2, §4)."""
+"""From what a run has and what is wanted to a plan, or to the reason why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three-way merge of parameters (upgrades.md §8), row by row, and what holds for every merge."""
+"""The three-way merge of parameters, row by row, and what holds for every merge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gives a revision its identity, and what makes a label mean two things (upgrades.md §1)."""
+"""What gives a revision its identity, and what makes a label mean two things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows: every mode, every rule of upgrades.md §3, and what holds for every window."""
+"""Windows: every mode, every rule, and what holds for every window."""
 
 from __future__ import annotations
 

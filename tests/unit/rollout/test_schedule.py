@@ -1,4 +1,4 @@
-"""Who goes next: grants, parking, superseding, aborting, retrying, newcomers (execution.md §3)."""
+"""Who goes next: grants, parking, superseding, aborting, retrying, newcomers."""
 
 from __future__ import annotations
 
