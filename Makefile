@@ -60,7 +60,7 @@ unit: $(READY) ## pure code, and the explorer on a model cluster
 integration: $(READY) ## the operator's process against a real API server with simulated pods
 	$(PYTHON) tools/bed build --for helm
 	$(PYTHON) tools/bed build --for sim
-	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WAITERS) --dist loadgroup --no-loadscope-reorder
+	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WAITERS) --dist loadscope --no-loadscope-reorder
 
 e2e: $(READY) ## the operator's image, Helm, real pods and volumes
 	@if [[ -n "$${KUBECONFIG:-}" ]]; then $(PYTEST) tests/e2e; else $(MAKE) --no-print-directory e2e-beds; fi

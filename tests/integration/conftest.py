@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from tests.harness.cluster import ROOT, Cluster, bed, namespace_of
 from tests.harness.operator import Operator, running
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 LONGEST = ("test_crash", "test_two_replicas", "test_operator_replaced", "test_watch_faults", "test_rest")
 """Files whose tests mostly wait, begun first: nobody should wait for them alone at the end."""
 
 
+class _Scheduling(LoadScopeScheduling):
+    """Keeps the tests of a file together that share a bed of their own; all others go where a worker is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::")[0]
+        return path if _has_own_bed(path) else nodeid
+
+
+@lru_cache
+def _has_own_bed(path: str) -> bool:
+    return 'scope="module"' in (ROOT / path).read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
+    """Spread the tests over the workers."""
+    return _Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together that share a bed of their own; all others go where a worker is free."""
-    here = Path(__file__).parent
-    ours = [item for item in items if item.path.is_relative_to(here)]
-    for item in ours:
-        if "sim_bed" not in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Begin with what takes longest."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 

@@ -17,6 +17,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 BED: Final = ROOT / "tools" / "bed"
 NAME: Final = "demo"
 OPERATOR: Final = "scenario-operator"
+OWNER: Final = "app.kubernetes.io/created-by"
 IMAGES: Final = ("scenario-operator:dev", "quake-watch:v1", "quake-watch:v1.1", "quake-watch:v2")
 
 
@@ -89,10 +90,33 @@ def given() -> Place | None:
     kubeconfig = os.environ.get("KUBECONFIG")
     if not kubeconfig:
         return None
+    if not all(Path(part).exists() for part in kubeconfig.split(os.pathsep)):
+        raise DemoError(
+            f"KUBECONFIG names {kubeconfig}, which is not there; for a cluster of our own: unset KUBECONFIG"
+        )
     for tool in ("kubectl", "helm"):
         if shutil.which(tool) is None:
             raise DemoError(f"KUBECONFIG is set, so {tool} has to be on the PATH")
     return Place(kubeconfig, os.environ.get("SCENARIO_REGISTRY", "localhost:5000"), bed=False, tools=None)
+
+
+def claim(place: Place) -> None:
+    """Make the demo's namespace anew; in a cluster that is not ours, nothing of somebody else's is touched.
+
+    Raises DemoError when the namespace, or an operator, is there and no demo made it.
+    """
+    mark = f"{OWNER}=demo"
+    mine = bool(place.run("kubectl", "get", "namespace", "-l", mark, "-o", "name").split())
+    if not place.bed and not mine:
+        for what, name in (("namespace", NAME), ("namespace", OPERATOR)):
+            if place.run("kubectl", "get", what, name, "-o", "name", "--ignore-not-found").strip():
+                raise DemoError(
+                    f"the cluster of {place.kubeconfig} has a {what} {name} that no demo made, and the demo would "
+                    f"replace what is in it; choose another cluster, or: unset KUBECONFIG"
+                )
+    place.run("kubectl", "delete", "namespace", NAME, "--ignore-not-found", "--timeout=120s")
+    place.run("kubectl", "create", "namespace", NAME)
+    place.run("kubectl", "label", "namespace", NAME, mark)
 
 
 def toolchain() -> None:

@@ -337,9 +337,9 @@ def prepare(screen: Screen) -> Place:
     ]
     if place is None:
         place, settings = _own_cluster(screen)
+    screen.command(f"kubectl delete namespace {NAME} --ignore-not-found; kubectl create namespace {NAME}")
     with screen.doing("namespace ready"):
-        place.run("kubectl", "delete", "namespace", NAME, "--ignore-not-found", "--timeout=120s")
-        place.run("kubectl", "create", "namespace", NAME)
+        places.claim(place)
     command = ["helm", "upgrade", "--install", OPERATOR, "charts/scenario-operator", "--namespace", OPERATOR]
     command += ["--create-namespace", "--wait", "--timeout", "180s", "--set", ",".join(settings)]
     screen.command(" ".join(command))
@@ -370,11 +370,14 @@ def what_next(screen: Screen, place: Place) -> None:
         f"kubectl -n {NAME} exec live-all-2-0 -- python3 -m quake_watch show",
         f"kubectl -n {NAME} describe supg {WATCH}-2                 # plan, consent, outcome and loss",
         f"kubectl -n {NAME} delete scenario {WATCH}                 # refused: it is in use",
-        f"kubectl -n {NAME} apply -f {MANIFESTS}/scenario-v1.yaml   # a downgrade: the runs stay, and say why",
+        f"kubectl -n {NAME} apply -f {MANIFESTS}/scenario-v1.yaml   # an older version: the runs stay, and say why",
         f'kubectl -n {NAME} patch srun quakes-all --type=merge -p \'{{"spec":{{"desiredState":"Stopped"}}}}\'',
     ):
         screen.command(line)
-    screen.command("make demo-down" if place.bed else f"helm -n {OPERATOR} uninstall {OPERATOR}")
+    if place.bed:
+        screen.command("unset KUBECONFIG; make demo-down")
+    else:
+        screen.command(f"kubectl delete namespace {NAME}; helm -n {OPERATOR} uninstall {OPERATOR}")
 
 
 def _only_group(attempt: JsonObject) -> JsonObject:

@@ -345,7 +345,8 @@ def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
     waiting = state.get("waiting") or {}
     if waiting.get("reason") in _PULL_TROUBLE:
         told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
-        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:900]))
+        again = "; it is tried again every 30 s and goes on by itself when the image is there"
+        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:800] + again))
     if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
         told = f"resolving {image}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
         return Probed(None, Problem(Reason.RESOLVING, told[:900]))

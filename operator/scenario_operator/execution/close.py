@@ -213,7 +213,7 @@ def _returned(view: View, journal: Journal, stored: Stored, word: str) -> Stored
         grant_id=journal.grant_id,
         attempt=journal.attempt,
         outcome=word,
-        reason=failure.reason if failure else word,
+        reason=failure.reason if failure and word != "Aborted" else word,
         message=failure.message if failure else "",
         from_version=journal.source.version,
         to_version=journal.target.version,

@@ -295,6 +295,10 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
     if not stuck.final:
         return Situation(Standing.WORKING, step.kind.value, f"{message}; it is tried again")
     attempt = "" if ungranted(view, journal) else journal.attempt
-    onward = f"retry: {retry_command(view)}; take it back: {abort_command(view, attempt)}"
+    onward = f"take it back: {abort_command(view, attempt)}"
+    if (
+        stuck.reason is not Reason.STOP_REPORT_MISSING
+    ):  # a plan keeps its strategy: it would find the same again
+        onward = f"retry: {retry_command(view)}; {onward}"
     degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
     return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)

@@ -73,7 +73,23 @@ def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal,
         return view, journal, "Aborted"
     if journal.crossed:
         return view, journal, ""
+    journal = journal._replace(failure=_trouble_so_far(view, journal))
     return view, journal.turn(Heading.BACK, way_back(journal), "Aborted"), ""
+
+
+def _trouble_so_far(view: View, journal: Journal) -> Failure | None:
+    """Say what an abort found: whoever comes next must know the cause, not only that somebody gave up."""
+    step = journal.current()
+    check = VOCABULARY[step.kind].check(view, journal, step) if step is not None else None
+    if step is None or not isinstance(check, Todo | Failed):
+        return journal.failure
+    stuck = stuck_at(view, journal, step, check)
+    if stuck is not None:
+        return stuck.failure(step, view.now)
+    told = check.waiting if isinstance(check, Todo) else check.message
+    return Failure(
+        step.id, Reason.ABORTED.value, f"{step.kind.value} was waiting for {told}"[:1024], view.now
+    )
 
 
 def ungranted(view: View, journal: Journal) -> bool:

@@ -366,7 +366,8 @@ def _rolled_back(view: View) -> Situation | None:
     behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
     if not (refused or behind):
         return None
-    message = f"{last.outcome} from {last.to_version}: {last.reason} {last.message}".rstrip()
+    told = last.message if last.reason == last.outcome else f"{last.reason} {last.message}"
+    message = f"{last.outcome} on the way to {last.to_version}: {told}".rstrip(": ")
     attention = f"{message}; publish a fixed version, or try again: {retry_command(view)}"
     return Situation(Standing.ROLLED_BACK, Reason.ROLLED_BACK, message, attention)
 

@@ -226,10 +226,12 @@ class ResolveWindow:
         try:
             resolved = windows.resolve(journal.strategy.window, sources, never_again=never_again)
         except windows.ReportMissingError as missing:
+            bounds = [wire_name(field) for field in missing.fields]
+            fields = " and ".join(f"window.{bound}.ifMissing" for bound in bounds)
             return Failed(
                 Reason.STOP_REPORT_MISSING,
-                f"the stopped version left no report, and {wire_name(missing.field)} is to be where it stopped: "
-                f"abort, set window.{wire_name(missing.field)}.ifMissing to ObservedStop in the strategy, then retry",
+                f"the stopped version left no report, and {' and '.join(bounds)} is to be where it stopped: "
+                f"abort, set {fields} to ObservedStop in the strategy, then change spec.retryNonce",
                 human=True,
             )
         return Done({"window": resolved.window._asdict(), "atRisk": resolved.at_risk})

@@ -60,11 +60,11 @@ class StopFacts(NamedTuple):
 
 
 class ReportMissingError(Exception):
-    """A bound needs the report of the stop, there is none, and the strategy says Hold."""
+    """Bounds need the report of the stop, there is none, and the strategy says Hold; `fields` names all of them."""
 
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
+    def __init__(self, *fields: str) -> None:
+        super().__init__(*fields)
+        self.fields = fields
 
 
 class Resolved(NamedTuple):
@@ -91,11 +91,18 @@ def resolve(strategy: Bounds, sources: Sources, *, never_again: bool) -> Resolve
     """
     at_risk = False
     values: list[str | None] = []
+    missing: list[str] = []
     for field in Bounds._fields:
         bound = getattr(strategy, field) or Bound(Mode.RUN)
-        value, guessed = _bound(field, bound, sources)
+        try:
+            value, guessed = _bound(field, bound, sources)
+        except ReportMissingError:
+            missing.append(field)
+            continue
         at_risk = at_risk or guessed
         values.append(value)
+    if missing:
+        raise ReportMissingError(*missing)
     start, output, notify = values
     if never_again:
         reached = _reached(sources.stop, sources) if sources.stop else None

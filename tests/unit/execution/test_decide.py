@@ -824,7 +824,16 @@ def test_a_run_that_went_back_says_so_also_after_a_plan_of_its_own_came_to_nothi
     life.edit(desired_running=False).run(lambda one: one.pod().term).edit(abort_nonce="no").run()
     life.edit(desired_running=True).run()
     assert [e.outcome for e in life.stored.history] == ["Aborted", "RolledBack"]
-    assert "from 2.0.0" in told(life.look(), Standing.ROLLED_BACK, Reason.ROLLED_BACK)
+    assert "on the way to 2.0.0" in told(life.look(), Standing.ROLLED_BACK, Reason.ROLLED_BACK)
+
+
+def test_who_comes_after_an_abort_is_told_what_the_plan_was_waiting_for() -> None:
+    """Given a version that does not start, when its plan is aborted, then the cause is on record."""
+    life = Life.on_v1(KEEP_SAME, broken=BROKEN).run().attempt(abort=True).run()
+    last = life.stored.history[0]
+    assert (last.outcome, last.reason) == ("Aborted", "Aborted")
+    assert last.message.startswith("Start was waiting for the pod to start")
+    assert last.message in told(life.look(), Standing.ROLLED_BACK, Reason.ROLLED_BACK)
 
 
 def test_a_parameter_that_is_taken_back_ends_the_restart_that_waits_with_it() -> None:

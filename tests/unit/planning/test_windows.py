@@ -160,7 +160,14 @@ def test_a_missing_report_holds_unless_the_strategy_says_otherwise(bound: Bound,
     assert needs_report(bounds)
     with pytest.raises(ReportMissingError) as missing:
         resolve(bounds, sources(SILENT), never_again=False)
-    assert missing.value.field == Bounds._fields[position]
+    assert missing.value.fields == (Bounds._fields[position],)
+
+
+def test_all_bounds_that_need_the_missing_report_are_named_at_once() -> None:
+    """Given three bounds that hold, when there is no report, then nobody has to find them one by one."""
+    with pytest.raises(ReportMissingError) as missing:
+        resolve(Bounds(None, HAND_OVER, HAND_OVER), sources(SILENT), never_again=False)
+    assert missing.value.fields == Bounds._fields[1:]
 
 
 def test_observed_stop_takes_the_containers_finish_and_says_that_input_is_at_risk() -> None:
