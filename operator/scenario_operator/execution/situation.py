@@ -57,8 +57,11 @@ def claims_command(view: View) -> str:
 
 
 def keep_volume_command(view: View) -> str:
-    """Return the command that lets the live volume outlive its claim, whose deletion cannot be taken back."""
-    claim = names.state_claim(view.run.name, view.stored.live)
+    """Return the command that lets a live volume outlive its claim, whose deletion cannot be taken back."""
+    results = view.world.results == "deleting"
+    claim = (
+        names.results_claim(view.run.name) if results else names.state_claim(view.run.name, view.stored.live)
+    )
     volume = f"kubectl -n {view.run.namespace} get pvc {claim} -o jsonpath={{.spec.volumeName}}"
     patch = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
     return f"{volume} | xargs kubectl patch pv {CLI} --type=merge -p '{patch}'"

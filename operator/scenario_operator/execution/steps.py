@@ -98,7 +98,7 @@ class Stop:
         pods = view.world.of(number)
         wants_report = step.args.report and journal.fact(f"stop:{step.id}") is None
         doomed = lives_with_its_pod(view, number)
-        if doomed and workload is not None and workload.replicas and not _gives_up(journal, number):
+        if doomed and workload is not None and workload.replicas and not _gives_up(view, journal, number):
             return Failed(Reason.STATE_OUT_OF_SYNC, doomed, human=True)
         if workload is not None and not _asleep(workload, stop_stamp(journal, step)):
             return Todo("the workload to be scaled to 0")
@@ -369,19 +369,25 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
 
 
 def lives_with_its_pod(view: View, number: int) -> str:
-    """Say that somebody deleted a state claim which only its pod still keeps, "" when nobody did."""
+    """Say that somebody deleted a claim which only an incarnation's pod still keeps, "" when nobody did."""
     claim = view.world.claim(number)
-    if claim is None or not claim.ours or not claim.deleting:
+    doomed = [f"state claim of incarnation {number}"] if claim and claim.ours and claim.deleting else []
+    doomed += ["results claim"] if _results_live_with(view, number) else []
+    if not doomed:
         return ""
-    return (
-        f"somebody deleted the state claim of incarnation {number}: it goes when its pod ends; copy it first"
-    )
+    return f"somebody deleted the {' and the '.join(doomed)}: it goes when its pod ends; copy it first"
 
 
-def _gives_up(journal: Journal, number: int) -> bool:
-    """Say whether the plan deletes an incarnation's state itself."""
+def _results_live_with(view: View, number: int) -> bool:
+    return view.world.results == "deleting" and number == view.stored.live
+
+
+def _gives_up(view: View, journal: Journal, number: int) -> bool:
+    """Say whether the plan deletes an incarnation's state itself; no plan gives the results' volume up."""
     steps = (*journal.steps, *journal.path)
-    return any(s.kind is Kind.DELETE_STATE and s.args.incarnation == number for s in steps)
+    return not _results_live_with(view, number) and any(
+        s.kind is Kind.DELETE_STATE and s.args.incarnation == number for s in steps
+    )
 
 
 def in_the_way(view: View, number: int) -> str:

@@ -722,6 +722,17 @@ def test_no_stop_is_the_end_of_a_claim_that_somebody_deleted(asked: str) -> None
     assert ends_with_a_command(told(life.look(), Standing.STALLED, Reason.STATE_OUT_OF_SYNC))
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_no_stop_is_the_end_of_results_that_somebody_deleted(*, keeps: bool) -> None:
+    """Given a results claim that only the pod still keeps, when any plan would stop the pod, then it waits."""
+    life = Life.on_v1(KEEP_SAME) if keeps else Life.on_v1(FRESH, FORWARD)
+    view = life.run(granted).view()
+    found = decide(view._replace(world=view.world._replace(results="deleting")))
+    assert found.effects == ()
+    assert ends_with_a_command(told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC))
+    assert "somebody deleted the results claim" in found.situation.message
+
+
 def test_a_plan_that_gives_up_the_state_does_not_wait_for_a_claim_that_somebody_deleted() -> None:
     life = Life.on_v1(FRESH, FORWARD).put("claims", 1, C(("1",), ("1",), deleting=True)).run()
     assert life.stored.applied is not None
