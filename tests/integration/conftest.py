@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from tests.crash.laboratory import install
 from tests.harness.cluster import ROOT, Cluster, bed, namespace_of
 from tests.harness.operator import Operator, running
 from xdist.remote import Producer
@@ -41,10 +42,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def sim_bed(worker_id: str) -> Iterator[Cluster]:
-    """A bed with simulated pods and our CRDs, without an operator."""
+    """A bed with simulated pods and our CRDs, which the shared operator serves once somebody asks for it."""
     with bed("sim", f"sim-{worker_id}") as cluster:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        cluster.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
+        install(cluster)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def unserved_bed(worker_id: str) -> Iterator[Cluster]:
+    """A bed that no shared operator serves: two of them would do each other's work."""
+    with bed("sim", f"unserved-{worker_id}") as cluster:
+        install(cluster)
+        yield cluster
+
+
+@pytest.fixture
+def unserved(unserved_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A namespace of this test alone, for an operator of its own."""
+    if not unserved_bed.bed:
+        pytest.skip("needs a cluster that nobody serves, and its audit log")
+    with unserved_bed.new_namespace(namespace_of(request.node)) as cluster:
         yield cluster
 
 

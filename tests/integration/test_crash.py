@@ -14,7 +14,7 @@ from tests.crash.references import REFERENCES
 from tests.harness.cluster import Cluster, bed
 from tests.harness.faults import KILLS, Action, Call, Fault
 
-SAMPLE = 25
+SAMPLE = 16
 LEARNT: dict[str, Expected] = {}
 """What the undisturbed upgrades do: learnt by the first test that needs it."""
 FORWARD_ONLY = next(r for r in REFERENCES if r.name == "ForwardOnly")
