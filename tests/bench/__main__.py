@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.bench.audit import Audit, of_run, summary
-from tests.harness.cluster import ROOT, Cluster, bed
+from tests.crash.laboratory import install
+from tests.harness.cluster import Cluster, bed
 from tests.harness.objects import compatible, run, scenario, strategy
 from tests.harness.operator import Operator, running
 
@@ -112,8 +113,7 @@ class Rollout(NamedTuple):
 def measured(name: str) -> Iterator[Measured]:
     """Bring up a bed and an operator for one measurement."""
     with bed("sim", f"bench-{os.getpid()}-{name}") as cluster, tempfile.TemporaryDirectory() as folder:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        cluster.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
+        install(cluster)
         # A long lease: a bench on a busy machine must not end because the leader got no processor time.
         more = ("--qps", "500", "--burst", "1000", "--lease-duration-seconds", "120")
         with running(cluster, Path(folder) / "log", *more) as operator:

@@ -7,13 +7,13 @@ shows it, only their Events do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.kinds import EVENT
 from scenario_operator.execution.decide import Record
+from scenario_operator.planning.stored import epoch
 
 Object: TypeAlias = Mapping[str, Any]
 _SLACK_SECONDS: Final = 5.0
@@ -71,7 +71,7 @@ def _since(run: Object, record: Record) -> float | None:
         return record.journal.begun_at(step.id) if step else None
     conditions = (run.get("status") or {}).get("conditions") or ()
     gone = (c for c in conditions if c["type"] == "Available" and c["status"] == "False")
-    return next((_epoch(c["lastTransitionTime"]) for c in gone), None)
+    return next((epoch(c["lastTransitionTime"]) for c in gone), None)
 
 
 def _wants_pod(maker: Object) -> bool:
@@ -88,8 +88,4 @@ def _told_at(event: Object) -> float:
     """Return when an Event was last seen; which field says so depends on who wrote it."""
     series = event.get("series") or {}
     times = (series.get("lastObservedTime"), event.get("deprecatedLastTimestamp"), event.get("eventTime"))
-    return max((_epoch(time) for time in times if time), default=0.0)
-
-
-def _epoch(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    return max((epoch(time) for time in times if time), default=0.0)

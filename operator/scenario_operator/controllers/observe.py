@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeGuard
 
 from pydantic import ValidationError
@@ -40,6 +39,7 @@ from scenario_operator.manifests.pod import CONTAINER
 from scenario_operator.manifests.stamp import read_stamp
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import bounds_of
+from scenario_operator.planning.stored import epoch
 from scenario_operator.planning.windows import Window
 
 JsonObject = Mapping[str, Any]
@@ -274,14 +274,14 @@ def _pod(obj: JsonObject, number: int) -> Pod:
         held=mark or ("held" if held else ""),
         started=bool(container.get("started")) and running is not None,
         ready=ready and running is not None,
-        started_at=_epoch(running) if running else 0.0,
+        started_at=epoch(running) if running else 0.0,
         ended=_phase(obj) in ("Succeeded", "Failed") or forced,
         exit_code=terminated.get("exitCode"),
         finished_at=terminated.get("finishedAt"),
         report=read_report(terminated.get("message", "")) if terminated else None,
         trouble=_trouble(status, container),
         restarts=container.get("restartCount", 0),
-        born=_epoch(status["startTime"]) if "startTime" in status else 0.0,
+        born=epoch(status["startTime"]) if "startTime" in status else 0.0,
         running=running is not None,
     )
 
@@ -398,10 +398,6 @@ def _numbers(text: str) -> tuple[tuple[str, int], ...]:
         return ()
     found = {k: v for k, v in told.items() if _is_count(v)}
     return tuple(sorted(found.items())[:32])
-
-
-def _epoch(text: str) -> float:
-    return datetime.fromisoformat(text).astimezone(UTC).timestamp()
 
 
 def readable(obj: JsonObject) -> bool:

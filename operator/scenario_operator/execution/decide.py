@@ -296,9 +296,8 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
         return Situation(Standing.WORKING, step.kind.value, f"{message}; it is tried again")
     attempt = "" if ungranted(view, journal) else journal.attempt
     onward = f"take it back: {abort_command(view, attempt)}"
-    if (
-        stuck.reason is not Reason.STOP_REPORT_MISSING
-    ):  # a plan keeps its strategy: it would find the same again
+    # A plan keeps its strategy, so a retry would find the same report missing again.
+    if stuck.reason is not Reason.STOP_REPORT_MISSING:
         onward = f"retry: {retry_command(view)}; {onward}"
     degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
     return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)
