@@ -205,7 +205,7 @@ def test_a_clock_ten_minutes_off_neither_fails_a_good_version_nor_proves_a_bad_o
     more = ("--namespace", alone.namespace)
     module = ("tests.harness.odd_clock", str(ahead))
     operator = Operator(alone, tmp_path / "operator.log", lease=alone.namespace, more=more, module=module)
-    patient = strategy("InPlace", verify={"stableSeconds": 5}, timeouts={"verifySeconds": 12})
+    patient = strategy("InPlace", verify={"stableSeconds": 5}, timeouts={"verifySeconds": 20})
     with Deployment(operator):
         alone.apply(scenario("s", "1.0.0"), run("r", "s"))
         alone.until_settled("r", "1.0.0")

@@ -353,7 +353,8 @@ def test_a78_the_number_of_a_failed_incarnation_is_not_used_again(cluster: Clust
     cluster.until_condition("srun", "r", "RolledBack", "True")
     assert cluster.get("srun", "r")["status"]["incarnation"] == 1
 
-    cluster.apply(scenario("s", "3.0.0", edges=incompatible(), strategy=impatient))
+    patient = strategy("Continuation", approval="Never")
+    cluster.apply(scenario("s", "3.0.0", edges=incompatible(), strategy=patient))
     status = cluster.until_settled("r", "3.0.0")["status"]
 
     assert status["incarnation"] == 3

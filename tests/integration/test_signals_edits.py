@@ -240,7 +240,7 @@ def test_a_newer_version_takes_over_from_one_that_is_stuck(cluster: Cluster) -> 
     cluster.apply(stuck)
     cluster.until_condition("srun", "r", "ActionRequired", "True", "StartTimeout")
 
-    cluster.apply(scenario("s", "3.0.0", edges=compatible(), strategy=waits))
+    cluster.apply(scenario("s", "3.0.0", edges=compatible()))
 
     cluster.until_settled("r", "3.0.0")
     report = cluster.until_report("s", 1)

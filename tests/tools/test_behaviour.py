@@ -39,6 +39,15 @@ def test_the_command_says_what_happens_and_an_annotation_overrides_it() -> None:
     assert json.loads(does.last_words(NOW, {})) == {"at": [NOW]}
 
 
+def test_pods_of_one_template_may_differ_by_their_names() -> None:
+    """Given a Job that is made again under another number, then its pod does something else from its first moment."""
+    command = ["sim", '{"runFor": 3600, "inPods": {"-p3-": {"runFor": 0}}}']
+    made = pod("Never", command=command)
+    assert of(made).runFor == 3600
+    made["metadata"]["name"] = "r-p3-verify-0-x7k2q"
+    assert of(made).runFor == 0
+
+
 @pytest.mark.parametrize("command", [["/.scenario-probe-x"], ["/scenario/does-not-exist"]])
 def test_a_program_that_does_not_exist_cannot_start(command: list[str]) -> None:
     assert of(pod("Never", command=command)).startError

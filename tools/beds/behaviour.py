@@ -70,6 +70,8 @@ def of(pod: Json, container: Json) -> Behaviour:
         wanted = {"startError": True, "report": None}
     elif words and words[0] == "sim" and len(words) > 1:
         wanted |= json.loads(words[1])
+    for part, other in wanted.pop("inPods", {}).items():
+        wanted |= other if part in pod["metadata"]["name"] else {}
     if annotation := pod["metadata"].get("annotations", {}).get(ANNOTATION):
         wanted |= json.loads(annotation)
     unknown = wanted.keys() - {field.name for field in fields(Behaviour)}

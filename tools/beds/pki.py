@@ -9,6 +9,8 @@ from pathlib import Path
 from beds.common import Json, run, write
 
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"]
+_AUTHORITY_KEY = ["-newkey", "rsa:2048", "-nodes", "-days", "3650"]
+"""RSA, because its signatures are the cheapest to verify: the API server verifies one for each request."""
 _USERS = {
     "admin": "/O=system:masters/CN=admin",
     "kcm": "/CN=system:kube-controller-manager",
@@ -60,7 +62,7 @@ def create(folder: Path, address: str, node: str) -> None:
     folder.mkdir(parents=True)
     authority = ["-subj", "/CN=bed-ca", "-addext", "keyUsage=critical,keyCertSign"]
     files = ["-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt"]
-    run(["openssl", "req", "-x509", *_KEY, *authority, *files])
+    run(["openssl", "req", "-x509", *_AUTHORITY_KEY, *authority, *files])
     run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", folder / "sa.key"])
     run(["openssl", "ec", "-in", folder / "sa.key", "-pubout", "-out", folder / "sa.pub"])
     service = "kubernetes.default.svc"
