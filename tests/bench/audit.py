@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
-from tests.harness.cluster import Cluster, bed_command
+from tests.harness.cluster import Cluster
 
 OPERATOR = "scenario-operator/"
 _WRITES = frozenset({"create", "update", "patch", "delete"})
@@ -40,7 +39,7 @@ class Audit:
 
     def __init__(self, cluster: Cluster) -> None:
         assert cluster.bed, "only a bed has an audit log"
-        self._path = Path(bed_command("audit", cluster.bed).strip().splitlines()[-1])
+        self._path = cluster.audit
         self.mark()
 
     def mark(self) -> None:

@@ -88,7 +88,7 @@ async def _try(lab: Laboratory, ledger: Ledger, options: argparse.Namespace) -> 
     references = [r for r in REFERENCES if not options.reference or r.name in options.reference]
     found = [
         case
-        for case in await enumeration.learnt(lab, references)
+        for case in await enumeration.all_cases(lab, references)
         if not options.action or case.fault.action in options.action
         if not ledger.has(case.reference, case.fault)
     ]

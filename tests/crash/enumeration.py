@@ -26,7 +26,7 @@ class Case:
         return f"{self.reference.name} | {self.fault}"
 
 
-async def learnt(lab: Laboratory, references: Sequence[Reference]) -> list[Case]:
+async def all_cases(lab: Laboratory, references: Sequence[Reference]) -> list[Case]:
     """Run each reference undisturbed, and return every case there is."""
     await lab.learn(references)
     return [case for r in references for case in _cases(r, lab.expected[r.name])]

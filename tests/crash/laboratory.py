@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.references import Reference, first_settled
-from tests.harness.cluster import ROOT, Cluster, bed_command
+from tests.harness.cluster import ROOT, Cluster
 from tests.harness.fault_process import Forked, Nursery, arguments, nursery
-from tests.harness.fault_witness import Api, Audit, Witness, differences, snapshot, timeless
+from tests.harness.fault_witness import COLLECTIONS, Api, Audit, Witness, differences, snapshot, timeless
 from tests.harness.faults import Call, Fault, Proxy, Recorded, Upstream, WatchFault
 
 JsonObject = dict[str, Any]
@@ -46,6 +46,10 @@ class Expected:
     hooks: Counter[str]
     claims_deleted: Counter[str]
     seconds: float
+
+
+Learnt = dict[str, Expected]
+"""Expectations by the reference's name."""
 
 
 @dataclass
@@ -80,11 +84,12 @@ class Laboratory:
         audit: Audit,
         operators: Nursery,
         folder: Path,
-        expected: dict[str, Expected],
+        expected: Learnt,
     ) -> None:
         self._upstream, self.api, self.witness = upstream, api, witness
         self._audit, self._operators, self._folder = audit, operators, folder
         self.expected = expected
+        self._filled: set[str] = set()
 
     async def prepare(self, references: Sequence[Reference]) -> list[str]:
         """Make a namespace for each reference to begin in; one operator brings all of them there."""
@@ -99,7 +104,15 @@ class Laboratory:
         name = f"{re.sub(r'[^a-z0-9]+', '-', purpose.lower())}-{next(_NUMBERS)}"
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         await self.api.call("POST", "/api/v1/namespaces", body)
+        self._filled.add(name)
         return name
+
+    async def clear(self, *namespaces: str) -> None:
+        """Delete what is in these namespaces, all when none is named: the next tests want a bed that is at rest."""
+        for namespace in namespaces or tuple(self._filled):
+            for kind in ("ScenarioRun", "Scenario"):
+                await self.api.call("DELETE", COLLECTIONS[kind] % namespace)
+            self._filled.discard(namespace)
 
     async def _bring(self, namespaces: Sequence[str], places: Mapping[str, Reference]) -> None:
         for namespace in namespaces:
@@ -166,6 +179,8 @@ class Laboratory:
         asked = tuple(str(f) for f in (*faults, *watch_faults))
         reached = set(asked) <= set(proxy.committed)
         seconds = time.monotonic() - began
+        if not problems:
+            await self.clear(namespace)
         return Outcome(
             reference.name, asked, namespace, problems, reached, seconds, subject.restarts, proxy.calls
         )
@@ -356,19 +371,19 @@ class Subject:
 
 
 @asynccontextmanager
-async def laboratory(
-    cluster: Cluster, expected: dict[str, Expected] | None = None
-) -> AsyncIterator[Laboratory]:
+async def laboratory(cluster: Cluster, expected: Learnt | None = None) -> AsyncIterator[Laboratory]:
     """Set up a laboratory on a bed that has the CRDs; `expected` is what an earlier one there has learnt."""
     known = {} if expected is None else expected
     upstream = Upstream(cluster.kubeconfig)
-    audit = Audit(bed_command("audit", cluster.bed).strip())
+    audit = Audit(cluster.audit)
     try:
         with tempfile.TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
             async with upstream.session() as session, nursery() as operators:
                 api = Api(upstream, session)
                 async with Witness(api).watching() as witness:
-                    yield Laboratory(upstream, api, witness, audit, operators, Path(folder), known)
+                    lab = Laboratory(upstream, api, witness, audit, operators, Path(folder), known)
+                    yield lab
+                    await lab.clear()
     finally:
         audit.close()
 

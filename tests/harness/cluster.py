@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.harness.reader import known, reader
+from tests.harness.reader import appliable, known, reader
 
 ROOT = Path(__file__).resolve().parents[2]
 BED = ROOT / "tools" / "bed"
@@ -48,6 +49,10 @@ class Cluster:
 
     def apply(self, *objects: Mapping[str, Any], force: bool = True) -> None:
         """Apply objects as a user does; without `force` a field that somebody else has set is a failure."""
+        if self.bed and all(appliable(obj["kind"]) for obj in objects):
+            for obj in objects:
+                reader(self.kubeconfig).apply(self.namespace, obj, force=force)
+            return
         text = "\n---\n".join(json.dumps(obj) for obj in objects)
         forced = ["--force-conflicts"] if force else []
         self.kubectl("apply", "--server-side", *forced, "-f", "-", stdin=text)
@@ -82,10 +87,22 @@ class Cluster:
 
     def patch(self, kind: str, name: str, body: Mapping[str, Any], *more: str) -> None:
         """Merge-patch an object."""
+        if self.bed and known(kind) and not more:
+            reader(self.kubeconfig).patch(kind, self.namespace, name, body)
+            return
         self.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(body), *more)
 
     def delete(self, kind: str, name: str, *more: str) -> None:
-        """Delete an object if it is there."""
+        """Delete an object if it is there, and wait until it is gone."""
+        if self.bed and known(kind) and more in ((), ("--wait=false",)):
+            uid = reader(self.kubeconfig).delete(kind, self.namespace, name)
+            if uid and not more:
+                self.until(
+                    f"{kind}/{name} to be gone",
+                    lambda: ((self.find(kind, name) or {}).get("metadata") or {}).get("uid") != uid,
+                    120,
+                )
+            return
         self.kubectl("delete", kind, name, "--ignore-not-found", *more)
 
     def condition(self, kind: str, name: str, condition: str) -> JsonObject:
@@ -103,7 +120,7 @@ class Cluster:
                 return seen
             if time.monotonic() > end:
                 raise NotYetError(f"not within {seconds:.0f} s: {what}; last seen: {seen!r}\n{self.story()}")
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def until_condition(
         self, kind: str, name: str, condition: str, status: str, reason: str = "", seconds: float = 60.0
@@ -184,8 +201,7 @@ class Cluster:
 
     def behave(self, pod: str, **behaviour: Any) -> None:
         """Change what a simulated pod does from now on."""
-        text = json.dumps(behaviour)
-        self.kubectl("annotate", "--overwrite", "pod", pod, f"sim/behaviour={text}")
+        self.patch("pod", pod, {"metadata": {"annotations": {"sim/behaviour": json.dumps(behaviour)}}})
 
     def carry_out(self, message: str) -> str:
         """Run the command that a message ends with, as a reader who copies it would."""
@@ -218,10 +234,17 @@ class Cluster:
         finally:
             system.delete("configmap", "sim-images")
 
+    @property
+    def audit(self) -> Path:
+        """Return the file in which the API server writes what it was asked."""
+        return _audit_of(self.bed)
+
     def writes(self) -> Sequence[tuple[str, str, str]]:
         """Return the accepted writes in the namespace so far, in order: verb, resource with subresource, name."""
         told: list[tuple[str, str, str]] = []
-        for line in Path(bed_command("audit", self.bed).strip()).read_text().splitlines():
+        for line in self.audit.read_text().splitlines():
+            if self.namespace not in line:
+                continue
             entry = json.loads(line)
             about = entry.get("objectRef") or {}
             if about.get("namespace") != self.namespace or entry["verb"] in ("get", "list", "watch"):
@@ -243,12 +266,26 @@ class Cluster:
 
     @contextmanager
     def new_namespace(self, name: str) -> Iterator[Cluster]:
-        """Make a namespace for one test, and delete it afterwards without waiting."""
-        self.kubectl("create", "namespace", name)
+        """Make a namespace for one test; nothing of ours stays in it afterwards, and nobody waits for that.
+
+        On a bed the namespace itself stays: to delete it costs the server some hundred requests.
+        """
+        if not self.bed:
+            self.kubectl("create", "namespace", name)
+        else:
+            reader(self.kubeconfig).make_namespace(name)
         try:
             yield self.inside(name)
         finally:
-            self.kubectl("delete", "namespace", name, "--wait=false", check=False)
+            if not self.bed:
+                self.kubectl("delete", "namespace", name, "--wait=false", check=False)
+            else:
+                reader(self.kubeconfig).clear(name)
+
+
+@cache
+def _audit_of(bed: str) -> Path:
+    return Path(bed_command("audit", bed).strip())
 
 
 def namespace_of(test: pytest.Item) -> str:

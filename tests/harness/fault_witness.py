@@ -238,8 +238,8 @@ class Witness:
 class Audit:
     """The server's own log: which deletions of claims it accepted from an operator, by namespace."""
 
-    def __init__(self, path: str) -> None:
-        self._file = Path(path).open()  # noqa: SIM115 (read on for as long as the tests run)
+    def __init__(self, path: Path) -> None:
+        self._file = path.open()
         self._rest = ""
         self._deleted: defaultdict[str, Counter[str]] = defaultdict(Counter)
 

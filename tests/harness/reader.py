@@ -1,11 +1,13 @@
-"""Reads objects of a bed over one open connection: waiting by kubectl costs a process for every look.
+"""Reads and writes objects of a bed over one open connection, with the requests that kubectl would make.
 
-What a user does (apply, patch, wait, delete) stays with kubectl; this is only how a test looks again and again.
+A kubectl costs a process, and discovery and schemas of the server, each time. Commands that a message tells its
+reader to run, and all that a test says about kubectl itself, are run with kubectl.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -37,8 +39,24 @@ _PLURALS = MappingProxyType(
 """Kinds by the words that tests use for them, in the singular; whatever is not here is a matter for kubectl."""
 
 
+_SINGULAR = MappingProxyType(
+    {
+        "Scenario": "scn",
+        "ScenarioRun": "srun",
+        "ScenarioUpgrade": "supg",
+        "UpgradeStrategy": "ustrat",
+        "StatefulSet": "sts",
+        "Pod": "pod",
+        "PersistentVolumeClaim": "pvc",
+        "ConfigMap": "configmap",
+        "Job": "job",
+    }
+)
+"""Those of them that tests apply, by their kind."""
+
+
 class Reader:
-    """Get and list, for the kinds that tests wait for."""
+    """What tests ask of the kinds that they know."""
 
     def __init__(self, kubeconfig: str) -> None:
         upstream = Upstream(kubeconfig)
@@ -60,6 +78,45 @@ class Reader:
         told = {"apiVersion": found.get("apiVersion"), "kind": str(found.get("kind")).removesuffix("List")}
         return [{**told, **item} for item in found.get("items") or []]
 
+    def apply(self, namespace: str, obj: Mapping[str, Any], *, force: bool) -> None:
+        """Apply an object, with the server's own merge and strict validation."""
+        metadata = obj["metadata"]
+        path = _collection(_SINGULAR[obj["kind"]], metadata.get("namespace", namespace))
+        query = f"?fieldManager=kubectl&fieldValidation=Strict&force={str(force).lower()}"
+        self._write("PATCH", f"{path}/{quote(metadata['name'])}{query}", obj, "application/apply-patch+yaml")
+
+    def patch(self, kind: str, namespace: str, name: str, body: Mapping[str, Any]) -> None:
+        """Merge-patch an object."""
+        path = f"{_collection(kind, namespace)}/{quote(name)}?fieldManager=kubectl-patch"
+        self._write("PATCH", path, body, "application/merge-patch+json")
+
+    def delete(self, kind: str, namespace: str, name: str) -> str:
+        """Delete an object, with what belongs to it after it; return its uid, "" when it is not there."""
+        known = self.find(kind, namespace, name)
+        if known is None:
+            return ""
+        uid = str(known["metadata"]["uid"])
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        self._write("DELETE", f"{_collection(kind, namespace)}/{quote(name)}", body, "application/json")
+        return uid
+
+    def make_namespace(self, name: str) -> None:
+        """Make a namespace."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        self._write("POST", "api/v1/namespaces", body, "application/json")
+
+    def clear(self, namespace: str) -> None:
+        """Delete the runs and Scenarios of a namespace; what belongs to them goes with them."""
+        for kind in ("srun", "scn"):
+            self._pool.request("DELETE", f"{self._server}/{_collection(kind, namespace)}")
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any], content: str) -> None:
+        headers = {"Content-Type": content}
+        answer = self._pool.request(
+            method, f"{self._server}/{path}", body=json.dumps(body).encode(), headers=headers
+        )
+        assert answer.status < 300, f"{method} {path}: {answer.data.decode(errors='replace')}"
+
     def _get(self, path: str) -> JsonObject | None:
         answer = self._pool.request("GET", f"{self._server}/{path}")
         if answer.status == 404:
@@ -67,6 +124,11 @@ class Reader:
         assert answer.status == 200, f"GET {path}: {answer.data.decode(errors='replace')}"
         found: JsonObject = json.loads(answer.data)
         return found
+
+
+def appliable(kind: str) -> bool:
+    """Say whether objects of this kind are applied here."""
+    return kind in _SINGULAR
 
 
 def known(kind: str) -> bool:

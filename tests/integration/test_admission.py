@@ -5,18 +5,15 @@ Every rule of the CRDs is provoked by at least one case, and the last test count
 
 import copy
 import json
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from kubernetes import client, config, utils
+from kubernetes import client, config
 from kubernetes.client import ApiException
+from tests.harness.cluster import Cluster
 from tests.unit.api.samples import PARTS, example
 
 from scenario_operator.api import crd, names
@@ -479,33 +476,10 @@ ACCEPTED = [
 ]
 
 
-def bed(*arguments: str) -> str:
-    """Run the tool that makes real clusters."""
-    command = [sys.executable, str(ROOT / "tools" / "bed"), *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[client.ApiClient]:
-    """A real API server with our CRDs; waits until it serves them."""
-    name = f"admission-{os.getpid()}"
-    facts = json.loads(bed("up", "api", "--name", name, "-o", "json"))
-    try:
-        api = config.new_client_from_config(facts["kubeconfig"])
-        for kind in crd.KINDS:
-            utils.create_from_dict(api, yaml.safe_load((ROOT / "crds" / f"{kind.plural}.yaml").read_text()))
-        wait_for_crds(api)
-        yield api
-    finally:
-        bed("down", name)
-
-
-def wait_for_crds(api: client.ApiClient) -> None:
-    """Wait until every CRD is served."""
-    for kind in crd.KINDS:
-        watched = f"--for=condition=Established crd/{kind.plural}.{names.GROUP} --timeout=30s"
-        bed_name = f"admission-{os.getpid()}"
-        bed("kubectl", bed_name, "--", "wait", *watched.split())
+@pytest.fixture
+def api(unserved_bed: Cluster) -> client.ApiClient:
+    """A real API server with our CRDs."""
+    return config.new_client_from_config(unserved_bed.kubeconfig)
 
 
 def write(api: client.ApiClient, case: Refused | Accepted) -> None:
@@ -615,6 +589,7 @@ def test_a_status_comes_back_as_it_was_written(api: client.ApiClient, kind: crd.
         *where, f"recorded-{seed}", {**stored, "status": status}, field_validation="Strict"
     )
 
+    objects.delete_namespaced_custom_object(*where, f"recorded-{seed}")
     assert written["status"] == status
     assert wire(kind.model.read(written))["status"] == status
 

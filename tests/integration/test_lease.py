@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.harness.cluster import Cluster, bed_command
 
 ROOT = Path(__file__).parents[2]
-BED = f"lease-{os.getpid()}"
 
 #: Short terms, so that a test of several leases takes seconds.
 DURATION_SECONDS = 3
@@ -92,33 +91,18 @@ class Candidate:
         return [float(before) for _, before, _ in self.lines("holds")]
 
 
-def bed(*arguments: str) -> str:
-    command = [sys.executable, str(ROOT / "tools" / "bed"), *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def facts() -> Iterator[dict[str, Any]]:
-    """A real API server."""
-    found: dict[str, Any] = json.loads(bed("up", "api", "--name", BED, "-o", "json"))
-    try:
-        yield found
-    finally:
-        bed("down", BED)
+        time.sleep(0.1)
 
 
 Start = Callable[[str], Candidate]
 
 
 @pytest.fixture
-def start(facts: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
+def start(unserved_bed: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
     """Start candidates for one lease; ended with the test."""
     started: list[Candidate] = []
     lease = f"lease-{abs(hash(request.node.name)) % 10**8}"
@@ -127,7 +111,7 @@ def start(facts: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest)
         identity = f"{lease}-{label}"
         output = tmp_path / label
         process = subprocess.Popen(
-            [sys.executable, "-c", CANDIDATE, facts["kubeconfig"], lease, identity],
+            [sys.executable, "-c", CANDIDATE, unserved_bed.kubeconfig, lease, identity],
             stdout=output.open("w"),
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
@@ -142,10 +126,12 @@ def start(facts: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest)
         candidate.process.wait()
 
 
-def written_by(facts: dict[str, Any], candidate: Candidate) -> list[str]:
+def written_by(unserved_bed: Cluster, candidate: Candidate) -> list[str]:
     """The moments at which the server received and accepted its writes, as RFC 3339 in UTC."""
     moments = []
-    for line in Path(facts["audit"]).read_text().splitlines():
+    for line in unserved_bed.audit.read_text().splitlines():
+        if candidate.identity not in line:
+            continue
         entry = json.loads(line)
         if (
             entry["verb"] == "create"
@@ -157,23 +143,23 @@ def written_by(facts: dict[str, Any], candidate: Candidate) -> list[str]:
     return sorted(moments)
 
 
-def assert_one_after_the_other(facts: dict[str, Any], first: Candidate, second: Candidate) -> None:
-    until(lambda: bool(written_by(facts, second)), "the second writes")
+def assert_one_after_the_other(unserved_bed: Cluster, first: Candidate, second: Candidate) -> None:
+    until(lambda: bool(written_by(unserved_bed, second)), "the second writes")
     assert first.held()
     assert max(first.held()) < min(second.held())
-    written = written_by(facts, first), written_by(facts, second)
+    written = written_by(unserved_bed, first), written_by(unserved_bed, second)
     assert written[0]
     assert written[1]
     assert written[0][-1] < written[1][0]
 
 
 def test_a_frozen_leader_is_followed_and_writes_nothing_after_it_thaws(
-    start: Start, facts: dict[str, Any]
+    start: Start, unserved_bed: Cluster
 ) -> None:
     first = start("first")
     until(lambda: first.said("leads"), "the first leads")
     second = start("second")
-    until(lambda: bool(written_by(facts, first)), "the first writes")
+    until(lambda: bool(written_by(unserved_bed, first)), "the first writes")
 
     first.process.send_signal(signal.SIGSTOP)
     until(lambda: second.said("leads"), "the second follows")
@@ -182,10 +168,10 @@ def test_a_frozen_leader_is_followed_and_writes_nothing_after_it_thaws(
     assert first.process.wait(60) == 1
     assert first.said("lost")
     assert first.said("refused")
-    assert_one_after_the_other(facts, first, second)
+    assert_one_after_the_other(unserved_bed, first, second)
 
 
-def test_a_short_freeze_is_survived_without_an_overlap(start: Start, facts: dict[str, Any]) -> None:
+def test_a_short_freeze_is_survived_without_an_overlap(start: Start, unserved_bed: Cluster) -> None:
     first = start("first")
     until(lambda: first.said("leads"), "the first leads")
     second = start("second")
@@ -198,27 +184,27 @@ def test_a_short_freeze_is_survived_without_an_overlap(start: Start, facts: dict
     # On a machine that is busy elsewhere a second can become three: then the other may follow, one after the other.
     if second.said("leads"):
         assert first.process.wait(60) == 1
-        assert_one_after_the_other(facts, first, second)
+        assert_one_after_the_other(unserved_bed, first, second)
     else:
         assert first.process.poll() is None
 
 
-def test_a_killed_leader_is_followed_without_an_overlap(start: Start, facts: dict[str, Any]) -> None:
+def test_a_killed_leader_is_followed_without_an_overlap(start: Start, unserved_bed: Cluster) -> None:
     first = start("first")
     until(lambda: first.said("leads"), "the first leads")
     second = start("second")
-    until(lambda: bool(written_by(facts, first)), "the first writes")
+    until(lambda: bool(written_by(unserved_bed, first)), "the first writes")
     first.process.kill()
     until(lambda: second.said("leads"), "the second follows")
 
     assert second.lines("leads")[0][2] == "1"
-    assert_one_after_the_other(facts, first, second)
+    assert_one_after_the_other(unserved_bed, first, second)
 
 
-def test_a_leader_cut_off_from_the_server_stops_by_itself(start: Start, facts: dict[str, Any]) -> None:
+def test_a_leader_cut_off_from_the_server_stops_by_itself(start: Start, unserved_bed: Cluster) -> None:
     first = start("first")
     until(lambda: first.said("leads"), "the first leads")
-    bed("restart", BED, "kube-apiserver", "--kill")
+    bed_command("restart", unserved_bed.bed, "kube-apiserver", "--kill")
     ran_out = time.clock_gettime(time.CLOCK_BOOTTIME) + DURATION_SECONDS
 
     # Either it renewed in time or it stops: what it never does is to go on without a lease.
@@ -228,7 +214,7 @@ def test_a_leader_cut_off_from_the_server_stops_by_itself(start: Start, facts: d
         assert first.said("lost")
 
 
-def test_of_five_candidates_one_leads(start: Start, facts: dict[str, Any]) -> None:
+def test_of_five_candidates_one_leads(start: Start, unserved_bed: Cluster) -> None:
     candidates = [start(str(number)) for number in range(5)]
     until(lambda: any(candidate.said("leads") for candidate in candidates), "one leads")
     time.sleep(2 * DURATION_SECONDS)

@@ -7,13 +7,10 @@ import os
 import re
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import pytest
 from tests.crash.fleet import Fleet, Flights, Roulette, outcomes, pods_made, until_none
-from tests.crash.laboratory import QUIET_SECONDS, Laboratory, Subject, install, laboratory
-from tests.harness.cluster import Cluster, bed
+from tests.crash.laboratory import QUIET_SECONDS, Laboratory, Subject
 from tests.harness.fault_witness import GROUP
 from tests.harness.history import Moment
 from tests.harness.objects import compatible, scenario, strategy
@@ -26,21 +23,6 @@ LATE = {"r01", "r03"}
 """Runs whose pods do so."""
 OTHER = 99
 """A renderer of another version."""
-
-
-@pytest.fixture(scope="module")
-def own_bed(worker_id: str) -> Iterator[Cluster]:
-    """A bed with simulated pods and our CRDs, without an operator."""
-    with bed("sim", f"replaced-{worker_id}") as cluster:
-        install(cluster)
-        yield cluster
-
-
-@pytest.fixture
-async def lab(own_bed: Cluster) -> AsyncIterator[Laboratory]:
-    """A laboratory on that bed."""
-    async with laboratory(own_bed) as made:
-        yield made
 
 
 def second(at_once: int, **more: Any) -> JsonObject:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.crash.laboratory import Expected, install, laboratory
+from tests.crash.laboratory import Laboratory
 from tests.crash.references import REFERENCES, Reference
-from tests.harness.cluster import Cluster, bed, bed_command
+from tests.harness.cluster import Cluster, bed_command
 from tests.harness.faults import Action, Call, Fault
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 from tests.harness.operator import Deployment, Operator
@@ -25,28 +22,6 @@ from tests.harness.operator import Deployment, Operator
 from dist import render
 
 JsonObject = dict[str, Any]
-LEARNT: dict[str, Expected] = {}
-"""What undisturbed upgrades do: learnt by the first test that asks."""
-
-
-@pytest.fixture(scope="module")
-def own_bed(worker_id: str) -> Iterator[Cluster]:
-    """A bed that no shared operator serves."""
-    if os.environ.get("KUBECONFIG"):
-        pytest.skip("needs a cluster that nobody serves, and whose API server may be stopped")
-    with bed("sim", f"outage-{worker_id}") as cluster:
-        install(cluster)
-        yield cluster
-
-
-@pytest.fixture
-def alone(own_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A namespace of this test alone."""
-    word = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[:40].strip("-")
-    distinct = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:6]
-    with own_bed.new_namespace(f"t-{word}-{distinct}") as cluster:
-        yield cluster
-
 
 # --- The API server is away -----------------------------------------------------------------------------
 
@@ -90,43 +65,45 @@ def ends_as_if_nothing_had(cluster: Cluster, operator: Operator) -> None:
 
 
 def test_an_api_server_that_is_away_in_mid_upgrade_delays_it_and_loses_nothing(
-    alone: Cluster, tmp_path: Path
+    unserved: Cluster, tmp_path: Path
 ) -> None:
     """Given an upgrade under way, when the API server is away for longer than any patience, then it ends as ever."""
     more = (
-        *("--namespace", alone.namespace, "--crd-wait-seconds", "3"),
+        *("--namespace", unserved.namespace, "--crd-wait-seconds", "3"),
         *("--lease-renew-seconds", "1", "--lease-retry-seconds", "1"),
     )
-    operator = Operator(alone, tmp_path / "operator.log", lease=alone.namespace, lease_seconds=5, more=more)
+    operator = Operator(
+        unserved, tmp_path / "operator.log", lease=unserved.namespace, lease_seconds=5, more=more
+    )
     with Deployment(operator) as deployment:
-        in_the_middle_of_a_recompute(alone)
-        bed_command("stop", alone.bed, "kube-apiserver", "--kill")
+        in_the_middle_of_a_recompute(unserved)
+        bed_command("stop", unserved.bed, "kube-apiserver", "--kill")
         try:
-            alone.until("two ends of the operator", lambda: len(deployment.ends) >= 2, 120)
+            unserved.until("two ends of the operator", lambda: len(deployment.ends) >= 2, 120)
         finally:
-            bed_command("restart", alone.bed, "kube-apiserver")
+            bed_command("restart", unserved.bed, "kube-apiserver")
 
         assert deployment.ends[:2] == [1, 2]
-        ends_as_if_nothing_had(alone, operator)
+        ends_as_if_nothing_had(unserved, operator)
 
 
 @pytest.mark.slow
 def test_an_api_server_that_is_away_for_two_minutes_in_mid_upgrade_loses_nothing(
-    alone: Cluster, tmp_path: Path
+    unserved: Cluster, tmp_path: Path
 ) -> None:
     """Given default terms and an upgrade under way, when it is away for two minutes, then all ends as ever."""
-    more = ("--namespace", alone.namespace)
-    operator = Operator(alone, tmp_path / "operator.log", lease=alone.namespace, more=more)
+    more = ("--namespace", unserved.namespace)
+    operator = Operator(unserved, tmp_path / "operator.log", lease=unserved.namespace, more=more)
     with Deployment(operator) as deployment:
-        in_the_middle_of_a_recompute(alone)
-        bed_command("stop", alone.bed, "kube-apiserver", "--kill")
+        in_the_middle_of_a_recompute(unserved)
+        bed_command("stop", unserved.bed, "kube-apiserver", "--kill")
         try:
             time.sleep(120)
         finally:
-            bed_command("restart", alone.bed, "kube-apiserver")
+            bed_command("restart", unserved.bed, "kube-apiserver")
 
         assert deployment.ends[:2] == [1, 2]
-        ends_as_if_nothing_had(alone, operator)
+        ends_as_if_nothing_had(unserved, operator)
 
 
 # --- It is busy, or broken ------------------------------------------------------------------------------
@@ -158,40 +135,41 @@ def with_files() -> Reference:
     return Reference("first start with files", (), (FILES, version, run("r", "s")), "1.0.0")
 
 
-def disturbed(cluster: Cluster, reference: Reference, faults: list[Fault]) -> None:
+async def disturbed(lab: Laboratory, reference: Reference, faults: list[Fault]) -> None:
     """Run a reference under each of the faults, and require the end of the undisturbed run."""
+    await lab.learn([reference])
+    namespaces = await lab.prepare([reference for _ in faults])
+    gate = asyncio.Semaphore(4)
 
-    async def all_of_them() -> None:
-        async with laboratory(cluster, LEARNT) as lab:
-            await lab.learn([reference])
-            namespaces = await lab.prepare([reference for _ in faults])
-            gate = asyncio.Semaphore(4)
+    async def one(namespace: str, fault: Fault) -> str:
+        async with gate:
+            outcome = await lab.attempt(namespace, reference, [fault])
+        assert outcome.reached, f"{fault} was not reached"
+        return outcome.story() if outcome.problems else ""
 
-            async def one(namespace: str, fault: Fault) -> str:
-                async with gate:
-                    outcome = await lab.attempt(namespace, reference, [fault])
-                assert outcome.reached, f"{fault} was not reached"
-                return outcome.story() if outcome.problems else ""
-
-            told = await asyncio.gather(*(one(*each) for each in zip(namespaces, faults, strict=True)))
-            assert not any(told), "\n".join(told)
-
-    asyncio.run(all_of_them())
+    told = await asyncio.gather(*(one(*each) for each in zip(namespaces, faults, strict=True)))
+    assert not any(told), "\n".join(told)
 
 
-def test_bursts_of_429_and_500_delay_an_upgrade_and_change_nothing(own_bed: Cluster) -> None:
+@pytest.mark.parametrize(
+    "bursts",
+    [pytest.param(BURSTS[::3], id="few"), pytest.param(BURSTS, id="every", marks=pytest.mark.slow)],
+)
+async def test_bursts_of_429_and_500_delay_an_upgrade_and_change_nothing(
+    lab: Laboratory, bursts: list[Fault]
+) -> None:
     """Given a ForwardOnly upgrade, when eight requests in a row are refused at any step, then it ends as without."""
-    disturbed(own_bed, FORWARD_ONLY, BURSTS)
+    await disturbed(lab, FORWARD_ONLY, bursts)
 
 
-def test_a_crash_between_a_revision_and_the_copy_of_its_files_leaves_no_run_without_them(
-    own_bed: Cluster,
+async def test_a_crash_between_a_revision_and_the_copy_of_its_files_leaves_no_run_without_them(
+    lab: Laboratory,
 ) -> None:
     """Given a version with files, when the operator dies around their copy, then the run has them all the same."""
     calls = ("create controllerrevisions s-r1 #1", "create configmaps s-r1-artifact #1")
     actions = (Action.KILLED_AFTER, Action.KILLED_BEFORE, Action.ANSWER_LOST)
     faults = [Fault(action, Call.parse(call)) for call in calls for action in actions]
-    disturbed(own_bed, with_files(), faults)
+    await disturbed(lab, with_files(), faults)
 
 
 # --- A clock that is wrong ------------------------------------------------------------------------------
@@ -199,25 +177,27 @@ def test_a_crash_between_a_revision_and_the_copy_of_its_files_leaves_no_run_with
 
 @pytest.mark.parametrize("ahead", [600, -600])
 def test_a_clock_ten_minutes_off_neither_fails_a_good_version_nor_proves_a_bad_one(
-    alone: Cluster, tmp_path: Path, ahead: int
+    unserved: Cluster, tmp_path: Path, ahead: int
 ) -> None:
     """Given an operator whose clock is wrong, when versions are rolled out, then each ends as it deserves."""
-    more = ("--namespace", alone.namespace)
+    more = ("--namespace", unserved.namespace)
     module = ("tests.harness.odd_clock", str(ahead))
-    operator = Operator(alone, tmp_path / "operator.log", lease=alone.namespace, more=more, module=module)
+    operator = Operator(
+        unserved, tmp_path / "operator.log", lease=unserved.namespace, more=more, module=module
+    )
     patient = strategy("InPlace", verify={"stableSeconds": 5}, timeouts={"verifySeconds": 20})
     with Deployment(operator):
-        alone.apply(scenario("s", "1.0.0"), run("r", "s"))
-        alone.until_settled("r", "1.0.0")
-        alone.apply(scenario("s", "2.0.0", edges=compatible(), strategy=patient))
-        alone.until_settled("r", "2.0.0")
+        unserved.apply(scenario("s", "1.0.0"), run("r", "s"))
+        unserved.until_settled("r", "1.0.0")
+        unserved.apply(scenario("s", "2.0.0", edges=compatible(), strategy=patient))
+        unserved.until_settled("r", "2.0.0")
 
-        alone.apply(
+        unserved.apply(
             scenario("s", "3.0.0", edges=compatible(), strategy=patient, command=sim(crashAfter=3, backoff=2))
         )
-        alone.until_condition("srun", "r", "RolledBack", "True", seconds=120)
-        assert alone.get("srun", "r")["status"]["applied"]["version"] == "2.0.0"
-        written = alone.condition("srun", "r", "RolledBack")["lastTransitionTime"]
+        unserved.until_condition("srun", "r", "RolledBack", "True", seconds=120)
+        assert unserved.get("srun", "r")["status"]["applied"]["version"] == "2.0.0"
+        written = unserved.condition("srun", "r", "RolledBack")["lastTransitionTime"]
         off = time.time() - datetime.fromisoformat(written).timestamp()
         assert abs(off) < 300, "times are not the server's"
 
@@ -304,23 +284,23 @@ def says_so(cluster: Cluster, right: Right) -> bool:
 
 
 def test_a_missing_right_is_named_and_what_lacks_it_waits_until_it_is_given(
-    own_bed: Cluster, tmp_path: Path
+    unserved: Cluster, tmp_path: Path
 ) -> None:
     """Given a run for each right that is missing, when v2 recomputes it, then it waits; with the right it ends."""
     account = "limited"
     rights = [*TOLD, *UNTOLD, *COURTESY]
-    places = {right: own_bed.inside(place(right)) for right in rights}
+    places = {right: unserved.inside(place(right)) for right in rights}
     more = tuple(part for right in rights for part in ("--namespace", place(right)))
     operator = Operator(
-        own_bed,
+        unserved,
         tmp_path / "operator.log",
         lease="limited",
         more=(*more, "--qps", "500", "--burst", "1000"),
-        kubeconfig=credentials(own_bed, account, tmp_path / "kubeconfig"),
+        kubeconfig=credentials(unserved, account, tmp_path / "kubeconfig"),
     )
     forward = strategy("ForwardOnly", approval="Never")
     for where in places.values():
-        own_bed.kubectl("create", "namespace", where.namespace)
+        unserved.kubectl("create", "namespace", where.namespace)
         granted(account, where)
         where.apply(scenario("s", "1.0.0"), run("r", "s"))
     with Deployment(operator) as deployment:
@@ -339,7 +319,7 @@ def test_a_missing_right_is_named_and_what_lacks_it_waits_until_it_is_given(
         for verb, resource in [*TOLD, *UNTOLD]:
             words = f'cannot {verb} resource "{resource}"'
             named = re.compile(f"{re.escape(words)}.*namespace \\W+{place((verb, resource))}\\W")
-            own_bed.until(f"{words} in the log", lambda n=named: n.search(operator.log.read_text()), 120)
+            unserved.until(f"{words} in the log", lambda n=named: n.search(operator.log.read_text()), 120)
         before = TOLD.index(("delete", "persistentvolumeclaims")) + 1
         for right in [*TOLD[:before], *UNTOLD]:
             claim = places[right].get("pvc", "state-r-1-0")["metadata"]
@@ -354,4 +334,4 @@ def test_a_missing_right_is_named_and_what_lacks_it_waits_until_it_is_given(
         assert deployment.ends == []
     assert "Traceback" not in operator.log.read_text()
     for where in places.values():
-        own_bed.kubectl("delete", "namespace", where.namespace, "--wait=false")
+        unserved.kubectl("delete", "namespace", where.namespace, "--wait=false")

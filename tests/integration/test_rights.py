@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.harness.cluster import Cluster, bed_command
+from tests.harness.cluster import Cluster
 from tests.harness.objects import compatible, run, scenario, sim, strategy
 from tests.harness.operator import running
 
@@ -45,7 +45,7 @@ def asked(cluster: Cluster) -> list[tuple[Right, int]]:
     """Return what the account asked for, with the answer's code, from the audit log."""
     user = f"system:serviceaccount:{cluster.namespace}:{ACCOUNT}"
     found: list[tuple[Right, int]] = []
-    for line in Path(bed_command("audit", cluster.bed).strip()).read_text().splitlines():
+    for line in cluster.audit.read_text().splitlines():
         if user not in line:
             continue
         entry = json.loads(line)

@@ -420,6 +420,24 @@ def test_a_validate_hook_that_never_ends_refuses_the_version(cluster: Cluster) -
     assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1") == before
 
 
+def test_a_validate_hook_whose_pod_is_lost_refuses_nothing_and_runs_again(cluster: Cluster) -> None:
+    """Given v2 whose validate hook runs, when its pod is deleted as with its node, then another one lets v2 through."""
+    on_v1(cluster)
+    lengthy = scenario("s", "2.0.0", edges=compatible())
+    lengthy["spec"]["hooks"]["validate"] = {"command": sim(runFor=4)}
+    cluster.apply(lengthy)
+
+    def running() -> str:
+        pods = cluster.list("pods", "scenarios.dev/hook=validate")
+        return next((p["metadata"]["name"] for p in pods if p["status"].get("phase") == "Running"), "")
+
+    cluster.delete("pod", cluster.until("the hook's pod", running), "--wait=false")
+
+    cluster.until_settled("r", "2.0.0")
+    told = [c["reason"] for c in cluster.get("scn", "s")["status"]["conditions"]]
+    assert "ValidationFailed" not in told
+
+
 @pytest.mark.parametrize("hook", ["preflight", "verify"])
 def test_a_hook_that_never_ends_takes_the_run_back(cluster: Cluster, hook: str) -> None:
     """Given v2 with a hook that never ends, when its time is up, then v1 works again; retry can get through."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
-from tests.crash.laboratory import Expected, install, laboratory
+from tests.crash.laboratory import Laboratory
 from tests.crash.references import REFERENCES
 from tests.crash.replicas import Duel, Mishap, fought
-from tests.harness.cluster import Cluster, bed
 from tests.harness.faults import Call
 
 FORWARD_ONLY = next(r for r in REFERENCES if r.name == "ForwardOnly")
-LEARNT: dict[str, Expected] = {}
-"""What the undisturbed upgrade does: learnt by the first test."""
 STOP, RELEASE, DELETION = (
     "patch statefulsets r-1 #1",
     "patch jobs r-p2-revert-live-0 #1",
@@ -32,47 +28,54 @@ STEPS = {
     "Commit": ["patch scenarioruns/status r #7"],
 }
 """Calls of each step; Verify without a hook makes none."""
+EVERY = [call for calls in STEPS.values() for call in calls]
+FEW = ["patch scenarioupgrades/status s-1 #1", STOP, RELEASE, DELETION, "patch scenarioruns/status r #7"]
+"""What `make test` tries of them; `make crash` tries every one."""
 
 
-@pytest.fixture(scope="module")
-def replicas_bed(worker_id: str) -> Iterator[Cluster]:
-    """A bed with simulated pods and our CRDs, without an operator."""
-    with bed("sim", f"replicas-{worker_id}") as cluster:
-        install(cluster)
-        yield cluster
+async def _fight(lab: Laboratory, mishap: Mishap, steps: Sequence[str]) -> None:
+    await lab.learn([FORWARD_ONLY])
+    outcomes = await fought(lab, [Duel(FORWARD_ONLY, mishap, Call.parse(step)) for step in steps])
+    wrong = [outcome.story() for outcome in outcomes if outcome.problems]
+    assert not wrong, "\n".join(wrong)
+    assert all(outcome.reached for outcome in outcomes), [o.faults for o in outcomes if not o.reached]
 
 
-def _fight(cluster: Cluster, mishap: Mishap, steps: Sequence[str]) -> None:
-    async def all_of_them() -> None:
-        async with laboratory(cluster, LEARNT) as lab:
-            await lab.learn([FORWARD_ONLY])
-            duels = [Duel(FORWARD_ONLY, mishap, Call.parse(step)) for step in steps]
-            outcomes = await fought(lab, duels)
-            wrong = [outcome.story() for outcome in outcomes if outcome.problems]
-            assert not wrong, "\n".join(wrong)
-            assert all(outcome.reached for outcome in outcomes), [o.faults for o in outcomes if not o.reached]
-
-    asyncio.run(all_of_them())
-
-
-def test_a_leader_frozen_past_its_lease_lands_a_late_write_and_harms_nothing(replicas_bed: Cluster) -> None:
+@pytest.mark.parametrize(
+    "calls", [pytest.param(FEW, id="few"), pytest.param(EVERY, id="every", marks=pytest.mark.slow)]
+)
+async def test_a_leader_frozen_past_its_lease_lands_a_late_write_and_harms_nothing(
+    lab: Laboratory, calls: list[str]
+) -> None:
     """Given two operators, when the leader freezes in mid-write until the other is done, then it changes nothing.
 
     Its write lands late, at any step; once thawed it writes no more.
     """
-    _fight(replicas_bed, Mishap.FROZEN, [call for calls in STEPS.values() for call in calls])
-    (group,) = LEARNT[FORWARD_ONLY.name].world["ScenarioUpgrade/<attempt 1>"]["status"]["groups"]
+    await _fight(lab, Mishap.FROZEN, calls)
+    (group,) = lab.expected[FORWARD_ONLY.name].world["ScenarioUpgrade/<attempt 1>"]["status"]["groups"]
     assert ["the grant", *group["steps"]] == list(STEPS)
 
 
-def test_a43_the_other_takes_over_from_a_killed_leader_without_doubling_anything(
-    replicas_bed: Cluster,
+async def test_a43_the_other_takes_over_from_a_killed_leader_without_doubling_anything(
+    lab: Laboratory,
 ) -> None:
     """Given two operators, when the leader dies with its call landed, then the other goes on from the record."""
-    _fight(replicas_bed, Mishap.KILLED, [STOP, RELEASE, DELETION])
+    await _fight(lab, Mishap.KILLED, [STOP, RELEASE, DELETION])
 
 
-def test_a_stolen_lease_stops_the_leader_and_the_upgrade_goes_on(replicas_bed: Cluster) -> None:
+@pytest.mark.parametrize(
+    "calls",
+    [
+        pytest.param([RELEASE], id="few"),
+        pytest.param(
+            ["patch scenarioruns/status r #2", RELEASE, "create statefulsets r-2 #1"],
+            id="every",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+async def test_a_stolen_lease_stops_the_leader_and_the_upgrade_goes_on(
+    lab: Laboratory, calls: list[str]
+) -> None:
     """Given two operators, when a stranger is written into the lease, then a later leader ends the upgrade."""
-    steps = ["patch scenarioruns/status r #2", RELEASE, "create statefulsets r-2 #1"]
-    _fight(replicas_bed, Mishap.ROBBED, steps)
+    await _fight(lab, Mishap.ROBBED, calls)

@@ -281,10 +281,7 @@ class Publisher:
         if "Complete" in done:
             return None
         if "Failed" in done:
-            told = (
-                job_failure(job) if is_timeout(job) else await self._job_message(metadata["namespace"], name)
-            )
-            return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
+            return await self._refused(metadata["namespace"], job)
         if job["spec"].get("suspend"):
             seen = job["metadata"]
             released = {"spec": {"suspend": False}}
@@ -292,14 +289,29 @@ class Publisher:
             await client.patch(Ref.to(JOB, job), released, uid=seen["uid"], resource_version=version)
         return Problem(Reason.RESOLVING, "running hooks.validate")
 
-    async def _job_message(self, namespace: str, job: str) -> str:
+    async def _refused(self, namespace: str, job: JsonObject) -> Problem:
+        """Return what the hook said against the version; one whose pod was lost has said nothing, and runs again."""
+        told = (
+            job_failure(job) if is_timeout(job) else await self._verdict(namespace, job["metadata"]["name"])
+        )
+        if told:
+            return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
+        if "deletionTimestamp" not in job["metadata"]:
+            await self._context.remove(JOB, job)
+        return Problem(Reason.RESOLVING, "hooks.validate runs again: its pod was lost before it had ended")
+
+    async def _verdict(self, namespace: str, job: str) -> str:
+        """Return how the hook ended, "" when its pod is gone or was ended by others."""
         selector = f"batch.kubernetes.io/job-name={job}"
         for pod in (await self._context.client.list(POD, namespace, label_selector=selector)).items:
-            for container in (pod.get("status") or {}).get("containerStatuses") or ():
+            status = pod.get("status") or {}
+            if any(c["type"] == "DisruptionTarget" for c in status.get("conditions") or ()):
+                continue
+            for container in status.get("containerStatuses") or ():
                 ended = (container.get("state") or {}).get("terminated") or {}
                 if ended:
                     return f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": ")
-        return "the hook failed"
+        return ""
 
     async def _clean(self, scenario: JsonObject, *, spare: frozenset[str] | None = None) -> None:
         """Delete probes and validate Jobs that have served; only those that the watches know of.

@@ -203,20 +203,24 @@ def _baseline(view: View) -> Stored:
 def _rebuilt(view: View) -> Stored:
     """Rebuild a lost status from what carries our stamps, if there is exactly one reading of it (R9)."""
     stored = view.stored
-    if stored.incarnations or stored.applied is not None:
+    if not _lost(view):
         return stored
     claims = [c for c in view.world.claims if c.ours and not c.deleting]
-    if len(claims) != 1 or any(n != claims[0].incarnation for n, _ in view.world.workloads):
+    numbers = {c.incarnation for c in claims} | {n for n, _ in view.world.workloads}
+    if len(claims) > 1 or len(numbers) != 1:
         return stored
-    number = claims[0].incarnation
+    (number,) = numbers
     workload = view.world.workload(number)
     revision = view.revision(workload.template.revision) if workload else None
-    if workload is None or revision is None or not revision.accepts(claims[0].formats):
+    if workload is None or revision is None or revision.has_state != bool(claims):
+        return stored
+    formats = claims[0].formats if claims else ()
+    if claims and not revision.accepts(formats):
         return stored
     record = Incarnation(number, revision.version, revision.name, LIVE)
     merged = merge(stored.parameters, dict(view.run.parameters), revision.spec.parameters or ()).parameters
     return stored._replace(
-        applied=applied_of(revision, claims[0].formats),
+        applied=applied_of(revision, formats),
         live=number,
         incarnations=(record,),
         window=workload.template.window,
@@ -226,9 +230,10 @@ def _rebuilt(view: View) -> Stored:
 
 
 def _lost(view: View) -> bool:
-    """Say whether state of ours exists that the status does not know: never started as new over it."""
-    known = {i.number for i in view.stored.incarnations}
-    return not known and any(c.ours and not c.deleting for c in view.world.claims)
+    """Say whether something of ours exists that the status does not know: nothing is started beside or over it."""
+    if view.stored.incarnations or view.stored.applied is not None:
+        return False
+    return bool(view.world.workloads) or any(c.ours and not c.deleting for c in view.world.claims)
 
 
 def _relabelled(view: View) -> Stored:
@@ -330,7 +335,8 @@ def _out_of_sync(view: View) -> Situation | None:
         return Situation(Standing.BLOCKED if serves else Standing.STALLED, reason, doomed, attention, doomed)
     if _lost(view):
         message = (
-            "there are state claims of this run that its status does not know, and they cannot be told apart"
+            "there are workloads or state claims of this run that its status does not know, and it cannot be told "
+            "what it was on"
         )
     elif view.stored.applied is not None and view.stored.live:
         step = _steady(view)

@@ -52,8 +52,8 @@ def edit_command(view: View, kind: str = "srun", name: str = "") -> str:
 
 
 def claims_command(view: View) -> str:
-    """Return the command that lists the claims of this run."""
-    return f"kubectl -n {view.run.namespace} get pvc -l {names.LABEL_RUN}={view.run.name}"
+    """Return the command that lists the workloads and claims of this run."""
+    return f"kubectl -n {view.run.namespace} get sts,pvc -l {names.LABEL_RUN}={view.run.name}"
 
 
 def keep_volume_command(view: View) -> str:

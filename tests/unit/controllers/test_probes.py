@@ -36,7 +36,7 @@ class Bed:
 
     @property
     def probes(self) -> list[str]:
-        return self.server.names(POD)
+        return [name for name in self.server.names(POD) if not name.endswith("-pod")]
 
     def answer(self, container: dict[str, Any] | None, **status: Any) -> None:
         """Say what became of the probes that nothing was said of."""
@@ -47,6 +47,14 @@ class Bed:
 
     def pulled(self, digest: str) -> None:
         self.answer({"state": {"terminated": {"exitCode": 128}}, "imageID": f"r/x@{digest}"}, phase="Failed")
+
+    def fail(self, job: str, container: dict[str, Any] | None, **status: Any) -> None:
+        """Let a hook's Job fail, with what its pod has left, None: no pod."""
+        if container:
+            labels = {"batch.kubernetes.io/job-name": job}
+            said = {"containerStatuses": [container], **status}
+            self.server.put(POD, {"metadata": {"name": f"{job}-pod", "labels": labels}, "status": said})
+        self.server.change(JOB, job, {"status": {"conditions": [{"type": "Failed", "status": "True"}]}})
 
     def edit(self, **spec: Any) -> None:
         self.server.change(SCENARIO, "s", {"spec": spec})
@@ -144,7 +152,7 @@ async def test_a_tag_is_asked_for_anew_under_a_new_label_also_when_the_old_one_w
     bed.pulled(OLD)
     await bed.look()
     [job] = bed.server.names(JOB)
-    bed.server.change(JOB, job, {"status": {"conditions": [{"type": "Failed", "status": "True"}]}})
+    bed.fail(job, {"state": {"terminated": {"exitCode": 3, "message": "rules are wrong"}}})
     await bed.look()
     assert bed.condition("Valid") == ("False", "ValidationFailed")
     bed.edit(version="1.0.1")
@@ -155,6 +163,31 @@ async def test_a_tag_is_asked_for_anew_under_a_new_label_also_when_the_old_one_w
     bed.server.change(JOB, job, {"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
     await bed.look()
     assert (bed.digest(), bed.probes, bed.server.names(JOB)) == (NEW, [], [])
+
+
+KILLED = {"state": {"terminated": {"exitCode": 137}}}
+EVICTED = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+@pytest.mark.parametrize(("container", "status"), [(None, {}), (KILLED, EVICTED)], ids=["gone", "evicted"])
+async def test_a_validate_hook_that_lost_its_pod_has_refused_nothing_and_runs_again(
+    container: dict[str, Any] | None, status: dict[str, Any]
+) -> None:
+    """Given a validate hook whose pod was lost with its node, when its Job has failed, then another one decides."""
+    bed = Bed(hooks={"validate": {"command": ["check"]}})
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    [job] = bed.server.names(JOB)
+    first = bed.server.objects[JOB, "ns", job]["metadata"]["uid"]
+    bed.fail(job, container, **status)
+    await bed.look()
+    assert bed.condition("Valid") != ("False", "ValidationFailed")
+    assert bed.server.names(JOB) == [job]
+    assert bed.server.objects[JOB, "ns", job]["metadata"]["uid"] != first
+    bed.server.change(JOB, job, {"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+    await bed.look()
+    assert bed.digest() == OLD
 
 
 @pytest.mark.parametrize("component", ["workload", "hook"])

@@ -761,6 +761,46 @@ def test_a_lost_status_that_cannot_be_read_one_way_only_is_out_of_sync_and_nothi
     assert (life.stored.incarnations, life.stored.live, life.effects) == ((), 0, [])
 
 
+def stateless(number: int) -> Revision:
+    """Return revision `v<number>` of logic that keeps no state."""
+    known = KEEP_SAME[f"v{number}"]
+    return make(known.name, known.number, known.spec.model_copy(update={"state": None}), known.artifact)
+
+
+def forgotten(life: Life, *, numbers: tuple[int, ...] = (1,)) -> Decision:
+    """Decide for a run whose status is lost and which has these workloads, and no claims."""
+    view = life.view()
+    workload = view.world.workloads[0][1]
+    world = view.world._replace(workloads=tuple((n, workload) for n in numbers), claims=())
+    return decide(view._replace(stored=Stored(), world=world))
+
+
+def test_a_lost_status_of_a_run_without_state_is_rebuilt_from_its_workload() -> None:
+    """Given a run without claims, when its status is lost, then no second workload starts beside the first."""
+    revisions = {name: stateless(int(name[1:])) for name in KEEP_SAME}
+    life = Life.on_v1(KEEP_SAME, wanted="v1")
+    view = life.view()
+    world = view.world._replace(claims=())
+    found = decide(view._replace(stored=Stored(), world=world, revisions=revisions, wanted=revisions["v1"]))
+    stored = found.record.stored
+    assert (stored.live, stored.incarnations) == (1, life.stored.incarnations)
+    assert stored.applied is not None
+    assert (stored.applied.version, stored.applied.state_version) == ("1.0.0", "")
+    assert (found.record.journal, found.effects) == (None, ())
+
+
+def test_a_lost_status_beside_two_workloads_is_out_of_sync_and_nothing_starts() -> None:
+    found = forgotten(Life.on_v1(KEEP_SAME, wanted="v1"), numbers=(1, 2))
+    assert told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
+    assert (found.record.stored.incarnations, found.record.journal, found.effects) == ((), None, ())
+
+
+def test_a_lost_status_whose_workload_lacks_its_claim_is_out_of_sync_and_nothing_starts() -> None:
+    found = forgotten(Life.on_v1(KEEP_SAME, wanted="v1"))
+    assert told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
+    assert (found.record.stored.incarnations, found.record.journal, found.effects) == ((), None, ())
+
+
 def test_a_claim_is_never_deleted_off_record() -> None:
     life = Life.on_v1(KEEP_SAME, wanted="v1").put("claims", 7, C(("1",), ("1",))).run()
     assert life.effects == []
