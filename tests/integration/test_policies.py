@@ -4,24 +4,23 @@ Each refusal stands beside the closest request that must pass.
 """
 
 import json
-import os
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import yaml
+from tests.harness import cluster as harness
+from tests.harness.cluster import kubectl
+from tests.harness.operator import Operator
 from tests.unit.chart.charts import SETS, rendered
 
 from dist import render
 from scenario_operator.api import names
 
-ROOT = Path(__file__).parents[2]
-BED = f"policies-{os.getpid()}"
 ANN = ("--as=ann", "--as-group=system:masters")
 BOB = ("--as=bob", "--as-group=system:masters")
 DEADLINE_SECONDS = 60
@@ -29,13 +28,11 @@ DEADLINE_SECONDS = 60
 Body = dict[str, Any]
 
 
-def bed(*arguments: str) -> str:
-    command = [sys.executable, str(ROOT / "tools" / "bed"), *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
+@dataclass(frozen=True)
 class Cluster:
     """kubectl against the bed; `refused` gives the server's words."""
+
+    kubeconfig: str
 
     def kubectl(self, *arguments: str, body: Body | list[Body] | None = None) -> str:
         done = self._run(arguments, body)
@@ -57,30 +54,31 @@ class Cluster:
     def _run(
         self, arguments: tuple[str, ...], body: Body | list[Body] | None
     ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "tools" / "bed"), "kubectl", BED, "--", *arguments]
+        command = [kubectl(), "--kubeconfig", self.kubeconfig, *arguments]
         text = yaml.safe_dump_all(body if isinstance(body, list) else [body]) if body is not None else None
         return subprocess.run(command, check=False, capture_output=True, text=True, input=text)
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A real API server with our kinds, under the chart's policies."""
-    bed("up", "api", "--name", BED)
+def cluster(sim_bed: harness.Cluster, shared_operator: Operator) -> Iterator[Cluster]:
+    """A real API server with our kinds, under the chart's policies, and no operator that writes statuses."""
+    shared_operator.stop()
+    cluster = Cluster(sim_bed.kubeconfig)
+    manifests = [each for each in render.helm_template() if not render.is_hook(each)]
+    policies = [each for each in manifests if each["kind"].startswith("ValidatingAdmissionPolicy")]
+    cluster.kubectl("apply", "-f", "-", body=policies)
     try:
-        cluster = Cluster()
-        manifests = [each for each in render.helm_template() if not render.is_hook(each)]
-        crds = [each for each in manifests if each["kind"] == "CustomResourceDefinition"]
-        policies = [each for each in manifests if each["kind"].startswith("ValidatingAdmissionPolicy")]
-        cluster.kubectl("apply", "-f", "-", body=crds)
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-        cluster.kubectl("apply", "-f", "-", body=policies)
         make_upgrade(cluster, "canary")
         make_scenario(cluster, "canary", runs=1)
         eventually(lambda: "must be the requesting user" in said(cluster, approve("canary", "nobody")))
         eventually(lambda: "InUse" in said(cluster, ("delete", "scenario", "canary", "--dry-run=server")))
         yield cluster
     finally:
-        bed("down", BED)
+        cluster.kubectl("delete", "-f", "-", body=policies)
+        everything = ("delete", "scenarios,scenarioruns,scenarioupgrades", "--all")
+        eventually(
+            lambda: not cluster._run(everything, None).returncode
+        )  # once it has forgotten the policies
 
 
 def said(cluster: Cluster, arguments: tuple[str, ...]) -> str:
