@@ -27,6 +27,7 @@ from scenario_operator.execution.situation import (
     abort_command,
     refused,
     retry_command,
+    skip_command,
     unhold_command,
 )
 from scenario_operator.execution.steps import VOCABULARY, Done, Failed, Todo, job_name
@@ -284,17 +285,20 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
             f"{message}; it is retried, see: kubectl -n {view.run.namespace} describe srun {view.run.name}"
         )
         return Situation(Standing.STALLED, Reason.ROLLBACK_FAILED, message, attention, degraded=message)
+    attempt = "" if ungranted(view, journal) else journal.attempt
     if journal.crossed:
         acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
+        skippable = step.kind is Kind.REVERT_RESULTS and attempt and journal.heading is Heading.FORWARD
+        give_up = f"give the hook up, its results stay: {skip_command(view, attempt)}, " if skippable else ""
         attention = (
-            f"{message}; the old version cannot come back: publish a fixed version, or {retry_command(view)}"
+            f"{message}; the old version cannot come back: publish a fixed version, {give_up}"
+            f"or retry: {retry_command(view)}"
         )
         return Situation(
             Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN, message, attention if acute else "", message
         )
     if not stuck.final:
         return Situation(Standing.WORKING, step.kind.value, f"{message}; it is tried again")
-    attempt = "" if ungranted(view, journal) else journal.attempt
     onward = f"take it back: {abort_command(view, attempt)}"
     # A plan keeps its strategy, so a retry would find the same report missing again.
     if stuck.reason is not Reason.STOP_REPORT_MISSING:

@@ -91,6 +91,12 @@ def abort_command(view: View, attempt: str) -> str:
     return f'kubectl -n {run.namespace} patch supg {attempt} --type=merge {CLI} -p "{patch}"'
 
 
+def skip_command(view: View, attempt: str) -> str:
+    """Return the command that gives up a revert hook, for all runs of an attempt."""
+    patch = '{"spec":{"skipRevert":true}}'
+    return f"kubectl -n {view.run.namespace} patch supg {attempt} --type=merge {CLI} -p '{patch}'"
+
+
 def refusal_command(namespace: str, refusal: str) -> str:
     """Return the command that shows what stands behind a refusal of the API server, by its words."""
     look = f"kubectl -n {namespace}"

@@ -305,7 +305,9 @@ def _contradiction(case: Case) -> str:
 
 
 def _no_reach(case: Case, applied: Applied, change: Change, kind: str) -> Blocked:
-    what = f"{applied.version} → {case.target.version} needs level Replace"
+    differs = [line for line in change.diff if not line.startswith("version: ")]
+    why = f" ({'; '.join(differs[:3])}{' …' if differs[3:] else ''})" if differs else ""
+    what = f"{applied.version} → {case.target.version} needs level Replace{why}"
     if change.disputed:
         return Blocked(
             Reason.DISPUTED,
@@ -315,8 +317,8 @@ def _no_reach(case: Case, applied: Applied, change: Change, kind: str) -> Blocke
     if not kind:
         return Blocked(
             Reason.STRATEGY_REQUIRED,
-            f"{what}: declare the edge in spec.compatibility, or set spec.upgrade.strategyRef to a strategy "
-            "of type Continuation or ForwardOnly",
+            f"{what}: declare the edge in spec.compatibility.from, or set spec.upgrade.strategy.type to "
+            "Continuation or ForwardOnly, or spec.upgrade.strategyRef to a strategy of such a type",
         )
     return Blocked(
         Reason.STRATEGY_INSUFFICIENT,

@@ -62,7 +62,8 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
     if attempt is not None and not (attempt.phase == "Running" and decision.blocked and _idle(attempt)):
         return _of_attempt(attempt, fleet)
     if decision.blocked is not None:
-        told = f"{decision.blocked.runs} runs have no plan to the wanted revision: {decision.blocked.message}"
+        waiting = "1 run has" if decision.blocked.runs == 1 else f"{decision.blocked.runs} runs have"
+        told = f"{waiting} no plan to the wanted revision: {decision.blocked.message}"
         edit = f"{told}; edit: {_edit(fleet)}"
         return Standing(decision.blocked.reason, told, stalled=True, attention=edit)
     return _settled(fleet, decision)

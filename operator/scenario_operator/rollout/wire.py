@@ -160,7 +160,8 @@ def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
         return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.hash}: {_why(first)}"
     if attempt.phase == "Held":
         return (
-            f"{troubled(attempt)} runs have failed or wait for a person, more than maxFailed {fleet.pace.max_failed}; "
+            f"runs that have failed or wait for a person: {troubled(attempt)}, more than maxFailed "
+            f"{fleet.pace.max_failed}; "
             "raise spec.rollout.maxFailed of the strategy or publish a fixed version"
         )
     done = counts["total"] - counts["waiting"] - counts["running"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 
 import pytest
@@ -483,7 +484,9 @@ def test_a_retry_nonce_resets_the_attempts() -> None:
     life = Life.on_v1(FRESH, FORWARD).fail_job().fail_job()
     life.work()
     assert [a.failures for a in life.journal.attempts] == [2]
-    assert ends_with_a_command(told(life.look(), Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN))
+    attention = told(life.look(), Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN)
+    assert ends_with_a_command(attention)
+    assert re.search(f"patch supg {life.journal.attempt} .*skipRevert.* or retry: ", attention)
     life.edit(retry_nonce="r1").work()
     assert not any(a.failures for a in life.journal.attempts)
     assert life.stored.handled.retry == "r1"
