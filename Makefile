@@ -68,7 +68,7 @@ e2e: $(READY) ## the operator's image, Helm, real pods and volumes
 e2e-beds:
 	$(PYTHON) tools/bed build --for all
 	$(PYTHON) tools/bed images build
-	$(PYTEST) tests/e2e -n $(WORKERS) --dist loadfile
+	$(PYTEST) tests/e2e -n $(WORKERS) --dist loadscope
 
 explore: $(READY) ## deeper than CI: millions of states; writes the counts into docs/reliability.md
 	PYTHONPATH=$(PATHS) $(BIN)/python -m tests.sim --write

@@ -13,10 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from tests.e2e.release import NAMESPACE, Release
 from tests.e2e.watch import Watch
 from tests.harness.cluster import Cluster, bed, bed_command
+
+
+class _Scheduling(LoadScopeScheduling):
+    """Keeps tests together that share a cluster: those that install the operator, and those that find it installed."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "bare" if "test_install.py" in nodeid else "installed"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
+    """Spread the tests over the workers."""
+    return _Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 
+import pytest
 from tests.crash.enumeration import Case, all_cases, sample, tried
 from tests.crash.laboratory import Laboratory
 from tests.crash.references import REFERENCES
@@ -50,19 +51,28 @@ async def test_whatever_breaks_at_any_call_every_upgrade_ends_as_if_nothing_had(
     assert any(outcome.restarts for outcome in outcomes)
 
 
-def _kills(calls: Sequence[Call], order: Sequence[Call]) -> list[Case]:
+def _cases(kills: Sequence[Action], calls: Sequence[Call], order: Sequence[Call]) -> list[Case]:
     """Return every kill at these calls; to die later than one is to die before the next, which is tried once."""
     follower = dict(pairwise(order))
     return [
         Case(FORWARD_ONLY, Fault(kill, call))
         for call in calls
-        for kill in KILLS
+        for kill in kills
         if kill is not Action.KILLED_LATER or follower.get(call) not in calls
     ]
 
 
-async def test_a8_forward_only_killed_at_every_step_ends_as_if_nothing_had(lab: Laboratory) -> None:
-    """Given ForwardOnly, when the operator is killed before, in and after the calls of each step, then all ends as A3.
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param((Action.KILLED_AFTER,), id="after"),
+        pytest.param(KILLS, id="before, in and after", marks=pytest.mark.slow),
+    ],
+)
+async def test_a8_forward_only_killed_at_every_step_ends_as_if_nothing_had(
+    lab: Laboratory, kills: tuple[Action, ...]
+) -> None:
+    """Given ForwardOnly, when the operator is killed at the calls of each step, then all ends as A3.
 
     The hook ran once, the claim was deleted once, and no time and no fact that was on record has moved.
     """
@@ -71,7 +81,7 @@ async def test_a8_forward_only_killed_at_every_step_ends_as_if_nothing_had(lab: 
     expected = lab.expected[FORWARD_ONLY.name]
     assert set(calls) <= set(expected.calls), [str(call) for call in expected.calls]
 
-    outcomes = await tried(lab, _kills(calls, expected.calls), at_once=6)
+    outcomes = await tried(lab, _cases(kills, calls, expected.calls), at_once=6)
 
     attempt = expected.world["ScenarioUpgrade/<attempt 1>"]
     assert attempt["status"]["groups"][0]["steps"] == list(STEPS)

@@ -9,6 +9,7 @@ import urllib.request
 from collections import Counter
 from typing import Any
 
+import pytest
 from tests.crash.fleet import Fleet, Flights, Roulette, outcomes, pods_made, until_none
 from tests.crash.laboratory import QUIET_SECONDS, Laboratory, Subject
 from tests.harness.fault_witness import GROUP
@@ -102,25 +103,26 @@ async def test_a76_an_operator_that_renders_pods_differently_restarts_none(lab: 
     assert stamp(before["r02-1"]) != stamp(workloads["r02-1"]) == str(OTHER)
 
 
+@pytest.mark.parametrize("count", [20, pytest.param(50, marks=pytest.mark.slow)])
 async def test_the_operators_own_rolling_update_in_the_middle_of_a_rollout_starts_nothing_twice(
-    lab: Laboratory,
+    lab: Laboratory, count: int
 ) -> None:
-    """Given 50 runs under way, when the operator is updated as a Deployment does it, then all arrive as without.
+    """Given many runs under way, when the operator is updated as a Deployment does it, then all arrive as without.
 
     The new one stands by, the old one is told to stop and gives its lease back, the new one goes on.
     """
-    fleet = await Fleet.of(lab, "rolling-update", 50, workload=SLOW)
+    fleet = await Fleet.of(lab, "rolling-update", count, workload=SLOW)
     older, newer, lease = lab.proxy(), lab.proxy(), f"{fleet.namespace}-shared"
     waits = ("--lease-retry-seconds", "0.2")
     async with lab.served([fleet.namespace], older, *waits, lease=lease, renderer=OTHER) as old:
         await fleet.until_settled("1.0.0")
-        slow = fleet.runs[::10]
+        slow = fleet.runs[:: count // 5]
         for name in slow:
             await fleet.behave(f"{name}-1-0", ignoreTerm=True)
         async with fleet.history() as history:
-            await fleet.apply(second(25))
+            await fleet.apply(second(count // 2))
             arrived: set[str] = set()
-            await history.until("ten arrivals", lambda m: has_arrived(m, arrived) and len(arrived) >= 10)
+            await history.until("arrivals", lambda m: has_arrived(m, arrived) and len(arrived) >= count // 5)
             async with lab.served([fleet.namespace], newer, *waits, lease=lease) as new:
                 await until_ready(new)
                 await old.retire()
@@ -134,14 +136,14 @@ async def test_the_operators_own_rolling_update_in_the_middle_of_a_rollout_start
     assert old.trouble() == []
 
     flights = Flights.seen(moments)
-    assert (flights.most, flights.parked, flights.strays) == (25, set(), [])
+    assert (flights.most, flights.parked, flights.strays) == (count // 2, set(), [])
     assert outcomes(report) == Counter((name, "Upgraded") for name in fleet.runs)
     assert pods_made(moments) == Counter(fleet.runs)
     assert fleet.misdeeds() == []
     assert "released lease" in old.log.read_text()
     assert older.calls[-1].at < newer.calls[0].at
     rendered = Counter(rendering(pod) for pod in (await fleet.items("Pod")).values())
-    assert rendered[str(OTHER)] >= 10
+    assert rendered[str(OTHER)] >= count // 5
     assert rendered[""] >= len(slow)
 
 

@@ -204,6 +204,7 @@ def test_a_clock_ten_minutes_off_neither_fails_a_good_version_nor_proves_a_bad_o
 
 # --- A right is missing ---------------------------------------------------------------------------------
 
+Right = tuple[str, str]
 TOLD = [
     ("create", "pods"),
     ("delete", "pods"),
@@ -225,7 +226,8 @@ UNTOLD = [("patch", "scenarios/status"), ("patch", "scenarioruns/status")]
 """Those without which there is no place to tell it but the log."""
 COURTESY = [("create", "events"), ("list", "events"), ("delete", "controllerrevisions")]
 """Those without which everything goes on."""
-Right = tuple[str, str]
+FEW = [*TOLD[::3], *UNTOLD[1:], *COURTESY[2:]]
+"""What `make test` takes away of them; `make crash` takes every one."""
 
 
 def place(right: Right) -> str:
@@ -283,12 +285,22 @@ def says_so(cluster: Cluster, right: Right) -> bool:
     return any(c.get("status") == "True" and words in c["message"] for c in told)
 
 
+@pytest.mark.parametrize(
+    "rights",
+    [
+        pytest.param(FEW, id="few"),
+        pytest.param([*TOLD, *UNTOLD, *COURTESY], id="every", marks=pytest.mark.slow),
+    ],
+)
 def test_a_missing_right_is_named_and_what_lacks_it_waits_until_it_is_given(
-    unserved: Cluster, tmp_path: Path
+    unserved: Cluster, tmp_path: Path, rights: list[Right]
 ) -> None:
     """Given a run for each right that is missing, when v2 recomputes it, then it waits; with the right it ends."""
     account = "limited"
-    rights = [*TOLD, *UNTOLD, *COURTESY]
+
+    def taken(*kinds: list[Right]) -> list[Right]:
+        return [right for kind in kinds for right in kind if right in rights]
+
     places = {right: unserved.inside(place(right)) for right in rights}
     more = tuple(part for right in rights for part in ("--namespace", place(right)))
     operator = Operator(
@@ -311,21 +323,21 @@ def test_a_missing_right_is_named_and_what_lacks_it_waits_until_it_is_given(
             granted(account, where, right)
             where.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=forward))
 
-        for right in COURTESY:
+        for right in taken(COURTESY):
             places[right].until_settled("r", "2.0.0", 120)
-        for right in TOLD:
+        for right in taken(TOLD):
             where = places[right]
             where.until(f"{right} to be asked for", lambda w=where, r=right: says_so(w, r), 120)
-        for verb, resource in [*TOLD, *UNTOLD]:
+        for verb, resource in taken(TOLD, UNTOLD):
             words = f'cannot {verb} resource "{resource}"'
             named = re.compile(f"{re.escape(words)}.*namespace \\W+{place((verb, resource))}\\W")
             unserved.until(f"{words} in the log", lambda n=named: n.search(operator.log.read_text()), 120)
         before = TOLD.index(("delete", "persistentvolumeclaims")) + 1
-        for right in [*TOLD[:before], *UNTOLD]:
+        for right in taken(TOLD[:before], UNTOLD):
             claim = places[right].get("pvc", "state-r-1-0")["metadata"]
             assert (claim["uid"], claim.get("deletionTimestamp")) == (claims[right], None), right
 
-        for right in [*TOLD, *UNTOLD]:
+        for right in taken(TOLD, UNTOLD):
             granted(account, places[right])
         for right, where in places.items():
             where.until_settled("r", "2.0.0", 240)
