@@ -57,13 +57,6 @@ class Cluster:
         forced = ["--force-conflicts"] if force else []
         self.kubectl("apply", "--server-side", *forced, "-f", "-", stdin=text)
 
-    def refused(self, obj: Mapping[str, Any]) -> str:
-        """Apply an object that must be refused, and return the message."""
-        command = [kubectl(), "--kubeconfig", self.kubeconfig, "-n", self.namespace, "apply", "-f", "-"]
-        done = subprocess.run(command, input=json.dumps(obj), capture_output=True, text=True, check=False)
-        assert done.returncode, f"{obj['kind']} was accepted"
-        return done.stderr
-
     def find(self, kind: str, name: str) -> JsonObject | None:
         """Return an object, None when it does not exist."""
         if self.bed and known(kind):
@@ -111,7 +104,7 @@ class Cluster:
         stated = (obj.get("status") or {}).get("conditions") or []
         return next((c for c in stated if c["type"] == condition), {})
 
-    def until(self, what: str, look: Callable[[], T], seconds: float = 60.0) -> T:
+    def until(self, what: str, look: Callable[[], T], seconds: float = 120.0) -> T:
         """Look until the answer is true, and return it; the last answer is told when it never is."""
         end = time.monotonic() + seconds
         while True:
@@ -123,7 +116,7 @@ class Cluster:
             time.sleep(0.2)
 
     def until_condition(
-        self, kind: str, name: str, condition: str, status: str, reason: str = "", seconds: float = 60.0
+        self, kind: str, name: str, condition: str, status: str, reason: str = "", seconds: float = 120.0
     ) -> JsonObject:
         """Wait for a condition to have a status, and a reason if one is named."""
 
@@ -134,7 +127,7 @@ class Cluster:
 
         return self.until(f"{kind}/{name} {condition}={status}({reason})", look, seconds)
 
-    def until_settled(self, run: str, version: str, seconds: float = 60.0) -> JsonObject:
+    def until_settled(self, run: str, version: str, seconds: float = 120.0) -> JsonObject:
         """Wait until a run is Ready on a version with no plan open, and return it."""
 
         def look() -> JsonObject:
@@ -160,7 +153,7 @@ class Cluster:
         found = [a for a in self.list("supg") if a["spec"]["scenarioRef"]["name"] == scenario]
         return max(found, key=lambda a: int(a["metadata"]["name"].rsplit("-", 1)[1]), default={})
 
-    def until_report(self, scenario: str, sequence: int = 0, seconds: float = 60.0) -> JsonObject:
+    def until_report(self, scenario: str, sequence: int = 0, seconds: float = 120.0) -> JsonObject:
         """Wait until an attempt (the newest, or the one of that number) is finished, and return its status."""
 
         def look() -> JsonObject:
@@ -171,7 +164,7 @@ class Cluster:
 
         return self.until(f"the report of an attempt of {scenario}", look, seconds)
 
-    def until_published(self, scenario: str, version: str, seconds: float = 60.0) -> JsonObject:
+    def until_published(self, scenario: str, version: str, seconds: float = 120.0) -> JsonObject:
         """Wait until the spec that stands is published with this version, and return the Scenario."""
 
         def look() -> JsonObject:

@@ -21,7 +21,7 @@ def operator(unserved: Cluster, tmp_path: Path) -> Iterator[Operator]:
     """An operator of this test alone, which it may end and start as it likes."""
     lease = f"operator-{unserved.namespace}"
     more = ("--namespace", unserved.namespace, "--lease-renew-seconds", "1", "--lease-retry-seconds", "1")
-    made = Operator(unserved, tmp_path / "operator.log", lease=lease, lease_seconds=5, more=more)
+    made = Operator(unserved, tmp_path / "operator.log", lease=lease, lease_seconds=8, more=more)
     yield made.start().until_ready()
     made.kill()
 
@@ -29,7 +29,7 @@ def operator(unserved: Cluster, tmp_path: Path) -> Iterator[Operator]:
 def test_a54_the_report_of_a_stop_that_nobody_saw_is_not_lost(unserved: Cluster, operator: Operator) -> None:
     """Given an operator that is gone while the old pod ends, when it comes back, then the window is the report's."""
     words = {"processedUntil": "2026-01-02T03:04:05.678901Z", "stateVersion": "1"}
-    workload = {"command": sim(report=words, stopAfter=2), "terminationGracePeriodSeconds": 10}
+    workload = {"command": sim(report=words, stopAfter=6), "terminationGracePeriodSeconds": 20}
     unserved.apply(scenario("s", "1.0.0", workload=workload), run("r", "s"))
     unserved.until_settled("r", "1.0.0")
 
@@ -104,7 +104,7 @@ def test_a_run_made_again_while_no_operator_works_starts_from_nothing(
     unserved: Cluster, operator: Operator
 ) -> None:
     """Given a pod that is held for its report, when its run is replaced unseen, then it is let go, for a new start."""
-    workload = {"command": sim(stopAfter=2), "terminationGracePeriodSeconds": 10}
+    workload = {"command": sim(stopAfter=6), "terminationGracePeriodSeconds": 20}
     unserved.apply(scenario("s", "1.0.0", workload=workload), run("r", "s"))
     unserved.until_settled("r", "1.0.0")
     continuing = strategy("Continuation", approval="Never")

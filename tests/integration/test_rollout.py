@@ -154,7 +154,7 @@ def test_a11_a_downgrade_is_not_made_unasked(cluster: Cluster) -> None:
 def test_a12_a_run_deleted_in_mid_upgrade_leaves_nothing_and_frees_its_slot(cluster: Cluster) -> None:
     """Given one slot and a run that stops slowly, when it is deleted, then all of it goes and the next one goes on."""
     single = strategy("InPlace", rollout={"maxConcurrent": 1})
-    slow = {"terminationGracePeriodSeconds": 3}
+    slow = {"terminationGracePeriodSeconds": 8}
     cluster.apply(scenario("s", "1.0.0", strategy=single, workload=slow), run("a", "s"), run("b", "s"))
     cluster.until_settled("a", "1.0.0")
     cluster.until_settled("b", "1.0.0")
