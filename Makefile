@@ -75,6 +75,7 @@ explore: $(READY) ## deeper than CI: millions of states; writes the counts into 
 	DEEP=1 $(PYTEST) tests/sim/test_grants.py -m slow
 
 crash: $(READY) ## a crash and a fault at every call of every reference upgrade
+	$(PYTHON) tools/bed build --for helm
 	$(PYTHON) tools/bed build --for sim
 	env -u KUBECONFIG $(PYTEST) tests/integration -m slow
 	env -u KUBECONFIG $(BIN)/python -m tests.crash

@@ -123,8 +123,8 @@ class Laboratory:
 
     async def _until_first_settled(self, namespace: str) -> None:
         end = time.monotonic() + LIMIT_SECONDS
-        while not first_settled(world := await snapshot(self.api, namespace)):
-            assert time.monotonic() < end, f"{namespace} does not get on its first version: {world.keys()}"
+        while not first_settled(seen := await snapshot(self.api, namespace, ("ScenarioRun",))):
+            assert time.monotonic() < end, f"{namespace} does not get on its first version: {seen}"
             await asyncio.sleep(0.5)
 
     async def learn(self, references: Sequence[Reference]) -> None:
@@ -185,14 +185,18 @@ class Laboratory:
             reference.name, asked, namespace, problems, reached, seconds, subject.restarts, proxy.calls
         )
 
+    async def has_settled(self, namespace: str, reference: Reference) -> bool:
+        """Say whether the run and its attempts show the end of a reference: a cheap look, often."""
+        return reference.settled(await snapshot(self.api, namespace, ("ScenarioRun", "ScenarioUpgrade")))
+
     async def judged(self, namespace: str, reference: Reference, proxies: Sequence[Proxy]) -> list[str]:
         """Wait until nothing moves any more, and say what is not as it was without a disturbance."""
         expected = self.expected[reference.name]
-        problems = await self._differences_at_the_end(namespace, proxies, expected)
+        problems = await self._differences_at_the_end(namespace, reference, proxies, expected)
         return problems + self._misdeeds(namespace, expected)
 
     async def _differences_at_the_end(
-        self, namespace: str, proxies: Sequence[Proxy], expected: Expected
+        self, namespace: str, reference: Reference, proxies: Sequence[Proxy], expected: Expected
     ) -> list[str]:
         """Wait until the world is the expected one and nothing is written any more."""
 
@@ -201,9 +205,9 @@ class Laboratory:
 
         end = time.monotonic() + LIMIT_SECONDS
         while True:
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.3)
             late = quiet() > STALLED_SECONDS or time.monotonic() > end
-            if quiet() < QUIET_SECONDS and not late:
+            if not late and (quiet() < QUIET_SECONDS or not await self.has_settled(namespace, reference)):
                 continue
             seen = timeless(await snapshot(self.api, namespace), namespace)
             found = list(differences(expected.world, seen))

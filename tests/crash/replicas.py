@@ -11,7 +11,6 @@ from enum import StrEnum
 
 from tests.crash.laboratory import LIMIT_SECONDS, QUIET_SECONDS, Laboratory, Outcome, Subject
 from tests.crash.references import Reference
-from tests.harness.fault_witness import snapshot
 from tests.harness.faults import Action, Call, Fault, Proxy
 
 
@@ -100,7 +99,7 @@ async def _until_finished(lab: Laboratory, reference: Reference, namespace: str,
         await asyncio.sleep(0.3)
         if not second.calls or second.quiet_seconds() < QUIET_SECONDS:
             continue
-        if reference.settled(await snapshot(lab.api, namespace)):
+        if await lab.has_settled(namespace, reference):
             return
 
 

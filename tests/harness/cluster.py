@@ -258,22 +258,19 @@ class Cluster:
         return Cluster(self.kubeconfig, namespace, self.bed)
 
     @contextmanager
-    def new_namespace(self, name: str) -> Iterator[Cluster]:
-        """Make a namespace for one test; nothing of ours stays in it afterwards, and nobody waits for that.
+    def new_namespace(self, name: str, *, leave: bool = False) -> Iterator[Cluster]:
+        """Make a namespace for one test, and delete it afterwards without waiting.
 
-        On a bed the namespace itself stays: to delete it costs the server some hundred requests.
+        With `leave` only its runs and Scenarios go: to delete a namespace costs the server some hundred requests.
         """
-        if not self.bed:
-            self.kubectl("create", "namespace", name)
-        else:
-            reader(self.kubeconfig).make_namespace(name)
+        self.kubectl("create", "namespace", name)
         try:
             yield self.inside(name)
         finally:
-            if not self.bed:
-                self.kubectl("delete", "namespace", name, "--wait=false", check=False)
-            else:
+            if leave and self.bed:
                 reader(self.kubeconfig).clear(name)
+            else:
+                self.kubectl("delete", "namespace", name, "--wait=false", check=False)
 
 
 @cache

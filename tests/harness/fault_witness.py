@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -240,6 +241,7 @@ class Audit:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open()
+        self._file.seek(0, os.SEEK_END)
         self._rest = ""
         self._deleted: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -261,11 +263,13 @@ class Audit:
         self._file.close()
 
 
-async def snapshot(api: Api, namespace: str) -> dict[str, JsonObject]:
-    """Return everything in a namespace by `Kind/name`."""
+async def snapshot(
+    api: Api, namespace: str, kinds: Iterable[str] = tuple(COLLECTIONS)
+) -> dict[str, JsonObject]:
+    """Return everything in a namespace, or some kinds of it, by `Kind/name`."""
     found: dict[str, JsonObject] = {}
-    for kind, path in COLLECTIONS.items():
-        for obj in await api.items(path % namespace):
+    for kind in kinds:
+        for obj in await api.items(COLLECTIONS[kind] % namespace):
             if not _not_ours(kind, obj):
                 found[f"{kind}/{obj['metadata']['name']}"] = obj
     return found

@@ -53,7 +53,7 @@ class Operator:
             )
         return self
 
-    def until_ready(self, seconds: float = 30.0) -> Operator:
+    def until_ready(self, seconds: float = 90.0) -> Operator:
         """Wait until /readyz answers 200."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

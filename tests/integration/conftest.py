@@ -42,8 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, and leave what the shared operator serves for the end: it seldom pauses then."""
 
     def rank(item: pytest.Item) -> tuple[bool, bool]:
-        served = "operator" in getattr(item, "fixturenames", ())
-        return item.path.stem not in LONGEST, served
+        asked = getattr(item, "fixturenames", ())
+        return item.path.stem not in LONGEST, "shared_operator" in asked and "unserved_bed" not in asked
 
     items.sort(key=rank)
 
@@ -85,7 +85,7 @@ def unserved(unserved_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[
     """A namespace of this test alone, for an operator of its own."""
     if not unserved_bed.bed:
         pytest.skip("needs a cluster that nobody serves, and its audit log")
-    with unserved_bed.new_namespace(namespace_of(request.node)) as cluster:
+    with unserved_bed.new_namespace(namespace_of(request.node), leave=True) as cluster:
         yield cluster
 
 
@@ -107,7 +107,7 @@ async def lab(unserved_bed: Cluster, learnt: Learnt) -> AsyncIterator[Laboratory
 @pytest.fixture
 def space(sim_bed: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A namespace of this test alone."""
-    with sim_bed.new_namespace(namespace_of(request.node)) as cluster:
+    with sim_bed.new_namespace(namespace_of(request.node), leave=True) as cluster:
         yield cluster
 
 

@@ -73,7 +73,7 @@ def test_an_api_server_that_is_away_in_mid_upgrade_delays_it_and_loses_nothing(
         *("--lease-renew-seconds", "1", "--lease-retry-seconds", "1"),
     )
     operator = Operator(
-        unserved, tmp_path / "operator.log", lease=unserved.namespace, lease_seconds=5, more=more
+        unserved, tmp_path / "operator.log", lease=unserved.namespace, lease_seconds=15, more=more
     )
     with Deployment(operator) as deployment:
         in_the_middle_of_a_recompute(unserved)

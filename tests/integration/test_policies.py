@@ -75,7 +75,7 @@ def cluster(sim_bed: harness.Cluster, shared_operator: Operator) -> Iterator[Clu
         yield cluster
     finally:
         cluster.kubectl("delete", "-f", "-", body=policies)
-        everything = ("delete", "scenarios,scenarioruns,scenarioupgrades", "--all")
+        everything = ("delete", "scenarios,scenarioruns,scenarioupgrades", "--all", "-A")
         eventually(
             lambda: not cluster._run(everything, None).returncode
         )  # once it has forgotten the policies

@@ -124,12 +124,8 @@ class Publisher:
         self, scenario: JsonObject, newest: Revision | None, pending: Problem | None
     ) -> Published:
         """Say why there is no artifact; while a probe is only made anew, what the one before has found stands."""
-        stated = (scenario.get("status") or {}).get("conditions") or ()
-        told: JsonObject = next(
-            (c for c in stated if c["type"] == ConditionType.ARTIFACT_AVAILABLE.value), {}
-        )
-        same_spec = told.get("observedGeneration") == scenario["metadata"].get("generation")
-        again = pending is not None and pending.reason is Reason.RESOLVING and same_spec
+        told = _condition(scenario, ConditionType.ARTIFACT_AVAILABLE)
+        again = pending is not None and pending.reason is Reason.RESOLVING and _is_current(scenario, told)
         for reason in (Reason.ARTIFACT_UNAVAILABLE, Reason.DIGEST_MISMATCH) if again else ():
             if told.get("reason") == reason.value:
                 pending = Problem(reason, told.get("message", ""))
@@ -281,7 +277,7 @@ class Publisher:
         if "Complete" in done:
             return None
         if "Failed" in done:
-            return await self._refused(metadata["namespace"], job)
+            return await self._refused(scenario, job)
         if job["spec"].get("suspend"):
             seen = job["metadata"]
             released = {"spec": {"suspend": False}}
@@ -289,29 +285,39 @@ class Publisher:
             await client.patch(Ref.to(JOB, job), released, uid=seen["uid"], resource_version=version)
         return Problem(Reason.RESOLVING, "running hooks.validate")
 
-    async def _refused(self, namespace: str, job: JsonObject) -> Problem:
-        """Return what the hook said against the version; one whose pod was lost has said nothing, and runs again."""
-        told = (
-            job_failure(job) if is_timeout(job) else await self._verdict(namespace, job["metadata"]["name"])
-        )
+    async def _refused(self, scenario: JsonObject, job: JsonObject) -> Problem:
+        """Return what the hook said against the version; one whose pod was lost has said nothing, and runs again.
+
+        What was said once stands until the spec changes, also when the pod that said it is gone.
+        """
+        stood = _condition(scenario, ConditionType.VALID)
+        if stood.get("reason") == Reason.VALIDATION_FAILED.value and _is_current(scenario, stood):
+            return Problem(Reason.VALIDATION_FAILED, stood.get("message", ""))
+        told, lost = await self._verdict(scenario["metadata"]["namespace"], job["metadata"]["name"])
+        if is_timeout(job) and not lost:
+            told = job_failure(job)
         if told:
             return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
-        if "deletionTimestamp" not in job["metadata"]:
+        if "deletionTimestamp" not in job["metadata"] and self._age(job) > _RETRY_SECONDS:
             await self._context.remove(JOB, job)
-        return Problem(Reason.RESOLVING, "hooks.validate runs again: its pod was lost before it had ended")
+        why = f" ({lost})" if lost else ""
+        return Problem(Reason.RESOLVING, f"hooks.validate is run again: its pod was lost{why}")
 
-    async def _verdict(self, namespace: str, job: str) -> str:
-        """Return how the hook ended, "" when its pod is gone or was ended by others."""
-        selector = f"batch.kubernetes.io/job-name={job}"
+    async def _verdict(self, namespace: str, job: str) -> tuple[str, str]:
+        """Return how the hook ended, "" when nobody knows, and why its pod was lost, "" when it was not."""
+        selector, lost = f"batch.kubernetes.io/job-name={job}", ""
         for pod in (await self._context.client.list(POD, namespace, label_selector=selector)).items:
             status = pod.get("status") or {}
-            if any(c["type"] == "DisruptionTarget" for c in status.get("conditions") or ()):
+            disrupted = [c for c in status.get("conditions") or () if c["type"] == "DisruptionTarget"]
+            if "deletionTimestamp" in pod["metadata"] or any(c["status"] == "True" for c in disrupted):
+                lost = status.get("reason") or next((c.get("reason", "") for c in disrupted), "") or "deleted"
                 continue
             for container in status.get("containerStatuses") or ():
                 ended = (container.get("state") or {}).get("terminated") or {}
                 if ended:
-                    return f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": ")
-        return ""
+                    return f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": "), ""
+            lost = f"{status.get('reason', '')}: {status.get('message', '')}".strip(": ")
+        return "", lost
 
     async def _clean(self, scenario: JsonObject, *, spare: frozenset[str] | None = None) -> None:
         """Delete probes and validate Jobs that have served; only those that the watches know of.
@@ -327,6 +333,17 @@ class Publisher:
                 kept = obj["metadata"]["name"] in (spare or ())
                 if served and not kept and "deletionTimestamp" not in obj["metadata"]:
                     await self._context.remove(kind, obj)
+
+
+def _condition(scenario: JsonObject, kind: ConditionType) -> JsonObject:
+    """Return what stands in the Scenario's status, {} when nothing does."""
+    stated = (scenario.get("status") or {}).get("conditions") or ()
+    return next((c for c in stated if c["type"] == kind.value), {})
+
+
+def _is_current(scenario: JsonObject, condition: JsonObject) -> bool:
+    """Say whether a condition is about the spec as it is."""
+    return bool(condition.get("observedGeneration") == scenario["metadata"].get("generation"))
 
 
 def _identity(scenario: JsonObject) -> ScenarioIdentity:

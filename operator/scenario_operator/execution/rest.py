@@ -203,7 +203,7 @@ def _baseline(view: View) -> Stored:
 def _rebuilt(view: View) -> Stored:
     """Rebuild a lost status from what carries our stamps, if there is exactly one reading of it (R9)."""
     stored = view.stored
-    if not _lost(view):
+    if not _lost(view) or stored.applied is not None:
         return stored
     claims = [c for c in view.world.claims if c.ours and not c.deleting]
     numbers = {c.incarnation for c in claims} | {n for n, _ in view.world.workloads}
@@ -231,7 +231,7 @@ def _rebuilt(view: View) -> Stored:
 
 def _lost(view: View) -> bool:
     """Say whether something of ours exists that the status does not know: nothing is started beside or over it."""
-    if view.stored.incarnations or view.stored.applied is not None:
+    if view.stored.incarnations:
         return False
     return bool(view.world.workloads) or any(c.ours and not c.deleting for c in view.world.claims)
 

@@ -167,9 +167,34 @@ async def test_a_tag_is_asked_for_anew_under_a_new_label_also_when_the_old_one_w
 
 KILLED = {"state": {"terminated": {"exitCode": 137}}}
 EVICTED = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
+SPARED = {"conditions": [{"type": "DisruptionTarget", "status": "False"}]}
+REJECTED = {"phase": "Failed", "reason": "OutOfcpu", "message": "no room"}
 
 
-@pytest.mark.parametrize(("container", "status"), [(None, {}), (KILLED, EVICTED)], ids=["gone", "evicted"])
+async def test_what_a_validate_hook_said_stands_when_its_pod_is_gone() -> None:
+    """Given a version that its hook refused, when the pod that said so is deleted, then it is not asked again."""
+    bed = Bed(hooks={"validate": {"command": ["check"]}})
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    [job] = bed.server.names(JOB)
+    uid = bed.server.objects[JOB, "ns", job]["metadata"]["uid"]
+    bed.fail(job, {"state": {"terminated": {"exitCode": 3, "message": "rules are wrong"}}}, **SPARED)
+    await bed.look()
+    refusal = [c["message"] for c in bed.conditions if c["type"] == "Valid"]
+    assert refusal == ["spec.hooks.validate: exit code 3: rules are wrong"]
+    del bed.server.objects[POD, "ns", f"{job}-pod"]
+    bed.server.wait(40)
+    await bed.look()
+    assert [c["message"] for c in bed.conditions if c["type"] == "Valid"] == refusal
+    assert bed.server.objects[JOB, "ns", job]["metadata"]["uid"] == uid
+
+
+@pytest.mark.parametrize(
+    ("container", "status"),
+    [(None, {}), (KILLED, EVICTED), ({"state": {"waiting": {}}}, REJECTED)],
+    ids=["gone", "evicted", "rejected"],
+)
 async def test_a_validate_hook_that_lost_its_pod_has_refused_nothing_and_runs_again(
     container: dict[str, Any] | None, status: dict[str, Any]
 ) -> None:
@@ -183,7 +208,9 @@ async def test_a_validate_hook_that_lost_its_pod_has_refused_nothing_and_runs_ag
     bed.fail(job, container, **status)
     await bed.look()
     assert bed.condition("Valid") != ("False", "ValidationFailed")
-    assert bed.server.names(JOB) == [job]
+    assert bed.server.objects[JOB, "ns", job]["metadata"]["uid"] == first, "not as fast as it can"
+    bed.server.wait(40)
+    await bed.look()
     assert bed.server.objects[JOB, "ns", job]["metadata"]["uid"] != first
     bed.server.change(JOB, job, {"status": {"conditions": [{"type": "Complete", "status": "True"}]}})
     await bed.look()

@@ -804,6 +804,14 @@ def test_a_lost_status_whose_workload_lacks_its_claim_is_out_of_sync_and_nothing
     assert (found.record.stored.incarnations, found.record.journal, found.effects) == ((), None, ())
 
 
+@pytest.mark.parametrize("live", [0, 1])
+def test_a_status_that_lost_its_incarnations_is_out_of_sync_whatever_is_left_of_it(live: int) -> None:
+    life = Life.on_v1(KEEP_SAME, wanted="v1")
+    found = decide(life.view()._replace(stored=life.stored._replace(incarnations=(), live=live)))
+    assert told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
+    assert (found.record.journal, found.effects) == (None, ())
+
+
 def test_a_claim_is_never_deleted_off_record() -> None:
     life = Life.on_v1(KEEP_SAME, wanted="v1").put("claims", 7, C(("1",), ("1",))).run()
     assert life.effects == []
