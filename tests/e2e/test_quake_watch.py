@@ -97,7 +97,7 @@ def test_a5_continuation_hands_over_without_a_gap_and_without_an_overlap(watch: 
     """Given open incidents in mid-week, when v2 takes over, then each transition is there once and from its owner."""
     watch.apply("strategies")
     watch.apply("scenario-v1")
-    watch.start("r", learningSpeed="x40000")
+    watch.start("r", learningSpeed="x15000")
     open_before = watch.show("r")["openIncidents"]
     assert open_before > 0
     watch.apply("scenario-v2-continuation")
