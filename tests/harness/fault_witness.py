@@ -88,13 +88,19 @@ class Api:
 
     async def events(self, path: str, version: str = "") -> AsyncIterator[JsonObject]:
         """Watch a collection for ever and without gaps, from a version of it on or from now on."""
-        version = version or (await self.call("GET", f"{path}?limit=1"))["metadata"]["resourceVersion"]
+        from_now_on = not version
         while True:
+            version = version or (await self.call("GET", f"{path}?limit=1"))["metadata"]["resourceVersion"]
             url = f"{self._server}{path}?watch=true&resourceVersion={version}&allowWatchBookmarks=true"
             with suppress(aiohttp.ClientError):
                 async for line in self._stream(url):
                     event: JsonObject = json.loads(line)
+                    if from_now_on and event["type"] == "ERROR" and event["object"]["code"] == 410:
+                        # A server that has just begun to serve a kind is younger than its own list.
+                        version = ""
+                        break
                     assert event["type"] != "ERROR", event
+                    from_now_on = False
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] != "BOOKMARK":
                         yield event
