@@ -290,14 +290,14 @@ class Publisher:
 
         What was said once stands until the spec changes, also when the pod that said it is gone.
         """
-        stood = _condition(scenario, ConditionType.VALID)
-        if stood.get("reason") == Reason.VALIDATION_FAILED.value and _is_current(scenario, stood):
-            return Problem(Reason.VALIDATION_FAILED, stood.get("message", ""))
         told, lost = await self._verdict(scenario["metadata"]["namespace"], job["metadata"]["name"])
         if is_timeout(job) and not lost:
             told = job_failure(job)
         if told:
             return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
+        stood = _condition(scenario, ConditionType.VALID)
+        if stood.get("reason") == Reason.VALIDATION_FAILED.value and _is_current(scenario, stood):
+            return Problem(Reason.VALIDATION_FAILED, stood.get("message", ""))
         if "deletionTimestamp" not in job["metadata"] and self._age(job) > _RETRY_SECONDS:
             await self._context.remove(JOB, job)
         why = f" ({lost})" if lost else ""
