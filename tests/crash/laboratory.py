@@ -73,6 +73,13 @@ class Outcome:
         return "\n".join(told)
 
 
+def all_converged(outcomes: Sequence[Outcome]) -> None:
+    """Require that each case hit what it was to hit, and ended as if nothing had."""
+    wrong = [outcome.story() for outcome in outcomes if outcome.problems]
+    assert not wrong, "\n".join(wrong)
+    assert all(outcome.reached for outcome in outcomes), [o.faults for o in outcomes if not o.reached]
+
+
 class Laboratory:
     """One bed, one nursery of operators, one witness; cases run beside each other in namespaces of their own."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.crash.laboratory import Laboratory
+from tests.crash.laboratory import Laboratory, all_converged
 from tests.crash.references import REFERENCES
 from tests.crash.replicas import Duel, Mishap, fought
 from tests.harness.faults import Call
@@ -36,9 +36,7 @@ FEW = ["patch scenarioupgrades/status s-1 #1", STOP, RELEASE, DELETION, "patch s
 async def _fight(lab: Laboratory, mishap: Mishap, steps: Sequence[str]) -> None:
     await lab.learn([FORWARD_ONLY])
     outcomes = await fought(lab, [Duel(FORWARD_ONLY, mishap, Call.parse(step)) for step in steps])
-    wrong = [outcome.story() for outcome in outcomes if outcome.problems]
-    assert not wrong, "\n".join(wrong)
-    assert all(outcome.reached for outcome in outcomes), [o.faults for o in outcomes if not o.reached]
+    all_converged(outcomes)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.crash.laboratory import Laboratory
+from tests.crash.laboratory import Laboratory, all_converged
 from tests.crash.references import REFERENCES
 from tests.crash.watches import OFTEN, WatchCase, tried
 from tests.harness.faults import WatchAction, WatchFault
@@ -19,9 +19,7 @@ async def _upgrade(lab: Laboratory, faults: Sequence[WatchFault], *arguments: st
     await lab.learn([FORWARD_ONLY])
     cases = [WatchCase(FORWARD_ONLY, str(fault), fault, arguments) for fault in faults]
     outcomes = await tried(lab, cases)
-    wrong = [outcome.story() for outcome in outcomes if outcome.problems]
-    assert not wrong, "\n".join(wrong)
-    assert all(outcome.reached for outcome in outcomes), [o.faults for o in outcomes if not o.reached]
+    all_converged(outcomes)
 
 
 async def test_late_and_doubled_events_change_nothing(lab: Laboratory) -> None:

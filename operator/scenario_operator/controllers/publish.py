@@ -124,8 +124,8 @@ class Publisher:
         self, scenario: JsonObject, newest: Revision | None, pending: Problem | None
     ) -> Published:
         """Say why there is no artifact; while a probe is only made anew, what the one before has found stands."""
-        told = _condition(scenario, ConditionType.ARTIFACT_AVAILABLE)
-        again = pending is not None and pending.reason is Reason.RESOLVING and _is_current(scenario, told)
+        told = _current(scenario, ConditionType.ARTIFACT_AVAILABLE)
+        again = pending is not None and pending.reason is Reason.RESOLVING
         for reason in (Reason.ARTIFACT_UNAVAILABLE, Reason.DIGEST_MISMATCH) if again else ():
             if told.get("reason") == reason.value:
                 pending = Problem(reason, told.get("message", ""))
@@ -295,8 +295,8 @@ class Publisher:
             told = job_failure(job)
         if told:
             return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
-        stood = _condition(scenario, ConditionType.VALID)
-        if stood.get("reason") == Reason.VALIDATION_FAILED.value and _is_current(scenario, stood):
+        stood = _current(scenario, ConditionType.VALID)
+        if stood.get("reason") == Reason.VALIDATION_FAILED.value:
             return Problem(Reason.VALIDATION_FAILED, stood.get("message", ""))
         if "deletionTimestamp" not in job["metadata"] and self._age(job) > _RETRY_SECONDS:
             await self._context.remove(JOB, job)
@@ -335,15 +335,13 @@ class Publisher:
                     await self._context.remove(kind, obj)
 
 
-def _condition(scenario: JsonObject, kind: ConditionType) -> JsonObject:
-    """Return what stands in the Scenario's status, {} when nothing does."""
+def _current(scenario: JsonObject, kind: ConditionType) -> JsonObject:
+    """Return the condition that is stated about the spec as it is, {} when there is none."""
     stated = (scenario.get("status") or {}).get("conditions") or ()
-    return next((c for c in stated if c["type"] == kind.value), {})
-
-
-def _is_current(scenario: JsonObject, condition: JsonObject) -> bool:
-    """Say whether a condition is about the spec as it is."""
-    return bool(condition.get("observedGeneration") == scenario["metadata"].get("generation"))
+    generation = scenario["metadata"].get("generation")
+    return next(
+        (c for c in stated if (c["type"], c.get("observedGeneration")) == (kind.value, generation)), {}
+    )
 
 
 def _identity(scenario: JsonObject) -> ScenarioIdentity:

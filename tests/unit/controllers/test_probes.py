@@ -72,6 +72,16 @@ class Bed:
         return str(self.server.objects[CONTROLLER_REVISION, "ns", newest]["data"]["artifact"]["digest"])
 
 
+async def validating() -> tuple[Bed, str]:
+    """Bring a Scenario to where its validate hook is under way, and return that hook's Job as well."""
+    bed = Bed(hooks={"validate": {"command": ["check"]}})
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    [job] = bed.server.names(JOB)
+    return bed, job
+
+
 async def test_a_digest_that_differs_is_asked_for_again_until_the_right_image_is_there() -> None:
     """Given the wrong image under a tag, when the right one is pushed, then it goes on without an edit."""
     bed = Bed(artifact={"image": "r/x:1", "digest": NEW})
@@ -147,11 +157,7 @@ async def test_why_a_probe_cannot_be_started_is_told() -> None:
 
 async def test_a_tag_is_asked_for_anew_under_a_new_label_also_when_the_old_one_was_never_published() -> None:
     """Given an artifact that validate refused, when a fixed one is pushed over the tag, then it is what is pulled."""
-    bed = Bed(hooks={"validate": {"command": ["check"]}})
-    await bed.look()
-    bed.pulled(OLD)
-    await bed.look()
-    [job] = bed.server.names(JOB)
+    bed, job = await validating()
     bed.fail(job, {"state": {"terminated": {"exitCode": 3, "message": "rules are wrong"}}})
     await bed.look()
     assert bed.condition("Valid") == ("False", "ValidationFailed")
@@ -173,11 +179,7 @@ REJECTED = {"phase": "Failed", "reason": "OutOfcpu", "message": "no room"}
 
 async def test_what_a_validate_hook_said_stands_when_its_pod_is_gone() -> None:
     """Given a version that its hook refused, when the pod that said so is deleted, then it is not asked again."""
-    bed = Bed(hooks={"validate": {"command": ["check"]}})
-    await bed.look()
-    bed.pulled(OLD)
-    await bed.look()
-    [job] = bed.server.names(JOB)
+    bed, job = await validating()
     uid = bed.server.objects[JOB, "ns", job]["metadata"]["uid"]
     bed.fail(job, {"state": {"terminated": {"exitCode": 3, "message": "rules are wrong"}}}, **SPARED)
     await bed.look()
@@ -199,11 +201,7 @@ async def test_a_validate_hook_that_lost_its_pod_has_refused_nothing_and_runs_ag
     container: dict[str, Any] | None, status: dict[str, Any]
 ) -> None:
     """Given a validate hook whose pod was lost with its node, when its Job has failed, then another one decides."""
-    bed = Bed(hooks={"validate": {"command": ["check"]}})
-    await bed.look()
-    bed.pulled(OLD)
-    await bed.look()
-    [job] = bed.server.names(JOB)
+    bed, job = await validating()
     first = bed.server.objects[JOB, "ns", job]["metadata"]["uid"]
     bed.fail(job, container, **status)
     await bed.look()
