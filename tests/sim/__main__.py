@@ -6,10 +6,13 @@ import argparse
 import re
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from .explorer import Explorer
 from .mutants import MUTANTS
 from .setups import DEEP, QUICK, begin
+from .signals import DEEP_SIGNALS, QUICK_SIGNALS
+from .states import Setup
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 MARKED = re.compile(r"<!-- explorer -->.*?<!-- /explorer -->", re.DOTALL)
@@ -21,23 +24,50 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only what the test suite explores")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     options = parser.parse_args()
-    rows = []
-    for setup in QUICK if options.quick else (*QUICK, *DEEP):
-        started = time.monotonic()
-        found = Explorer(setup).explore(begin(setup))
-        rows.append(f"| {setup.name} | {found.states:,} | {found.goals:,} | {found.longest} |")
-        print(f"{setup.name}: {found.states:,} states in {time.monotonic() - started:.1f} s", flush=True)
+    plans = [_explored(setup.name, (setup,)) for setup in (QUICK if options.quick else (*QUICK, *DEEP))]
+    chosen = QUICK_SIGNALS if options.quick else (*QUICK_SIGNALS, *DEEP_SIGNALS)
+    signals = [_explored(signal.name, signal.setups) for signal in chosen]
     if options.write:
-        write(rows)
+        write(plans, signals)
 
 
-def write(rows: list[str]) -> None:
+class Row(NamedTuple):
+    """What was found in one exploration, or in those of one signal together."""
+
+    name: str
+    explorations: int
+    states: int
+    goals: int
+    longest: int
+
+
+def _explored(name: str, setups: tuple[Setup, ...]) -> Row:
+    started = time.monotonic()
+    found = [Explorer(setup).explore(begin(setup)) for setup in setups]
+    states, goals = sum(f.states for f in found), sum(f.goals for f in found)
+    print(f"{name}: {states:,} states in {time.monotonic() - started:.1f} s", flush=True)
+    return Row(name, len(found), states, goals, max(f.longest for f in found))
+
+
+def write(plans: list[Row], signals: list[Row]) -> None:
     """Replace the marked section of the page."""
-    table = "\n".join(["| plan and luck | states | goals | deepest |", "|---|---|---|---|", *rows])
-    told = f"{len(rows)} explorations, no promise broken, a goal reachable from every state."
+    number = sum(row.explorations for row in (*plans, *signals))
+    states = sum(row.states for row in (*plans, *signals))
+    told = (
+        f"{number} explorations of {states:,} states, no promise broken, a goal reachable from every state."
+    )
+    table = ["| plan and luck | states | goals | deepest |", "|---|---|---|---|"]
+    table += [f"| {r.name} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in plans]
+    people = [
+        "| change of mind, at any moment | plan shapes | states | goals | deepest |",
+        "|---|---|---|---|---|",
+    ]
+    people += [f"| {r.name} | {r.explorations} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in signals]
     mutants = f"{len(MUTANTS)} executors with one broken rule each, all caught: "
     mutants += ", ".join(m.name for m in MUTANTS) + "."
-    section = f"<!-- explorer -->\n{told}\n\n{table}\n\n{mutants}\n<!-- /explorer -->"
+    parts = (told, "\n".join(table), "\n".join(people), mutants)
+    section = "\n\n".join(parts)
+    section = f"<!-- explorer -->\n{section}\n<!-- /explorer -->"
     text = PAGE.read_text() if PAGE.exists() else ""
     page = MARKED.sub(lambda _: section, text) if MARKED.search(text) else f"{text.rstrip()}\n\n{section}\n"
     PAGE.write_text(page)

@@ -9,108 +9,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.journal import Heading, Journal
-from scenario_operator.execution.rest import case_of
+from scenario_operator.execution.rest import case_of, is_behind
 from scenario_operator.execution.situation import Standing
-from scenario_operator.execution.view import Grant, Run, View
+from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
-from scenario_operator.planning.plan import Cause, Kind, Snapshot
+from scenario_operator.planning.plan import Cause, Kind
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss, Stored
 
-from . import model
+from . import model, people
 from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
+from .states import Found, Move, Rules, Setup, State, Violation
 
-
-class Luck(NamedTuple):
-    """How much bad luck and how many changes of mind an exploration allows."""
-
-    late: int = 1
-    evictions: int = 1
-    hook_failures: int = 1
-    aborts: int = 0
-    newer: int = 0
-    toggles: int = 0
-    restarts: int = 0
-
-
-class State(NamedTuple):
-    """One state of everything. `ran`: how often each destructive step of each journal has succeeded (ghost)."""
-
-    record: Record
-    cluster: Cluster
-    run: Run
-    wanted: str
-    grants: tuple[Grant, ...]
-    issued: int
-    active: Flight | None
-    late: tuple[Flight, ...]
-    luck: Luck
-    ran: tuple[tuple[str, int], ...] = ()
-
-
-class Move(NamedTuple):
-    """A labelled transition. `luck`: it needs luck or a change of mind, so liveness may not count on it."""
-
-    label: str
-    state: State
-    luck: bool = False
-
-
-class Violation(Exception):  # noqa: N818 - the word of the field
-    """A promise is broken; carries the labels that led there."""
-
-    def __init__(self, promise: str, trace: list[str]) -> None:
-        super().__init__(promise + "\n  " + "\n  ".join(trace))
-        self.promise = promise
-        self.trace = trace
-
-
-@dataclass(frozen=True)
-class Setup:
-    """One exploration: where it starts and how the world behaves. `broken`: revisions that never start."""
-
-    name: str
-    record: Record
-    cluster: Cluster
-    revisions: dict[str, Revision]
-    wanted: str
-    newest: str
-    strategy: Snapshot
-    luck: Luck
-    broken: frozenset[str] = frozenset()
-    run: Run = field(default_factory=lambda: Run("ns", "r", "uid"))
-    cause: Cause = Cause.UPGRADE
-
-
-class Rules(NamedTuple):
-    """What the API server and the operator do, so that a mutant can break exactly one of them.
-
-    `torn`: the run is read before the world, not with it; `looks_again`: and once more after it.
-    """
-
-    fenced: bool = True
-    act_first: bool = False
-    upsert: bool = False
-    awake_workload: bool = False
-    awake_job: bool = False
-    job_ttl: bool = False
-    revoke: bool = False
-    torn: bool = False
-    looks_again: bool = True
-
-
-class Found(NamedTuple):
-    """The outcome of an exploration."""
-
-    states: int
-    goals: int
-    longest: int
+EXPIRED = frozenset({"StopTimeout", "StartTimeout", "HookTimeout", "VerifyFailed"})
+"""Reasons for which a plan turns when a time has passed."""
+BLOCKING = frozenset({"Held", "ScenarioNotFound", "StrategyNotFound", "RevisionNotFound", "Downgrade"})
+"""Reasons that only a person can take away."""
 
 
 class Explorer:
@@ -128,23 +46,33 @@ class Explorer:
     def view(self, state: State, late: bool) -> View:
         """Return what a process sees when it observes now."""
         spent = state.record.stored.spent
-        grants = sorted(state.grants, key=lambda g: spent(g.id))
-        return View(
+        journal = state.record.journal.grant_id if state.record.journal else ""
+        grants = sorted(state.grants, key=lambda g: (g.id != journal, spent(g.id)))
+        newest = self.setup.revisions[state.wanted] if state.scenario else None
+        view = View(
             run=state.run,
             stored=state.record.stored,
             journal=state.record.journal,
             grant=grants[0] if grants else None,
-            wanted=self.setup.revisions[state.wanted],
+            wanted=newest,
             revisions=self.setup.revisions,
-            world=model.world_of(state.cluster, self.formats, late),
+            world=model.world_of(state.cluster, self.formats, late, state.run.uid),
             now=model.LATE if late else 0.0,
-            entry=self.setup.revisions[state.wanted],
-            strategy=self.setup.strategy,
+            entry=self.pinned(state) if state.run.pinned and newest else newest,
+            strategy=self.setup.strategies[state.strategy],
+            taken_back=frozenset(state.taken_back),
         )
+        return view._replace(gate=_gate(view))
+
+    def pinned(self, state: State) -> Revision | None:
+        """Return the newest revision with the version to which the run is pinned."""
+        found = [r for r in self.setup.revisions.values() if r.version == state.run.pinned]
+        return max(found, key=lambda r: r.number, default=None)
 
     def decision(self, state: State, late: bool) -> Decision:
         """Return the real decision, remembered by what it depends on."""
-        key = (state.record, state.cluster, state.run, state.wanted, state.grants, late)
+        around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
+        key = (state.record, state.cluster, state.run, *around, late)
         if key not in self.decisions:
             made = decide(self.view(state, late))
             self.decisions[key] = made._replace(record=squash(made.record))
@@ -152,6 +80,8 @@ class Explorer:
 
     def operator_moves(self, state: State) -> Iterator[Move]:
         """The active process: observe, then write the record, then one call after the other."""
+        if state.active is None and not state.run.uid:
+            return
         if state.active is None and self.rules.torn:
             yield Move("reads the run", state._replace(active=Flight(None, True, (), state.record)))
             return
@@ -161,7 +91,8 @@ class Explorer:
                 record = decision.record if decision.record != state.record else None
                 if record is None and not decision.effects:
                     continue
-                flight = Flight(record, True, tuple(Call(e) for e in decision.effects))
+                self.check_quiet(state, decision)
+                flight = Flight(record, True, self._calls(state, decision))
                 yield Move(
                     f"observe{' late' if late else ''}: {_told(decision, record)}",
                     state._replace(active=flight),
@@ -188,6 +119,10 @@ class Explorer:
             luck = state.luck._replace(late=state.luck.late - 1)
             yield Move("late one dies", state._replace(late=rest, luck=luck))
 
+    @staticmethod
+    def _calls(state: State, decision: Decision) -> tuple[Call, ...]:
+        return tuple(Call(e, of=state.run.uid) for e in decision.effects)
+
     def _read_world(
         self, state: State, flight: Flight, *, late: bool = False
     ) -> tuple[tuple[State, Flight | None], str]:
@@ -197,7 +132,7 @@ class Explorer:
             return (state, None), "the run has moved on while the world was read"
         decision = self.decision(state._replace(record=flight.reading), late)
         record = decision.record if decision.record != flight.reading else None
-        calls = tuple(Call(e) for e in decision.effects)
+        calls = self._calls(state, decision)
         empty = record is None and not calls
         return (state, None if empty else Flight(record, flight.fresh, calls)), "reads the world"
 
@@ -243,14 +178,14 @@ class Explorer:
             return None
         if not creating and (known is None or (self.rules.fenced and not call.fresh)):
             return None
-        cluster = self.apply(state, effect, key, known)
+        cluster = self.apply(state, call, key, known)
         return self.changed(state, key, cluster)
 
     def apply(  # noqa: C901 - a table of effects, one arm each
-        self, state: State, effect: fx.Effect, key: tuple[str, object], known: object
+        self, state: State, call: Call, key: tuple[str, object], known: object
     ) -> Cluster:
         """Return the cluster after one accepted effect."""
-        cluster = state.cluster
+        cluster, effect = state.cluster, call.effect
         match effect:
             case fx.HoldReport() | fx.ReleaseReport():
                 assert isinstance(known, P)
@@ -261,33 +196,25 @@ class Explorer:
                 return put(cluster, key, None if gone else known._replace(held=mark))
             case fx.PutToSleep():
                 assert isinstance(known, W)
-                return put(cluster, key, W(0, known.template, effect.stamp, False))
+                return put(cluster, key, W(0, known.template, effect.stamp, False, known.of))
             case fx.WakeWorkload():
                 assert isinstance(known, W)
-                return put(
-                    cluster,
-                    key,
-                    W(1, model.template_of(effect, known.template), effect.stamp or known.stamp, False),
-                )
+                template = model.template_of(effect, known.template)
+                return put(cluster, key, W(1, template, effect.stamp or known.stamp, False, known.of))
             case fx.CreateWorkload():
                 awake = 1 if self.rules.awake_workload or isinstance(known, W) else 0
-                return put(cluster, key, W(awake, effect.template, "", not awake))
+                return put(cluster, key, W(awake, effect.template, "", not awake, call.of))
             case fx.DeleteWorkload():
-                pod = get(cluster, ("pods", effect.incarnation))
-                cluster = put(cluster, key, None)
-                return (
-                    put(cluster, ("pods", effect.incarnation), pod._replace(term=True))
-                    if isinstance(pod, P)
-                    else cluster
-                )
+                return put(cluster, key, None)
             case fx.CreateClaim():
-                return put(cluster, key, C(effect.formats, ()))
+                return put(cluster, key, C(effect.formats, (), of=call.of))
             case fx.StampClaim():
                 assert isinstance(known, C)
                 return put(cluster, key, known._replace(formats=effect.formats))
             case fx.DeleteClaim():
                 assert isinstance(known, C)
-                self.check_claim_deletion(state, effect.incarnation)
+                if known.of == state.run.uid:
+                    self.check_claim_deletion(state, effect.incarnation)
                 return put(cluster, key, known._replace(deleting=True))
             case fx.CreateJob():
                 job = J(
@@ -295,6 +222,7 @@ class Explorer:
                     effect.incarnation,
                     effect.revision,
                     "Active" if self.rules.awake_job else "Suspended",
+                    of=call.of,
                 )
                 return put(cluster, key, job)
             case fx.ReleaseJob():
@@ -328,7 +256,7 @@ class Explorer:
     # --- the cluster --------------------------------------------------------------------------------
 
     def cluster_moves(self, state: State) -> Iterator[Move]:
-        """StatefulSet controller, kubelet, Job controller, claim protection."""
+        """StatefulSet controller, kubelet, Job controller, claim protection, garbage collector."""
         for n, w in state.cluster.workloads:
             yield from self._controller(state, n, w)
         for n, p in state.cluster.pods:
@@ -341,6 +269,26 @@ class Explorer:
             )
             if c.deleting and not mounted:
                 yield Move(f"claim {n} gone", self._set(state, ("claims", n), None))
+        yield from self._collector(state)
+
+    def _collector(self, state: State) -> Iterator[Move]:
+        """What a run made goes after it, in any order; the pods that it held are let go by the operator."""
+        for n, w in state.cluster.workloads:
+            if w.of != state.run.uid:
+                yield Move(f"workload {n} collected", self._set(state, ("workloads", n), None))
+        for name, j in state.cluster.jobs:
+            if j.of != state.run.uid:
+                yield Move(f"job {name} collected", self._set(state, ("jobs", name), None))
+        for n, c in state.cluster.claims:
+            if c.of != state.run.uid and not c.deleting:
+                yield Move(f"claim {n} collected", self._set(state, ("claims", n), c._replace(deleting=True)))
+        for n, p in state.cluster.pods:
+            workload = get(state.cluster, ("workloads", n))
+            if not p.term and (not isinstance(workload, W) or workload.of != p.of):
+                yield Move(f"pod {n} collected", self._set(state, ("pods", n), p._replace(term=True)))
+            if p.of != state.run.uid and p.held:
+                gone = None if p.phase == "ended" else p._replace(held="")
+                yield Move(f"pod {n} of another run let go", self._set(state, ("pods", n), gone))
 
     def _set(self, state: State, key: tuple[str, object], value: object | None) -> State:
         return self.changed(state, key, put(state.cluster, key, value))
@@ -350,8 +298,9 @@ class Explorer:
         key = ("pods", n)
         seen = state if w.settled else self._set(state, ("workloads", n), w._replace(settled=True))
         if w.replicas and pod is None:
-            self.check_start(state, n, w)
-            yield Move(f"pod {n} created", self._set(seen, key, P(w.template)))
+            if w.of == state.run.uid:
+                self.check_start(state, n, w)
+            yield Move(f"pod {n} created", self._set(seen, key, P(w.template, of=w.of)))
         elif not w.replicas and isinstance(pod, P) and not pod.term:
             yield Move(f"pod {n} told to end", self._set(seen, key, pod._replace(term=True)))
         elif not w.settled:
@@ -360,15 +309,17 @@ class Explorer:
     def _kubelet(self, state: State, n: int, p: P) -> Iterator[Move]:
         key = ("pods", n)
         if p.term and p.phase != "ended":
-            self.check_last_words(state, n, p)
+            if p.of == state.run.uid:
+                self.check_last_words(state, n, p)
             after = p._replace(phase="ended") if p.held else None
             told = self._wrote(state, n, p, ended=True) if p.ran else state
             yield Move(f"pod {n} ended", self._set(told, key, after))
         elif p.term and not p.held:
             yield Move(f"pod {n} gone", self._set(state, key, None))
         elif not p.term:
-            if p.phase == "pending" and p.template.revision not in self.setup.broken:
-                self.check_past_report(state, n)
+            if p.phase == "pending" and self._can_start(state, n, p):
+                if p.of == state.run.uid:
+                    self.check_past_report(state, n)
                 yield Move(
                     f"pod {n} started",
                     self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)),
@@ -382,6 +333,12 @@ class Explorer:
                     self._set(state, key, p._replace(term=True, evicted=True))._replace(luck=luck),
                     luck=True,
                 )
+
+    def _can_start(self, state: State, n: int, p: P) -> bool:
+        """Say whether a pod comes up: its version works, and there is a claim of the name that it mounts."""
+        revision = self.setup.revisions[p.template.revision]
+        mounted = not revision.has_state or get(state.cluster, ("claims", n)) is not None
+        return mounted and revision.name not in self.setup.broken
 
     def _wrote(self, state: State, n: int, p: P, *, ended: bool = False) -> State:
         """A pod that runs may have rewritten its state; its report at the end says in which format it left it."""
@@ -408,89 +365,19 @@ class Explorer:
         """Count a destructive hook; more than one success a plan is a broken promise."""
         if j.hook != "revert":
             return state
-        step = "-".join(name.split("-")[1:-1])
+        step = "-".join((*name.split("-")[1:-1], j.of))
         count = dict(state.ran)
         count[step] = count.get(step, 0) + 1
         if count[step] > 1:
             self.fail(f"hook of {step} ran to success {count[step]} times", state)
         return state._replace(ran=tuple(sorted(count.items())))
 
-    # --- the user and the scenario's side ------------------------------------------------------------
-
-    def other_moves(self, state: State) -> Iterator[Move]:
-        """Grants and their return; abort, a newer revision, stop and start, restart."""
-        spent = state.record.stored.spent
-        for grant in state.grants:
-            if spent(grant.id):
-                rest = tuple(g for g in state.grants if g.id != grant.id)
-                yield Move(f"{grant.id} settled", state._replace(grants=rest))
-            elif self.rules.revoke:
-                rest = tuple(g for g in state.grants if g.id != grant.id)
-                yield Move(f"{grant.id} revoked", state._replace(grants=rest), luck=True)
-        yield from self._grant(state)
-        luck = state.luck
-        journal = state.record.journal
-        if luck.aborts and journal is not None:
-            less = luck._replace(aborts=luck.aborts - 1)
-            if journal.grant_id:
-                grants = tuple(
-                    g._replace(abort=True) if g.id == journal.grant_id else g for g in state.grants
-                )
-                yield Move("abort", state._replace(grants=grants, luck=less), luck=True)
-            else:
-                yield Move(
-                    "abort own",
-                    state._replace(run=state.run._replace(abort_nonce="a1"), luck=less),
-                    luck=True,
-                )
-        if luck.newer and state.wanted != self.setup.newest:
-            yield Move(
-                "newer revision",
-                state._replace(wanted=self.setup.newest, luck=luck._replace(newer=0)),
-                luck=True,
-            )
-        if luck.toggles:
-            flipped = state.run._replace(desired_running=not state.run.desired_running)
-            yield Move(
-                "toggle", state._replace(run=flipped, luck=luck._replace(toggles=luck.toggles - 1)), luck=True
-            )
-        if luck.restarts:
-            asked = state.run._replace(restart_nonce=f"n{luck.restarts}")
-            yield Move(
-                "restart",
-                state._replace(run=asked, luck=luck._replace(restarts=luck.restarts - 1)),
-                luck=True,
-            )
-
-    def _grant(self, state: State) -> Iterator[Move]:
-        """Grant the plan that leads to the wanted revision, unless it went wrong before: once per revision."""
-        stored = state.record.stored
-        if state.grants or state.record.journal is not None or stored.applied is None or self._tried(state):
-            return
-        wanted = self.setup.revisions[state.wanted]
-        if stored.applied.revision == wanted.name:
-            return
-        plan = plan_upgrade(case_of(self.view(state, False), wanted, self.setup.cause))
-        if isinstance(plan, Blocked):
-            return
-        cause = "Recompute" if self.setup.cause is Cause.RECOMPUTE else "Revision"
-        grant = Grant(f"g{state.issued}-{wanted.name}", "attempt", plan.hash, wanted.name, cause)
-        yield Move(f"grant {grant.id}", state._replace(grants=(grant,), issued=state.issued + 1))
-
-    @staticmethod
-    def _tried(state: State) -> bool:
-        """Say whether the last attempt at the wanted revision failed; a plan that changed is granted anew."""
-        return any(
-            e.grant_id.endswith(state.wanted) and e.outcome in ("RolledBack", "Aborted")
-            for e in state.record.stored.history
-        )
-
     def moves(self, state: State) -> Iterator[Move]:
         """Every move from a state."""
         yield from self.operator_moves(state)
         yield from self.late_moves(state)
         yield from self.cluster_moves(state)
-        yield from self.other_moves(state)
+        yield from people.moves(self, state)
 
     # --- promises -----------------------------------------------------------------------------------
 
@@ -498,21 +385,32 @@ class Explorer:
         """Raise the violation; the trace is added where the exploration knows it."""
         raise Violation(promise, [])
 
+    def check_quiet(self, state: State, decision: Decision) -> None:
+        """Check that nothing is done for a run on hold, and nothing but letting go for one that is being deleted."""
+        if state.run.deleting:
+            moved = [e for e in decision.effects if not isinstance(e, fx.ReleaseReport)]
+        else:
+            moved = list(decision.effects) if state.run.hold else []
+        if moved:
+            self.fail(f"{type(moved[0]).__name__} while nothing is to move", state)
+
     def check_state(self, state: State) -> None:
         """Check what must hold in every state."""
         pods = [(n, p) for n, p in state.cluster.pods if p.phase != "ended"]
-        if len(pods) > 1:
+        if len({p.of for _, p in pods}) < len(pods):
             self.fail(f"two possibly-live pods: incarnations {[n for n, _ in pods]}", state)
         for n, p in pods:
             claim = get(state.cluster, ("claims", n))
             if isinstance(claim, C):
+                if claim.of != p.of and p.ran:
+                    self.fail(f"pod {n} mounts the state of another run", state)
                 revision = self.setup.revisions[p.template.revision]
                 if not revision.accepts(claim.content):
                     self.fail(f"{revision.name} runs on state that may be {claim.content}", state)
                 if not set(claim.content) <= set(claim.formats):
                     self.fail(f"the stamp {claim.formats} hides that the state may be {claim.content}", state)
             reverting = [j for _, j in state.cluster.jobs if j.hook == "revert" and j.state == "Active"]
-            if reverting and any(j.incarnation == n for j in reverting):
+            if any((j.incarnation, j.of) == (n, p.of) for j in reverting):
                 self.fail(f"incarnation {n} runs while its results are being reverted", state)
         numbers = [i.number for i in state.record.stored.incarnations]
         if numbers != sorted(set(numbers)):
@@ -595,12 +493,14 @@ class Explorer:
             self._check_opening(after, state)
         if before is not None and (after is None or after.id != before.id):
             self._check_closing(before, old.stored, new.stored, state)
+        if before is not None and before.held_since is not None:
+            self._check_time_stood_still(before, old.stored, new, state)
         applied = old.stored.applied, new.stored.applied
         if applied[0] != applied[1] and before is None and applied[0] is not None and applied[1] is not None:
             same = applied[0].logic_hash == applied[1].logic_hash
             returned = {e.grant_id for e in new.stored.history} - {e.grant_id for e in old.stored.history}
             # A stopped run's plan only commits: it is opened and closed in one write, which returns its grant.
-            if not same and not any(g.id in returned for g in state.grants):
+            if not same and not any(g.id in returned for g in (*state.grants, *state.removed)):
                 self.fail("applied changed without a plan", state)
         spent = [e.grant_id for e in new.stored.history if e.grant_id]
         if len(spent) != len(set(spent)):
@@ -615,31 +515,39 @@ class Explorer:
         if before.crossed and after.heading is Heading.BACK:
             self.fail("went back past the point of no return", state)
 
+    def _check_time_stood_still(self, held: Journal, old: Stored, new: Record, state: State) -> None:
+        """Check that no deadline has passed when a hold ends, however long it was."""
+        known = (held.failure.step, held.failure.reason) if held.failure else None
+        after = new.journal.failure if new.journal else None
+        expired = after is not None and after.reason in EXPIRED and (after.step, after.reason) != known
+        told = {e.reason for e in new.stored.history if e not in old.history} & EXPIRED
+        if expired or (told and known is None):
+            self.fail("the time of a hold counted towards a deadline", state)
+
     def _check_opening(self, after: Journal, state: State) -> None:
+        if state.run.hold or state.run.deleting:
+            self.fail("a plan was opened while nothing is to move", state)
         if after.upcoming and state.record.stored.incarnation(after.upcoming) is not None:
             self.fail(f"incarnation number {after.upcoming} is used again", state)
         if not after.grant_id:
             if any(s.args.committed for s in after.steps):
                 self.fail("an own plan destroys", state)
             return
-        if not any(g.id == after.grant_id and g.plan_hash == after.plan_hash for g in state.grants):
+        if state.run.pinned:
+            self.fail("an attempt moved a pinned run", state)
+        given = (*state.grants, *state.removed)
+        if not any(g.id == after.grant_id and g.plan_hash == after.plan_hash for g in given):
             self.fail(f"plan {after.plan_hash} opened without its grant", state)
         if state.record.stored.spent(after.grant_id):
             self.fail(f"spent grant {after.grant_id} opened again", state)
 
     def _check_closing(self, before: Journal, old: Stored, new: Stored, state: State) -> None:
-        if before.heading is Heading.BACK and (old.applied, old.live, old.parameters) != (
-            new.applied,
+        as_it_was = _content(old) == _content(new) and (old.live, old.parameters) == (
             new.live,
             new.parameters,
-        ):
-            same = (
-                old.applied
-                and new.applied
-                and old.applied._replace(formats=()) == new.applied._replace(formats=())
-            )
-            if not same or (old.live, old.parameters) != (new.live, new.parameters):
-                self.fail("going back did not end as before", state)
+        )
+        if before.heading is Heading.BACK and not as_it_was:
+            self.fail("going back did not end as before", state)
         if old.applied != new.applied and before.heading is Heading.REPLACE and new.applied is not None:
             self.fail("a replacement left something applied", state)
 
@@ -647,34 +555,48 @@ class Explorer:
 
     def goal(self, state: State) -> bool:
         """A state in which nothing is left to do, and in which the operator is silent."""
-        if state.active is not None or state.late:
+        if state.active is not None or state.late or state.run.deleting:
             return False
+        if not state.run.uid:
+            return state.cluster == Cluster() and not state.grants
         if state.record.journal is not None:
             return self._waits(state)
-        if state.grants:
+        if any(not g.suspend or state.record.stored.spent(g.id) for g in state.grants):
             return False
-        stored = state.record.stored
-        wanted = state.wanted
-        settled = stored.applied is not None and stored.applied.revision == wanted
-        if not settled and not self._reasoned(state):
+        if not self._settled(state) and not self._reasoned(state):
             return False
         for late in (False, True):
             decision = self.decision(state, late)
             if decision.record != state.record or decision.effects:
                 return False
-        return self._clean(state)
+        return bool(state.run.hold) or self._clean(state)
+
+    def _settled(self, state: State) -> bool:
+        """The run is on what is wanted, with the parameters that its spec states."""
+        view = self.view(state, False)
+        stored = view.stored
+        if stored.applied is None or view.wanted is None or is_behind(view):
+            return False
+        given = dict(stored.parameters.effective)
+        return stored.stopped or all(given.get(name) == value for name, value in view.run.parameters)
 
     def _reasoned(self, state: State) -> bool:
-        decision = self.decision(state, True)
-        return decision.situation.standing in (Standing.ROLLED_BACK, Standing.STOPPED) and bool(
-            decision.situation.message
-        )
+        situation = self.decision(state, True).situation
+        match situation.standing:
+            case Standing.ROLLED_BACK | Standing.STOPPED:
+                return bool(situation.message)
+            case Standing.WAITING:
+                return situation.reason == "Pinned" or state.suspended
+            case Standing.BLOCKED | Standing.STALLED:
+                return situation.reason in BLOCKING and "kubectl" in situation.attention
+        return False
 
     def _waits(self, state: State) -> bool:
         """An open plan that waits, with its reason and the next command, for somebody to do something."""
         decision = self.decision(state, True)
         silent = decision.record == state.record and not decision.effects
         waits = decision.situation.standing in (Standing.STALLED, Standing.PAST_RETURN)
+        waits = waits and decision.situation.reason != "StateOutOfSync"
         return silent and waits and "kubectl" in decision.situation.attention and decision.wake is not None
 
     def _clean(self, state: State) -> bool:
@@ -684,7 +606,20 @@ class Explorer:
         alive = {n for n, p in cluster.pods if not p.term and p.phase != "ended"}
         kept = {i.number for i in stored.incarnations if i.state != "Deleted"}
         left = {n for n, _ in (*cluster.workloads, *cluster.claims)} - kept
+        things = (*cluster.workloads, *cluster.pods, *cluster.claims)
+        if any(thing.of != state.run.uid for _, thing in things):
+            return False
+        if runs and not self._told_what_is_stored(state):
+            return False
         return alive == ({stored.live} if runs else set()) and not left and not cluster.jobs
+
+    @staticmethod
+    def _told_what_is_stored(state: State) -> bool:
+        """The live pod works with the window and the parameters that are on record."""
+        stored = state.record.stored
+        pod = get(state.cluster, ("pods", stored.live))
+        told = (stored.window, stored.parameters.effective)
+        return isinstance(pod, P) and (pod.template.window, pod.template.parameters) == told
 
     # --- the search ---------------------------------------------------------------------------------
 
@@ -741,6 +676,31 @@ class Explorer:
             raise Violation(f"no goal can be reached: {decision.situation}", _trace(seen, stuck))
 
 
+def _content(stored: Stored) -> object:
+    """Return what a run is on, whatever its revision is called: a content that comes back has a new number."""
+    applied = stored.applied
+    return applied._replace(formats=(), revision="", version="") if applied else None
+
+
+def _gate(view: View) -> Gate | None:
+    """Say what the scenario's side would: why nothing leads a run on."""
+    look = "; see: kubectl -n ns get scn,ustrat"
+    if view.wanted is None:
+        return Gate("ScenarioNotFound", f"the Scenario is gone{look}", attention=True)
+    if view.entry is None:
+        return Gate("RevisionNotFound", f"no revision has that version{look}", attention=True)
+    if view.journal is not None or not is_behind(view):
+        return None
+    if view.strategy is None:
+        return Gate("StrategyNotFound", f"the strategy is gone{look}", attention=True)
+    plan = plan_upgrade(case_of(view, view.wanted, Cause.UPGRADE))
+    return (
+        Gate(plan.reason.value, f"{plan.message}{look}", attention=True)
+        if isinstance(plan, Blocked)
+        else None
+    )
+
+
 def squash(record: Record) -> Record:
     """Take the times out of a record, so that the same progress is the same state."""
     journal, stored = record.journal, record.stored
@@ -750,6 +710,7 @@ def squash(record: Record) -> Record:
             begun=tuple(b._replace(at=0.0) for b in journal.begun),
             attempts=tuple(a._replace(at=0.0) for a in journal.attempts),
             failure=journal.failure._replace(at=0.0, message="") if journal.failure else None,
+            held_since=None if journal.held_since is None else 0.0,
         )
     history = tuple(
         e._replace(message="", start_time="", completion_time="", plan_hash="", loss=Loss())

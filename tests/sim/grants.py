@@ -22,8 +22,8 @@ from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, 
 from scenario_operator.rollout.groups import Planner, cause_of, is_behind
 from scenario_operator.rollout.schedule import BACK_TO_WAITING
 
-from .explorer import Violation
 from .setups import KEEP_SAME, STRATEGY, WINDOW, applied_of
+from .states import Violation
 
 NOW = "2026-01-01T00:00:00Z"
 

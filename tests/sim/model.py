@@ -3,7 +3,8 @@
 Objects have no resourceVersions here. Instead every precondition of a call in flight is *fresh* until its
 object changes, which is exactly what uid and resourceVersion mean: once stale, always stale. So the model is
 exact about fences and still finite. Time has two values: an observation is made in time, or late, when every
-deadline, back-off and stability period has passed.
+deadline, back-off and stability period has passed. What a run makes carries its uid: another run of the same name
+may come after it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class W(NamedTuple):
     template: Template
     stamp: str
     settled: bool
+    of: str = "uid"
 
 
 class P(NamedTuple):
@@ -39,6 +41,7 @@ class P(NamedTuple):
     held: str = ""
     ran: bool = False
     evicted: bool = False
+    of: str = "uid"
 
 
 class C(NamedTuple):
@@ -47,6 +50,7 @@ class C(NamedTuple):
     formats: tuple[str, ...]
     content: tuple[str, ...]
     deleting: bool = False
+    of: str = "uid"
 
 
 class J(NamedTuple):
@@ -57,13 +61,15 @@ class J(NamedTuple):
     revision: str
     state: str
     failed: int = 0
+    of: str = "uid"
 
 
 class Call(NamedTuple):
-    """A call in flight: its key names the object that its precondition is about."""
+    """A call in flight: its key names the object that its precondition is about; `of` is the run that makes it."""
 
     effect: fx.Effect
     fresh: bool = True
+    of: str = "uid"
 
 
 class Flight(NamedTuple):
@@ -122,36 +128,41 @@ def report_time(number: int, revision: str) -> str:
     return f"2026-01-{number:02d}T0{int(revision[-1])}:00:00Z"
 
 
-def world_of(cluster: Cluster, formats: dict[str, str], late: bool) -> World:
-    """Return the cluster as one read of the API server shows it."""
+def world_of(cluster: Cluster, formats: dict[str, str], late: bool, uid: str = "uid") -> World:
+    """Return the cluster as one read of the API server shows it to the run with that uid."""
+    mine = [(n, w) for n, w in cluster.workloads if w.of == uid]
+    hooks = [(name, j) for name, j in cluster.jobs if j.state == "Active" and j.hook == "revert"]
     return World(
-        workloads=tuple(
-            (
-                n,
-                ViewWorkload(
-                    Handle(f"w{n}", ""), w.replicas, _left(cluster, n), w.settled, w.template, w.stamp
-                ),
-            )
-            for n, w in cluster.workloads
-        ),
+        workloads=tuple((n, _workload(cluster, n, w)) for n, w in mine),
+        strangers=tuple(n for n, w in cluster.workloads if w.of != uid),
         pods=(
-            *(_pod(n, p, formats, late) for n, p in cluster.pods),
+            *(_pod(n, p, formats, late) for n, p in cluster.pods if p.of == uid),
+            *(
+                Pod(Handle(f"p{n}", ""), n, "", foreign=True, terminating=p.term)
+                for n, p in cluster.pods
+                if p.of != uid and p.phase != "ended"
+            ),
             *(
                 Pod(Handle(f"hook-{name}", ""), job.incarnation, job.revision, foreign=True)
-                for name, job in cluster.jobs
-                if job.state == "Active" and job.hook == "revert"
+                for name, job in hooks
             ),
         ),
         claims=tuple(
-            ViewClaim(Handle(f"c{n}", ""), n, True, c.formats, c.deleting) for n, c in cluster.claims
+            ViewClaim(Handle(f"c{n}", ""), n, c.of == uid, c.formats, c.deleting) for n, c in cluster.claims
         ),
         jobs=tuple(
             ViewJob(Handle(f"{name}#{j.failed}", ""), name, j.state, numbers=(("reverted", 1),))
             for name, j in cluster.jobs
+            if j.of == uid
         ),
         results="ours",
-        reverting=tuple(n for n, j in cluster.jobs if j.state == "Active" and j.hook == "revert"),
+        reverting=tuple(name for name, j in hooks if j.of == uid),
     )
+
+
+def _workload(cluster: Cluster, number: int, w: W) -> ViewWorkload:
+    left = _left(cluster, number)
+    return ViewWorkload(Handle(f"w{number}", ""), w.replicas, left, w.settled, w.template, w.stamp)
 
 
 def _left(cluster: Cluster, number: int) -> int:

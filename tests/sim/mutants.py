@@ -13,7 +13,7 @@ from scenario_operator.execution import journal as journal_module
 from scenario_operator.execution import rest, steps
 from scenario_operator.planning import stored as stored_module
 
-from .explorer import Rules
+from .states import Rules
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -191,6 +191,43 @@ def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(steps, "_make_claims", silent)
 
 
+def counts_the_time_of_a_hold(patch: pytest.MonkeyPatch) -> None:
+    """What was under way when a run was held has no time left when it is let go."""
+    patch.setattr(decide_module, "_released", lambda view, journal: journal._replace(held_since=None))
+
+
+def works_during_a_hold(patch: pytest.MonkeyPatch) -> None:
+    """An open plan goes on while its run is held."""
+    real = decide_module._carry_on
+    patch.setattr(
+        decide_module,
+        "_carry_on",
+        lambda view, journal: real(view._replace(run=view.run._replace(hold="")), journal),
+    )
+
+
+def moves_pinned_runs(patch: pytest.MonkeyPatch) -> None:
+    """A grant is taken whatever the run is pinned to."""
+    real = rest._refusal
+    patch.setattr(
+        rest, "_refusal", lambda view, grant: real(view._replace(run=view.run._replace(pinned="")), grant)
+    )
+
+
+def works_for_deleted_runs(patch: pytest.MonkeyPatch) -> None:
+    """A run that is being deleted is brought on like any other."""
+    patch.setattr(
+        decide_module,
+        "_deleted",
+        lambda view: decide_module.decide(view._replace(run=view.run._replace(deleting=False))),
+    )
+
+
+def makes_claims_for_strangers(patch: pytest.MonkeyPatch) -> None:
+    """A claim is made although the pod of a deleted run of this name waits for it."""
+    patch.setattr(steps, "_awaited_by_a_stranger", lambda view, number, revision: False)
+
+
 KEEP = ("keep", "keep, abort", "keep, newer revision")
 FRESH = ("Continuation", "Continuation, abort", "ForwardOnly")
 
@@ -220,6 +257,19 @@ MUTANTS = (
         "never looks at the run again after the world",
         ("Continuation, abort", *FRESH),
         Rules(torn=True, looks_again=False),
+    ),
+    Mutant(
+        "counts the time of a hold",
+        ("keep, hold and let go", "keep that never starts, hold and let go"),
+        patch=counts_the_time_of_a_hold,
+    ),
+    Mutant("works during a hold", ("keep, hold and let go",), patch=works_during_a_hold),
+    Mutant("moves pinned runs", ("keep, pin and unpin",), patch=moves_pinned_runs),
+    Mutant("works for deleted runs", ("keep, run deleted",), patch=works_for_deleted_runs),
+    Mutant(
+        "makes a claim that a stranger's pod waits for",
+        ("keep, run replaced under its name",),
+        patch=makes_claims_for_strangers,
     ),
     Mutant("stamps no formats", ("keep with another format",), patch=stamps_no_formats),
 )

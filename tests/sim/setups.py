@@ -6,34 +6,46 @@ from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.execution.close import applied_of
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Template
+from scenario_operator.planning.parameters import NO_PARAMETERS, merge
 from scenario_operator.planning.plan import Cause, Snapshot
 from scenario_operator.planning.revision import Artifact, Revision, make
 from scenario_operator.planning.stored import Handled, Incarnation, Stored
 from scenario_operator.planning.windows import Window
 
-from .explorer import Luck, Setup, State
 from .model import C, Cluster, P, W
+from .states import Luck, Setup, State
 
 STRATEGY = Snapshot(stable_seconds=10, max_attempts=2, backoff_seconds=10)
 WINDOW = Window(None, None, None)
 
 
 def revision(
-    number: int, *, state: str, accepts: tuple[str, ...], edges: tuple[dict[str, object], ...] = ()
+    number: int,
+    *,
+    state: str,
+    accepts: tuple[str, ...],
+    edges: tuple[dict[str, object], ...] = (),
+    content: int = 0,
+    parameter: bool = False,
 ) -> Revision:
-    """Make revision `v<number>` with a state volume and a revert hook."""
+    """Make revision `v<number>` with a state volume and a revert hook.
+
+    `content`: that of an earlier one again. `parameter`: it takes parameter x.
+    """
+    logic = content or number
     spec = ScenarioSpec.model_validate(
         {
-            "version": f"{number}.0.0",
+            "version": f"{logic}.0.0",
             "type": "Service",
-            "artifact": {"image": f"r/x:{number}"},
+            "artifact": {"image": f"r/x:{logic}"},
             "state": {"version": state, "accepts": list(accepts), "volume": {"size": "1Gi"}},
             "hooks": {"revert": {"command": ["revert"]}},
             "outputs": [{"kind": "incident", "class": "Reversible"}],
-            "compatibility": {"from": list(edges)},
+            "parameters": [{"name": "x", "default": "0"}] if parameter else [],
+            "compatibility": {"from": list(edges), "allowDowngrade": bool(content and edges)},
         }
     )
-    return make(f"v{number}", number, spec, Artifact(f"r/x@sha256:{number}", f"sha256:{number}"))
+    return make(f"v{number}", number, spec, Artifact(f"r/x@sha256:{logic}", f"sha256:{logic}"))
 
 
 def _edges(verdict: str, reversible: bool = False) -> tuple[dict[str, object], ...]:
@@ -60,20 +72,51 @@ FRESH = {
     "v2": revision(2, state="2", accepts=("2",), edges=_edges("Incompatible")),
     "v3": revision(3, state="3", accepts=("3",), edges=_edges("Incompatible")),
 }
+KEEP_VALUES = {
+    name: revision(
+        number,
+        state="1",
+        accepts=("1",),
+        edges=_edges("Compatible", reversible=True) if number > 1 else (),
+        parameter=True,
+    )
+    for number, name in enumerate(("v1", "v2", "v3"), 1)
+}
+FRESH_VALUES = {
+    name: revision(
+        number,
+        state=f"{number}",
+        accepts=(f"{number}",),
+        edges=_edges("Incompatible") if number > 1 else (),
+        parameter=True,
+    )
+    for number, name in enumerate(("v1", "v2", "v3"), 1)
+}
+KEEP_BACK = {
+    **KEEP_SAME,
+    "v3": revision(3, state="1", accepts=("1",), edges=_edges("Compatible", reversible=True), content=1),
+}
+FRESH_BACK = {
+    **FRESH,
+    "v3": revision(3, state="1", accepts=("1",), edges=_edges("Incompatible"), content=1),
+}
+REFUSED_BACK = {**KEEP_SAME, "v3": revision(3, state="1", accepts=("1",), content=1)}
 
 
 def running(revisions: dict[str, Revision]) -> tuple[Record, Cluster]:
     """Return a run that is settled on v1."""
     v1 = revisions["v1"]
+    values = merge(NO_PARAMETERS, {}, v1.spec.parameters or ()).parameters
     stored = Stored(
         applied=applied_of(v1, (v1.state_version,)),
         live=1,
         incarnations=(Incarnation(1, v1.version, v1.name),),
         window=WINDOW,
+        parameters=values,
         handled=Handled("", "", "", ""),
         plans=1,
     )
-    template = Template("v1", WINDOW, ())
+    template = Template("v1", WINDOW, values.effective)
     cluster = Cluster(
         workloads=((1, W(1, template, "", True)),),
         pods=((1, P(template, "ready", ran=True)),),
@@ -102,11 +145,16 @@ NEWER = CALM._replace(newer=1)
 ABORT = CALM._replace(aborts=1)
 
 
-def first_start(name: str, luck: Luck, *, broken: frozenset[str] = frozenset()) -> Setup:
+def first_start(
+    name: str,
+    luck: Luck,
+    *,
+    broken: frozenset[str] = frozenset(),
+    revisions: dict[str, Revision] = KEEP_SAME,
+) -> Setup:
     """Return the exploration of a first start on v2."""
-    return Setup(
-        name, Record(Stored(), None), Cluster(), KEEP_SAME, "v2", "v3", STRATEGY, luck, broken=broken
-    )
+    unborn = Record(Stored(), None), Cluster()
+    return Setup(name, *unborn, revisions, "v2", "v3", STRATEGY, luck, broken=broken)
 
 
 QUICK = (

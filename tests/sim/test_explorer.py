@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from .explorer import Explorer, Rules, Setup, Violation
+from .explorer import Explorer
 from .mutants import MUTANTS, Mutant
 from .setups import DEEP, QUICK, begin
+from .signals import DEEP_SIGNALS, QUICK_SIGNALS, Signal
+from .states import Rules, Setup, Violation
 
 BY_NAME = {setup.name: setup for setup in (*QUICK, *DEEP)}
+BY_NAME |= {setup.name: setup for signal in QUICK_SIGNALS for setup in signal.setups}
 
 
-def _id(one: Setup | Mutant) -> str:
+def _id(one: Setup | Mutant | Signal) -> str:
     return one.name.replace(" ", "-").replace(",", "")
 
 
@@ -21,6 +24,13 @@ def test_no_luck_breaks_a_promise_and_every_state_can_reach_a_goal(setup: Setup)
     found = Explorer(setup).explore(begin(setup))
     assert found.goals > 0
     assert found.states > 100, "too few states: the model does not move"
+
+
+@pytest.mark.parametrize("signal", QUICK_SIGNALS, ids=_id)
+def test_no_change_of_mind_at_any_moment_breaks_a_promise(signal: Signal) -> None:
+    """Given each plan shape, when people change their minds at any moment, then all promises hold."""
+    for setup in signal.setups:
+        assert Explorer(setup).explore(begin(setup)).goals > 0, setup.name
 
 
 TORN = ("keep, abort", "keep that never starts, rolled back", "Continuation", "ForwardOnly, abort", "restart")
@@ -39,6 +49,15 @@ def test_no_combination_of_luck_breaks_a_promise(setup: Setup) -> None:
     """Given a plan shape, when much goes wrong at once, then all promises hold."""
     found = Explorer(setup).explore(begin(setup))
     print(f"{setup.name}: {found.states} states, {found.goals} goals, {found.longest} moves deep")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", DEEP_SIGNALS, ids=_id)
+def test_no_combination_of_changes_of_mind_breaks_a_promise(signal: Signal) -> None:
+    """Given each plan shape, when people change their minds and a leader is late, then all promises hold."""
+    for setup in signal.setups:
+        found = Explorer(setup).explore(begin(setup))
+        print(f"{setup.name}: {found.states} states, {found.goals} goals, {found.longest} moves deep")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=_id)

@@ -11,8 +11,8 @@ from scenario_operator.rollout import decide as deciding
 from scenario_operator.rollout import schedule
 from scenario_operator.rollout.facts import Attempt, Fleet, Pace
 
-from .explorer import Violation
 from .grants import GrantExplorer, Luck, Rules, Setup
+from .states import Violation
 
 TWO = Pace(max_concurrent=2, max_failed=1)
 PATIENT = Pace(max_concurrent=2, max_failed=5)

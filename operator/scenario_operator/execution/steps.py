@@ -337,7 +337,7 @@ def start_effects(view: View, journal: Journal | None, step: Step, stamp: str) -
     awake = [(n, w) for n, w in view.world.workloads if n != number and not _quiet(view, journal, n, w)]
     if awake:
         return tuple(PutToSleep(w.handle, n, stamp) for n, w in awake)
-    if view.world.others(number) or view.world.reverting:
+    if view.world.others(number) or view.world.reverting or _awaited_by_a_stranger(view, number, revision):
         return ()
     made = _make_claims(view, journal, step, revision)
     template = template_of(view, journal, step)
@@ -345,6 +345,15 @@ def start_effects(view: View, journal: Journal | None, step: Step, stamp: str) -
     if workload is None:
         return (*made, CreateWorkload(number, template))
     return made or _wake(view, workload, step, template, stamp)
+
+
+def _awaited_by_a_stranger(view: View, number: int, revision: Revision) -> bool:
+    """Say whether a claim that is yet to be made has a pod of somebody else waiting for it.
+
+    A deleted run's pod may wait for its claim under this name: it would start on the one that we make.
+    """
+    unmade = revision.has_state and view.world.claim(number) is None
+    return unmade and any(p.foreign for p in view.world.of(number))
 
 
 def _wake(view: View, workload: Workload, step: Step, template: Template, stamp: str) -> tuple[Effect, ...]:

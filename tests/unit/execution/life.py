@@ -7,12 +7,14 @@ for a deadline; `wait` lets deadlines pass.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from tests.sim import model
-from tests.sim.explorer import Explorer, Luck, Setup
+from tests.sim import model, people
+from tests.sim.explorer import Explorer
 from tests.sim.model import Call, J, P, W
 from tests.sim.setups import STRATEGY, begin, first_start, started
+from tests.sim.states import Luck, Setup
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, decide
@@ -102,7 +104,7 @@ class Life:
         self.explorer.check_state(self.state)
         if self.work():
             return True
-        for moves in (self.explorer.cluster_moves, self.explorer.other_moves):
+        for moves in (self.explorer.cluster_moves, partial(people.moves, self.explorer)):
             for found in moves(self.state):
                 if not found.luck:
                     self.state = found.state

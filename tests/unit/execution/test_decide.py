@@ -30,7 +30,7 @@ from scenario_operator.execution.journal import Heading
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.status import render
 from scenario_operator.execution.steps import VOCABULARY, Done
-from scenario_operator.execution.view import Gate, Template
+from scenario_operator.execution.view import Gate, Handle, Pod, Template
 from scenario_operator.planning.plan import Cause, Snapshot
 from scenario_operator.planning.revision import Revision, make
 from scenario_operator.planning.stored import DELETED, LIVE, RETAINED, REVERTED, Incarnation, Stored
@@ -696,6 +696,16 @@ def test_a_live_claim_that_is_gone_or_foreign_is_out_of_sync_and_never_an_empty_
     found = decide(view._replace(world=view.world._replace(claims=claims)))
     assert told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
     assert (found.effects, found.record.journal) == ((), None)
+
+
+def test_a_claim_is_not_made_while_a_pod_of_somebody_else_waits_for_it() -> None:
+    """Given the pending pod of a deleted run of this name, then no claim is made on which it would start."""
+    life = Life.unborn()
+    view = life.view()
+    waiting = Pod(Handle("old", ""), 1, "", foreign=True)
+    found = decide(view._replace(world=view.world._replace(pods=(waiting,))))
+    assert found.effects == ()
+    assert decide(view).effects[:1] == (fx.CreateClaim(1, ("1",), "v2"),)
 
 
 def test_a_first_start_never_adopts_a_claim_of_somebody_else() -> None:

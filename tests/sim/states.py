@@ -1,0 +1,135 @@
+"""What an exploration is made of: states, moves between them, and where it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from scenario_operator.execution.decide import Record
+from scenario_operator.execution.view import Grant, Run
+from scenario_operator.planning.plan import Cause, Snapshot
+from scenario_operator.planning.revision import Revision
+
+from .model import Cluster, Flight
+
+RUN_UID = "uid"
+
+
+class Luck(NamedTuple):
+    """How much bad luck and how many changes of mind an exploration allows.
+
+    The first three are the machine's; the others are people's, one for each thing that they can do at any moment.
+    What has an on and an off (toggles, holds, pins, strategies, scenarios, suspends) costs one for each change.
+    """
+
+    late: int = 1
+    evictions: int = 1
+    hook_failures: int = 1
+    aborts: int = 0
+    newer: int = 0
+    toggles: int = 0
+    restarts: int = 0
+    holds: int = 0
+    pins: int = 0
+    retries: int = 0
+    edits: int = 0
+    strategies: int = 0
+    scenarios: int = 0
+    suspends: int = 0
+    lost_attempts: int = 0
+    deletions: int = 0
+    replacements: int = 0
+
+
+class State(NamedTuple):
+    """One state of everything.
+
+    `ran`: how often each destructive step of each journal has succeeded (ghost). `strategy`: which of the setup's
+    strategies is in force. `scenario`: the Scenario exists. `suspended`: so is whatever attempt there is.
+    `removed`: grants of attempts that somebody deleted (ghost). `taken_back`: what aborted attempts had been asked for.
+    A run that is gone has no uid.
+    """
+
+    record: Record
+    cluster: Cluster
+    run: Run
+    wanted: str
+    grants: tuple[Grant, ...]
+    issued: int
+    active: Flight | None
+    late: tuple[Flight, ...]
+    luck: Luck
+    ran: tuple[tuple[str, int], ...] = ()
+    strategy: int = 0
+    scenario: bool = True
+    suspended: bool = False
+    removed: tuple[Grant, ...] = ()
+    taken_back: tuple[tuple[str, str], ...] = ()
+
+
+class Move(NamedTuple):
+    """A labelled transition. `luck`: it needs luck or a change of mind, so liveness may not count on it."""
+
+    label: str
+    state: State
+    luck: bool = False
+
+
+class Violation(Exception):  # noqa: N818 - the word of the field
+    """A promise is broken; carries the labels that led there."""
+
+    def __init__(self, promise: str, trace: list[str]) -> None:
+        super().__init__(promise + "\n  " + "\n  ".join(trace))
+        self.promise = promise
+        self.trace = trace
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One exploration: where it starts and how the world behaves.
+
+    `broken`: revisions that never start. `others`: what the strategy may be changed to, None for one that is deleted.
+    """
+
+    name: str
+    record: Record
+    cluster: Cluster
+    revisions: dict[str, Revision]
+    wanted: str
+    newest: str
+    strategy: Snapshot
+    luck: Luck
+    broken: frozenset[str] = frozenset()
+    run: Run = field(default_factory=lambda: Run("ns", "r", RUN_UID))
+    cause: Cause = Cause.UPGRADE
+    others: tuple[Snapshot | None, ...] = ()
+
+    @property
+    def strategies(self) -> tuple[Snapshot | None, ...]:
+        """Return every strategy that may be in force, the first one first."""
+        return (self.strategy, *self.others)
+
+
+class Rules(NamedTuple):
+    """What the API server and the operator do, so that a mutant can break exactly one of them.
+
+    `torn`: the run is read before the world, not with it; `looks_again`: and once more after it.
+    """
+
+    fenced: bool = True
+    act_first: bool = False
+    upsert: bool = False
+    awake_workload: bool = False
+    awake_job: bool = False
+    job_ttl: bool = False
+    revoke: bool = False
+    torn: bool = False
+    looks_again: bool = True
+
+
+class Found(NamedTuple):
+    """The outcome of an exploration."""
+
+    states: int
+    goals: int
+    longest: int
