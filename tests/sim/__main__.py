@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from . import grants
 from .explorer import Explorer
+from .fleets import DEEP as DEEP_FLEETS
+from .fleets import QUICK as FLEETS
 from .mutants import MUTANTS
 from .setups import DEEP, QUICK, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS
@@ -27,8 +30,9 @@ def main() -> None:
     plans = [_explored(setup.name, (setup,)) for setup in (QUICK if options.quick else (*QUICK, *DEEP))]
     chosen = QUICK_SIGNALS if options.quick else (*QUICK_SIGNALS, *DEEP_SIGNALS)
     signals = [_explored(signal.name, signal.setups) for signal in chosen]
+    fleets = [_rolled_out(setup) for setup in (FLEETS if options.quick else (*FLEETS, *DEEP_FLEETS))]
     if options.write:
-        write(plans, signals)
+        write(plans, signals, fleets)
 
 
 class Row(NamedTuple):
@@ -49,10 +53,17 @@ def _explored(name: str, setups: tuple[Setup, ...]) -> Row:
     return Row(name, len(found), states, goals, max(f.longest for f in found))
 
 
-def write(plans: list[Row], signals: list[Row]) -> None:
+def _rolled_out(setup: grants.Setup) -> Row:
+    started = time.monotonic()
+    found = grants.GrantExplorer(setup).explore()
+    print(f"{setup.name}: {found.states:,} states in {time.monotonic() - started:.1f} s", flush=True)
+    return Row(setup.name, 1, found.states, found.goals, 0)
+
+
+def write(plans: list[Row], signals: list[Row], fleets: list[Row]) -> None:
     """Replace the marked section of the page."""
-    number = sum(row.explorations for row in (*plans, *signals))
-    states = sum(row.states for row in (*plans, *signals))
+    number = sum(row.explorations for row in (*plans, *signals, *fleets))
+    states = sum(row.states for row in (*plans, *signals, *fleets))
     told = (
         f"{number} explorations of {states:,} states, no promise broken, a goal reachable from every state."
     )
@@ -65,7 +76,9 @@ def write(plans: list[Row], signals: list[Row]) -> None:
     people += [f"| {r.name} | {r.explorations} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in signals]
     mutants = f"{len(MUTANTS)} executors with one broken rule each, all caught: "
     mutants += ", ".join(m.name for m in MUTANTS) + "."
-    parts = (told, "\n".join(table), "\n".join(people), mutants)
+    rollouts = ["| rollout: grants, attempts and leaders | states | at rest |", "|---|---|---|"]
+    rollouts += [f"| {r.name} | {r.states:,} | {r.goals:,} |" for r in fleets]
+    parts = (told, *("\n".join(rows) for rows in (table, people, rollouts)), mutants)
     section = "\n\n".join(parts)
     section = f"<!-- explorer -->\n{section}\n<!-- /explorer -->"
     text = PAGE.read_text() if PAGE.exists() else ""

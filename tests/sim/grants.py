@@ -22,16 +22,22 @@ from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, 
 from scenario_operator.rollout.groups import Planner, cause_of, is_behind
 from scenario_operator.rollout.schedule import BACK_TO_WAITING
 
+from . import fleet_people
+from .fleet_people import put
 from .setups import KEEP_SAME, STRATEGY, WINDOW, applied_of
 from .states import Violation
 
 NOW = "2026-01-01T00:00:00Z"
+WAITING = frozenset({"Suspended", "Held", "AwaitingApproval"})
+"""Phases of an attempt that say why its runs wait."""
 
 
 class Luck(NamedTuple):
     """How much bad luck and how many changes of mind an exploration allows.
 
-    `stale`: leaders that know the runs only as they were. `own`: plans that runs begin by themselves.
+    `stale`: leaders that know the runs only as they were. `own`: plans that runs begin by themselves. `arrivals`: runs
+    that appear on v1. `replacements`: runs that another one of their name comes after. `removals`: attempts that
+    somebody deletes. `consents`: approvals given or withdrawn. `raises`: of maxFailed, by one.
     """
 
     late: int = 0
@@ -45,29 +51,55 @@ class Luck(NamedTuple):
     own: int = 0
     recomputes: int = 0
     stale: int = 0
+    arrivals: int = 0
+    replacements: int = 0
+    removals: int = 0
+    consents: int = 0
+    raises: int = 0
+    pins: int = 0
+    holds: int = 0
+    strategies: int = 0
+    scenarios: int = 0
+    retries: int = 0
 
 
 class R(NamedTuple):
     """A run: the revision it is on, its open grant, what it has seen, and its outcomes.
 
-    `grant` is None without a plan, "" with one of its own. `nonce` and `done`: recomputes wanted and acted upon.
+    `grant` is None without a plan, "" with one of its own; `to` and `why` are the revision and the cause of the
+    attempt that gave it. `nonce` and `done`: recomputes wanted and acted upon; `retry` and `retried` the same of
+    retries. `life`: how many runs of its name were there before.
     """
 
     on: str = "v1"
     grant: str | None = None
     seen: str = ""
     waits: bool = False
-    history: tuple[tuple[str, str, str], ...] = ()
+    history: tuple[tuple[str, str, str, str], ...] = ()
     nonce: int = 0
     done: int = 0
+    to: str = ""
+    why: str = ""
+    life: int = 0
+    pinned: bool = False
+    hold: bool = False
+    retry: int = 0
+    retried: int = 0
 
 
 class Scenario(NamedTuple):
-    """What people ask of all runs, and the highest sequence number given out."""
+    """What people ask of all runs, and the highest sequence number given out.
+
+    `exists`: it has not been deleted; `life`: how often it was. `raised`: by how much maxFailed is more than it was.
+    """
 
     wanted: str = "v2"
     suspend: bool = False
     sequence: int = 0
+    raised: int = 0
+    strategy: int = 0
+    exists: bool = True
+    life: int = 0
 
 
 class Write(NamedTuple):
@@ -78,17 +110,22 @@ class Write(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """What one leader is about to do: writes in their order, then perhaps a new sequence number and its attempt."""
+    """What one leader is about to do: writes in their order, then perhaps a new sequence number and its attempt.
+
+    `numbered`: the number is written, only the attempt is left to be created.
+    """
 
     seen: Scenario
     writes: tuple[Write, ...] = ()
     opening: Attempt | None = None
+    numbered: bool = False
 
 
 class State(NamedTuple):
     """Everything. `cache`: the runs as the leader's watch last brought them, None when it is up to date.
 
-    `used` counts, as a ghost, the grants ever written for an attempt.
+    `used` counts, as a ghost, the grants ever written for an attempt; `removed` are the grants of attempts that
+    somebody deleted.
     """
 
     scenario: Scenario
@@ -99,6 +136,7 @@ class State(NamedTuple):
     luck: Luck
     cache: tuple[tuple[str, R], ...] | None = None
     used: tuple[tuple[str, int], ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class Rules(NamedTuple):
@@ -119,6 +157,12 @@ class Setup:
     wanted: str = "v2"
     revisions: dict[str, Revision] = field(default_factory=lambda: KEEP_SAME)
     strategy: Snapshot = STRATEGY
+    others: tuple[Snapshot | None, ...] = ()
+
+    @property
+    def strategies(self) -> tuple[Snapshot | None, ...]:
+        """Return every strategy that may be in force, None for one that was deleted."""
+        return (self.strategy, *self.others)
 
 
 class Move(NamedTuple):
@@ -148,6 +192,16 @@ class GrantExplorer:
 
     # --- what there is ------------------------------------------------------------------------------
 
+    @staticmethod
+    def a_run() -> R:
+        """Return a run as it is when it has started on v1."""
+        return R()
+
+    @staticmethod
+    def lucky(label: str, state: State) -> Move:
+        """Return a move that liveness may not count on."""
+        return Move(label, state, luck=True)
+
     def begin(self) -> State:
         """Return the first state: all runs settled on v1."""
         runs = tuple((f"r{n}", R()) for n in range(1, self.setup.runs + 1))
@@ -161,38 +215,44 @@ class GrantExplorer:
             live=1,
             incarnations=(Incarnation(1, revision.version, revision.name),),
             window=WINDOW,
-            handled=Handled(str(run.done), "", "", ""),
+            handled=Handled(str(run.done), "", str(run.retried) if run.retried else "", ""),
             history=tuple(
-                Outcome(g, a, word, word, "", "", "", "", "", NOW, NOW) for g, a, word in run.history
+                Outcome(g, a, word, word, "", "", "", "", "", NOW, NOW, to_revision=to)
+                for g, a, word, to in run.history
             ),
         )
         return RunFacts(
             "ns",
             name,
-            f"uid-{name}",
+            uid_of(name, run),
             stored,
+            pinned=run.pinned,
+            hold=run.hold,
             journal_grant=run.grant,
-            waits=run.waits,
+            waits=run.grant is not None and (run.waits or run.hold),
             recompute_nonce=str(run.nonce) if run.nonce else "",
+            retry_nonce=str(run.retry) if run.retry else "",
         )
 
     def fleet(self, state: State) -> Fleet:
         """Return what a leader reads: runs from its watch, attempts and vanished holders live."""
         seen = state.runs if state.cache is None else state.cache
-        there, listed = {name for name, _ in state.runs}, {name for name, _ in seen}
-        holders = {e.name for a in state.attempts for e in a.active}
+        known = {uid_of(name, run) for name, run in (*state.runs, *seen)}
+        holders = {e.run_uid for a in state.attempts for e in a.active}
+        pace, strategy = self.setup.pace, self.setup.strategies[state.scenario.strategy]
         return Fleet(
             scenario="s",
             wanted=self.setup.revisions[state.scenario.wanted],
             revisions=self.setup.revisions,
-            strategy=self.setup.strategy,
-            pace=self.setup.pace,
+            strategy=strategy,
+            strategy_missing="" if strategy else "gone",
+            pace=pace._replace(max_failed=pace.max_failed + state.scenario.raised),
             suspend=state.scenario.suspend,
             approved_plans=frozenset(),
             runs=tuple(self.facts(name, run) for name, run in seen),
             attempts=state.attempts,
             now=NOW,
-            gone=frozenset(f"uid-{name}" for name in holders - there - listed),
+            gone=frozenset(holders - known),
             sequence=state.scenario.sequence,
         )
 
@@ -201,26 +261,35 @@ class GrantExplorer:
     def look(self, state: State) -> tuple[Flight, deciding.FleetDecision]:
         """Return what a leader would do that reads now, and why."""
         seen = state.runs if state.cache is None else state.cache
-        there = frozenset(name for name, _ in state.runs)
+        there = frozenset(uid_of(name, run) for name, run in state.runs)
         key = (state.scenario, seen, there, state.attempts)
         if key not in self.known:
-            decision = deciding.decide(self.fleet(state))
+            fleet = self.fleet(state)
+            decision = deciding.decide(fleet)
             before = {a.name: a for a in state.attempts}
             writes = tuple(Write(before[a.name], a) for a in decision.attempts if before[a.name] != a)
             if not self.rules.predecessors_first:
                 writes = tuple(reversed(writes))
             opening = None
             if decision.opening is not None:
-                number = state.scenario.sequence + 1
+                number = fleet.highest_sequence + 1
                 made = decision.opening
                 opening = Attempt(
-                    f"s-{number}", f"u{number}", number, made.revision, made.cause, made.only, made.asked
+                    f"s-{number}",
+                    f"u{number}.{state.scenario.life}",
+                    number,
+                    made.revision,
+                    made.cause,
+                    made.only,
+                    made.asked,
                 )
             self.known[key] = (Flight(state.scenario, writes, opening), decision)
         return self.known[key]
 
     def leader_moves(self, state: State) -> Iterator[Move]:
         """Look, then write one attempt after the other, then open one; or freeze in between."""
+        if state.active is None and not state.scenario.exists:
+            return
         if state.active is None:
             flight, _ = self.look(state)
             if flight.writes or flight.opening:
@@ -256,15 +325,14 @@ class GrantExplorer:
             return (done or state), None if over else rest, label if done else f"{label}: conflict"
         made = flight.opening
         assert made is not None
-        if state.scenario.sequence != made.sequence:
+        if not state.scenario.exists or state.scenario.life != flight.seen.life:
+            return state, None, f"create {made.name}: its Scenario is gone"
+        if not flight.numbered:
             if self.rules.fenced and state.scenario != flight.seen:
                 return state, None, f"number {made.sequence}: conflict"
             numbered = state.scenario._replace(sequence=made.sequence)
-            return (
-                state._replace(scenario=numbered),
-                flight._replace(seen=numbered),
-                f"number {made.sequence}",
-            )
+            onward = flight._replace(seen=numbered, numbered=True)
+            return state._replace(scenario=numbered), onward, f"number {made.sequence}"
         if any(a.name == made.name for a in state.attempts):
             return state, None, f"create {made.name}: exists"
         attempts = tuple(sorted((*state.attempts, made), key=lambda a: a.sequence))
@@ -272,12 +340,12 @@ class GrantExplorer:
 
     def write(self, state: State, write: Write) -> State | None:
         """Write an attempt's status where it still is what was seen; None: conflict."""
-        live = next(a for a in state.attempts if a.name == write.after.name)
-        if self.rules.fenced and live != write.before:
+        live = next((a for a in state.attempts if a.uid == write.after.uid), None)
+        if live is None or (self.rules.fenced and live != write.before):
             return None
-        after = write.after._replace(suspend=live.suspend, abort=live.abort)
+        after = write.after._replace(suspend=live.suspend, abort=live.abort, approvals=live.approvals)
         used = self.check_write(state, live, after)
-        attempts = tuple(after if a.name == after.name else a for a in state.attempts)
+        attempts = tuple(after if a.uid == after.uid else a for a in state.attempts)
         return state._replace(attempts=attempts, used=used)
 
     # --- the runs -----------------------------------------------------------------------------------
@@ -288,133 +356,115 @@ class GrantExplorer:
             if run.grant is not None:
                 yield from self._busy(state, name, run)
                 continue
-            for attempt, entry in _entries_of(state, name):
-                if entry.id in {g for g, _, _ in run.history}:
+            entries = _entries_of(state, name, run)
+            for attempt, entry in entries:
+                if entry.id in {grant for grant, *_ in run.history}:
                     continue
                 if run.seen == entry.id:
                     yield from self._begin(state, name, run, attempt, entry)
                 elif not run.seen:
-                    yield Move(f"{name} sees {entry.id}", _put(state, name, run._replace(seen=entry.id)))
-            if run.seen and not any(e.id == run.seen for _, e in _entries_of(state, name)):
+                    yield Move(f"{name} sees {entry.id}", put(state, name, run._replace(seen=entry.id)))
+            if run.seen and not any(e.id == run.seen for _, e in entries):
                 yield from self._begin_unlisted(state, name, run)
-            asked = Asked(name, f"uid-{name}", str(run.nonce))
+            asked = Asked(name, uid_of(name, run), str(run.nonce))
             if run.done != run.nonce and any(a.abort and asked in a.asked for a in state.attempts):
                 noted = run._replace(done=run.nonce)
-                yield Move(f"{name} notes that its recompute was aborted", _put(state, name, noted))
+                yield Move(f"{name} notes that its recompute was aborted", put(state, name, noted))
 
     def _begin(self, state: State, name: str, run: R, attempt: Attempt, entry: Entry) -> Iterator[Move]:
         word = ""
         if attempt.abort:
             word = "Aborted"
+        elif run.pinned or run.hold:
+            word = "Pinned" if run.pinned else "Held"
         elif attempt.revision != state.scenario.wanted:
             word = "Superseded"
         elif self.hash_of(state, name, run, attempt) != entry.plan_hash:
             word = "PlanChanged"
         if word:
-            yield Move(f"{name} answers {word}", _put(state, name, _ended(run, entry.id, attempt.name, word)))
+            yield Move(f"{name} answers {word}", put(state, name, _ended(run, entry.id, attempt, word)))
             return
         if attempt.suspend:
             return
-        self.check_begin(state, name, entry.id)
+        self.check_begin(state, name, run, entry.id)
         if any(a.abort and set(a.asked) & set(attempt.asked) for a in state.attempts):
             raise Violation(f"{name} begins what was aborted", [])
         if attempt.cause == "Recompute" and run.done == run.nonce:
             raise Violation(f"{name} recomputes again for one wish", [])
         done = run.nonce if attempt.cause == "Recompute" else run.done
-        begun = run._replace(grant=entry.id, seen="", done=done)
-        yield Move(f"{name} begins {entry.id}", _put(state, name, begun))
+        told = {"to": attempt.revision, "why": attempt.cause, "retried": run.retry}
+        begun = run._replace(grant=entry.id, seen="", done=done, **told)
+        yield Move(f"{name} begins {entry.id}", put(state, name, begun))
         if state.luck.refusals:
             luck = state.luck._replace(refusals=state.luck.refusals - 1)
-            refused = _put(state, name, _ended(run, entry.id, attempt.name, "PlanChanged"))
+            refused = put(state, name, _ended(run, entry.id, attempt, "PlanChanged"))
             yield Move(f"{name} answers PlanChanged", refused._replace(luck=luck), luck=True)
 
     def _begin_unlisted(self, state: State, name: str, run: R) -> Iterator[Move]:
-        """A run that saw a grant does not look again before its write: nothing may have taken it away."""
-        self.check_begin(state, name, run.seen)
-        yield Move(f"{name} begins", _put(state, name, run._replace(grant=run.seen, seen="")))
+        """A run that saw a grant does not look again before its write: nothing may have taken it away.
+
+        If somebody has deleted the attempt in between, the run begins all the same, or finds it gone.
+        """
+        self.check_begin(state, name, run, run.seen)
+        begun = run._replace(grant=run.seen, seen="", to=state.scenario.wanted, why="Revision")
+        yield Move(f"{name} begins", put(state, name, begun))
+        yield Move(f"{name} finds its grant gone", put(state, name, run._replace(seen="")))
 
     def _busy(self, state: State, name: str, run: R) -> Iterator[Move]:
         grant = run.grant or ""
-        if not grant:
-            yield Move(f"{name} ends its own plan", _put(state, name, run._replace(grant=None)))
+        if run.hold:
             return
-        attempt = next(a for a in state.attempts if grant.startswith(f"{a.name}."))
-        word = "Recomputed" if attempt.cause == "Recompute" else "Upgraded"
+        if not grant:
+            yield Move(f"{name} ends its own plan", put(state, name, run._replace(grant=None)))
+            return
+        word = "Recomputed" if run.why == "Recompute" else "Upgraded"
         if not run.waits:
-            on = run._replace(on=attempt.revision)
-            yield Move(f"{name} {word}", _put(state, name, _ended(on, grant, attempt.name, word)))
+            on = run._replace(on=run.to)
+            yield Move(f"{name} {word}", put(state, name, _returned(on, word)))
         elif state.luck.parks:
             # A person helps: with another park in hand, so that both are tried.
-            yield Move(f"{name} goes on", _put(state, name, run._replace(waits=False)), luck=True)
+            yield Move(f"{name} goes on", put(state, name, run._replace(waits=False)), luck=True)
         if state.luck.failures:
             luck = state.luck._replace(failures=state.luck.failures - 1)
-            failed = _put(state, name, _ended(run, grant, attempt.name, "RolledBack"))
+            failed = put(state, name, _returned(run, "RolledBack"))
             yield Move(f"{name} RolledBack", failed._replace(luck=luck), luck=True)
         if state.luck.parks and not run.waits:
             luck = state.luck._replace(parks=state.luck.parks - 1)
-            parked = _put(state, name, run._replace(waits=True))
+            parked = put(state, name, run._replace(waits=True))
             yield Move(f"{name} waits for a person", parked._replace(luck=luck), luck=True)
 
     def hash_of(self, state: State, name: str, run: R, attempt: Attempt) -> str:
         """Compile the plan again, as a run does before it begins."""
-        key = (run.on, attempt.revision, attempt.cause)
+        key = (run.on, attempt.revision, attempt.cause, state.scenario.strategy)
         if key not in self.hashes:
             target = self.setup.revisions[attempt.revision]
             plan = Planner(self.fleet(state)).plan(self.facts(name, run), target, cause_of(attempt))
             self.hashes[key] = "" if isinstance(plan, Blocked) else plan.hash
         return self.hashes[key]
 
-    # --- people and luck ----------------------------------------------------------------------------
-
-    def luck_moves(self, state: State) -> Iterator[Move]:
-        """Newer revisions, deletions, aborts, suspends, own plans and recomputes."""
-        luck = state.luck
-        if luck.newer:
-            newer = state.scenario._replace(wanted="v3")
-            yield _lucky("v3 is wanted", state._replace(scenario=newer), "newer")
-        if luck.suspends:
-            toggled = state.scenario._replace(suspend=not state.scenario.suspend)
-            yield _lucky("toggle suspend", state._replace(scenario=toggled), "suspends")
-        for name, run in state.runs:
-            if luck.deletions:
-                left = tuple(pair for pair in state.runs if pair[0] != name)
-                yield _lucky(f"{name} is deleted", state._replace(runs=left), "deletions")
-            if luck.own and run.grant is None and not _unspent(state, name, run):
-                yield _lucky(
-                    f"{name} begins an own plan", _put(state, name, run._replace(grant="", seen="")), "own"
-                )
-            if luck.recomputes:
-                asked = _put(state, name, run._replace(nonce=run.nonce + 1, seen=""))
-                yield _lucky(f"{name} wants a recompute", asked, "recomputes")
-        for attempt in state.attempts:
-            if luck.aborts and not attempt.finished:
-                yield _lucky(f"abort {attempt.name}", _swap(state, attempt._replace(abort=True)), "aborts")
-            if luck.suspends and not attempt.finished:
-                toggled_one = attempt._replace(suspend=not attempt.suspend)
-                yield _lucky(f"toggle suspend of {attempt.name}", _swap(state, toggled_one), "suspends")
-
     def moves(self, state: State) -> Iterator[Move]:
         """Return everything that may happen next."""
         yield from self.leader_moves(state)
         yield from self.late_moves(state)
         yield from self.run_moves(state)
-        yield from self.luck_moves(state)
+        yield from fleet_people.moves(self, state)
 
     # --- promises -----------------------------------------------------------------------------------
 
-    def check_begin(self, state: State, name: str, grant: str) -> None:
-        """Started implies active at that moment."""
-        if not any(entry.id == grant for _, entry in _entries_of(state, name)):
+    def check_begin(self, state: State, name: str, run: R, grant: str) -> None:
+        """Started implies active at that moment, unless somebody has just deleted the attempt."""
+        active = any(entry.id == grant for _, entry in _entries_of(state, name, run))
+        if not active and grant not in state.removed:
             raise Violation(f"{name} begins {grant}, which is not active", [])
 
     def check_write(self, state: State, live: Attempt, after: Attempt) -> tuple[tuple[str, int], ...]:
         """Check what a write of an attempt's status does; return the grants used so far."""
         was, now = {e.id: e for e in live.active}, {e.id: e for e in after.active}
-        runs = dict(state.runs)
+        runs = {uid_of(name, run): run for name, run in state.runs}
         for grant in was.keys() - now.keys():
             entry = was[grant]
-            run = runs.get(entry.name)
-            words = [word for g, _, word in run.history if g == grant] if run else ["Cancelled"]
+            run = runs.get(entry.run_uid)
+            words = [word for g, _, word, _ in run.history if g == grant] if run else ["Cancelled"]
             if not words:
                 raise Violation(f"{grant} was revoked", [])
             reported = [r for r in after.reports if r.uid == entry.run_uid]
@@ -427,12 +477,14 @@ class GrantExplorer:
         used = dict(state.used)
         for grant in now.keys() - was.keys():
             number = int(grant.rsplit(".", 1)[1])
-            if number <= used.get(after.name, 0):
+            if number <= used.get(after.uid, 0):
                 raise Violation(f"grant id {grant} is used twice", [])
             if live.closed or live.finished:
                 raise Violation(f"{grant} is granted by a closed attempt", [])
+            if self.setup.strategy.approval == "Always" and not _consented(live, now[grant]):
+                raise Violation(f"{grant} is granted without consent", [])
         numbers = [int(g.rsplit(".", 1)[1]) for g in now]
-        used[after.name] = max([used.get(after.name, 0), *numbers])
+        used[after.uid] = max([used.get(after.uid, 0), *numbers])
         missing = {r.uid for r in live.reports} - {r.uid for r in after.reports}
         if missing:
             raise Violation(f"{after.name} forgets the outcome of {sorted(missing)}", [])
@@ -441,8 +493,8 @@ class GrantExplorer:
     def check(self, state: State) -> None:
         """Check what holds in every state."""
         entries = [e for a in state.attempts for e in a.active]
-        parked = {e.id for e in entries if e.parked}
-        carried = sum(1 for _, r in state.runs if r.grant and r.grant not in parked)
+        apart = {*(e.id for e in entries if e.parked), *state.removed}
+        carried = sum(1 for _, r in state.runs if r.grant and r.grant not in apart)
         flying = sum(1 for e in entries if not e.parked)
         if max(carried, flying) > self.setup.pace.max_concurrent:
             raise Violation(f"{max(carried, flying)} in flight", [])
@@ -458,6 +510,8 @@ class GrantExplorer:
 
     def check_goal(self, state: State) -> None:
         """At rest, whoever is behind has a reason that people can read."""
+        if not state.scenario.exists or self.setup.strategies[state.scenario.strategy] is None:
+            return
         _, decision = self.look(state)
         wanted = self.setup.revisions[state.scenario.wanted]
         unfinished = [a for a in decision.attempts if not a.finished]
@@ -465,10 +519,16 @@ class GrantExplorer:
         for name, run in state.runs:
             if run.waits or run.grant is not None or not is_behind(self.facts(name, run), wanted):
                 continue
+            if run.pinned or run.hold:
+                continue
             here = {a.name for a in state.attempts if a.revision == wanted.name}
-            ended = any(a in here and word in ("RolledBack", "Aborted") for _, a, word in run.history)
-            told = any(r.uid == f"uid-{name}" for a in state.attempts if a.name in here for r in a.reports)
-            if not (ended or told or phases & {"Suspended", "Held"} or self._full(state)):
+            ended = any(
+                (a in here or to == wanted.name) and word in ("RolledBack", "Aborted")
+                for _, a, word, to in run.history
+            )
+            mine = uid_of(name, run)
+            told = any(r.uid == mine for a in state.attempts if a.name in here for r in a.reports)
+            if not (ended or told or phases & WAITING or self._full(state)):
                 raise Violation(f"at rest, but {name} is behind without a reason ({sorted(phases)})", [])
 
     def _full(self, state: State) -> bool:
@@ -526,31 +586,30 @@ class GrantExplorer:
             raise Violation("never comes to rest", _trace(parents, stuck))
 
 
-def _entries_of(state: State, name: str) -> list[tuple[Attempt, Entry]]:
-    return [(a, e) for a in state.attempts for e in a.active if e.name == name]
+def uid_of(name: str, run: R) -> str:
+    """Return the uid of a run: another one of the same name has another."""
+    return f"uid-{name}-{run.life}"
 
 
-def _unspent(state: State, name: str, run: R) -> bool:
-    """A run with a grant that it has seen begins nothing of its own; its look at the attempt is live."""
-    return bool(_entries_of(state, name)) or bool(run.seen)
+def _entries_of(state: State, name: str, run: R) -> list[tuple[Attempt, Entry]]:
+    mine = uid_of(name, run)
+    return [(a, e) for a in state.attempts for e in a.active if e.run_uid == mine]
 
 
-def _put(state: State, name: str, run: R) -> State:
-    return state._replace(runs=tuple((n, run if n == name else r) for n, r in state.runs))
+def _consented(attempt: Attempt, entry: Entry) -> bool:
+    return any(a.plan_hash == entry.plan_hash for a in attempt.approvals)
 
 
-def _swap(state: State, attempt: Attempt) -> State:
-    return state._replace(attempts=tuple(attempt if a.name == attempt.name else a for a in state.attempts))
+def _ended(run: R, grant: str, attempt: Attempt, word: str) -> R:
+    history = ((grant, attempt.name, word, attempt.revision), *run.history)
+    return run._replace(seen="", waits=False, history=history)
 
 
-def _ended(run: R, grant: str, attempt: str, word: str) -> R:
-    history = ((grant, attempt, word), *run.history)
-    return run._replace(grant=None, seen="", waits=False, history=history)
-
-
-def _lucky(label: str, state: State, spent: str) -> Move:
-    left = getattr(state.luck, spent) - 1
-    return Move(label, state._replace(luck=state.luck._replace(**{spent: left})), luck=True)
+def _returned(run: R, word: str) -> R:
+    """Close the open plan; the attempt that gave the grant may be gone, its name is part of the grant's."""
+    grant = run.grant or ""
+    history = ((grant, grant.rpartition(".")[0], word, run.to), *run.history)
+    return run._replace(grant=None, seen="", waits=False, history=history, to="", why="")
 
 
 def _told(before: Attempt | None, after: Attempt) -> str:

@@ -9,47 +9,12 @@ import pytest
 
 from scenario_operator.rollout import decide as deciding
 from scenario_operator.rollout import schedule
-from scenario_operator.rollout.facts import Attempt, Fleet, Pace
+from scenario_operator.rollout.consent import Consent
+from scenario_operator.rollout.facts import Attempt, Fleet
 
-from .grants import GrantExplorer, Luck, Rules, Setup
+from .fleets import ABORTED, CONSENT, DEEP, NEWER, PARKED, QUICK, RECOMPUTE, REFUSED, TAKEN_OVER
+from .grants import GrantExplorer, Rules, Setup
 from .states import Violation
-
-TWO = Pace(max_concurrent=2, max_failed=1)
-PATIENT = Pace(max_concurrent=2, max_failed=5)
-RECOMPUTE = Setup(
-    "a recompute beside a rollout, own plans, a late leader", Luck(recomputes=1, late=1, own=2), runs=2
-)
-ABORTED = Setup("an aborted recompute beside a rollout", Luck(recomputes=1, aborts=1), runs=2)
-TAKEN_OVER = Setup("a recompute, newer revision, a late leader", Luck(recomputes=1, newer=1, late=1), runs=1)
-PARKED = Setup("runs that wait for people, a late leader", Luck(parks=2, late=1), pace=PATIENT)
-NEWER = Setup("newer revision, a late leader", Luck(newer=1, late=1), runs=2)
-REFUSED = Setup("refusals, newer revision, a late leader", Luck(refusals=1, newer=1, late=1), runs=2)
-
-QUICK = (
-    Setup("newer revision, two at once", Luck(newer=1), pace=TWO),
-    NEWER,
-    Setup("failures", Luck(failures=2, late=1), pace=Pace(2, 1)),
-    Setup("deleted runs, newer revision, a late leader", Luck(deletions=1, newer=1, late=1), runs=2),
-    PARKED,
-    Setup(
-        "a parked run, newer revision, a late leader", Luck(parks=1, newer=1, late=1), runs=2, pace=Pace(1, 5)
-    ),
-    Setup("abort, newer revision", Luck(aborts=1, newer=1), runs=2),
-    Setup("abort, a late leader", Luck(aborts=1, late=1), runs=2),
-    Setup("suspend, newer revision", Luck(suspends=2, newer=1), runs=2),
-    REFUSED,
-    Setup("watches that lag, refusals, newer revision", Luck(stale=1, refusals=1, newer=1), runs=2),
-    Setup("a recompute beside a rollout", Luck(recomputes=1, late=1), runs=2),
-    ABORTED,
-    TAKEN_OVER,
-)
-DEEP = (
-    Setup("newer revision, three runs, a late leader", Luck(newer=1, late=1)),
-    Setup("failures, newer revision, two at once", Luck(failures=1, newer=1), pace=TWO),
-    Setup("abort, newer revision, a late leader", Luck(aborts=1, newer=1, late=1), runs=2),
-    Setup("suspend, newer revision, a late leader", Luck(suspends=2, newer=1, late=1), runs=2),
-    RECOMPUTE,
-)
 
 
 class Mutant(NamedTuple):
@@ -134,7 +99,13 @@ def _takes_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(schedule, "_takes_over", lambda later, attempt: not later.only)
 
 
+def _presumes(patch: pytest.MonkeyPatch) -> None:
+    """Whoever was asked for consent has given it."""
+    patch.setattr(schedule, "consent", lambda plan, attempt, fleet: Consent(True))
+
+
 MUTANTS = (
+    Mutant("granted without consent", CONSENT, "without consent", _presumes),
     Mutant("revoked grant", NEWER, "revoked", _revokes),
     Mutant("ungated second attempt", NEWER, "in flight", _ungated, Rules(predecessors_first=False)),
     Mutant("two attempts of one revision unfenced", RECOMPUTE, "in flight", _unfenced_attempts),
