@@ -55,7 +55,7 @@ async def main(kubeconfig, name, identity):
                     await client.create(CONFIG_MAP, "default", manifest)
                 except errors.LeaseLost:
                     print("refused", flush=True)
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.01)
 
         sampling = asyncio.create_task(sample())
         await lease.acquire()

@@ -103,7 +103,7 @@ async def test_a76_an_operator_that_renders_pods_differently_restarts_none(lab: 
     assert stamp(before["r02-1"]) != stamp(workloads["r02-1"]) == str(OTHER)
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [12, pytest.param(50, marks=pytest.mark.slow)])
 async def test_the_operators_own_rolling_update_in_the_middle_of_a_rollout_starts_nothing_twice(
     lab: Laboratory, count: int
 ) -> None:

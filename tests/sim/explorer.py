@@ -40,6 +40,8 @@ class Explorer:
         self.limit = limit
         self.formats = {name: r.state_version for name, r in setup.revisions.items()}
         self.decisions: dict[object, Decision] = {}
+        self.plans: dict[object, str] = {}
+        self.changes = [(luck, c) for luck, c in people.CHANGES.items() if getattr(setup.luck, luck)]
 
     # --- the operator -------------------------------------------------------------------------------
 
@@ -213,7 +215,8 @@ class Explorer:
                 return put(cluster, key, known._replace(formats=effect.formats))
             case fx.DeleteClaim():
                 assert isinstance(known, C)
-                if known.of == state.run.uid:
+                # What a deleted run made goes with it: a late deletion only comes before the garbage collector's.
+                if known.of == state.run.uid and not state.run.deleting:
                     self.check_claim_deletion(state, effect.incarnation)
                 return put(cluster, key, known._replace(deleting=True))
             case fx.CreateJob():

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.rest import case_of, is_behind
 from scenario_operator.execution.view import Grant, Run
-from scenario_operator.planning.compile import Blocked, plan_upgrade
-from scenario_operator.planning.plan import Cause
+from scenario_operator.planning.compile import plan_upgrade
+from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.stored import Stored
 from scenario_operator.planning.windows import Bound, Bounds, Mode
 
@@ -29,7 +29,7 @@ LATER = Bounds(notifications_from=Bound(Mode.AT, "2026-05-01T00:00:00Z"))
 def moves(explorer: Explorer, state: State) -> Iterator[Move]:
     """Everything that people and the scenario's side may do next."""
     yield from _scenario_side(explorer, state)
-    for luck, change in CHANGES.items():
+    for luck, change in explorer.changes:
         left = getattr(state.luck, luck)
         if left:
             spent = state._replace(luck=state.luck._replace(**{luck: left - 1}))
@@ -66,22 +66,29 @@ def _grant(explorer: Explorer, state: State) -> Iterator[Move]:
     run, stored = state.run, state.record.stored
     if state.grants or state.suspended or state.record.journal is not None or stored.applied is None:
         return
-    view = explorer.view(state, False)
-    if view.strategy is None or view.wanted is None or not is_behind(view):
-        return
-    if run.pinned or run.hold or run.deleting:
+    if run.pinned or run.hold or run.deleting or not state.scenario:
         return
     retried = bool(run.retry_nonce) and run.retry_nonce != stored.handled.retry
     retried = retried and ("Retry", run.retry_nonce) not in state.taken_back
     tried = _tried(state)
-    if tried and not retried:
-        return
-    plan = plan_upgrade(case_of(view, view.wanted, explorer.setup.cause))
-    if isinstance(plan, Blocked):
+    plan_hash = "" if tried and not retried else _planned(explorer, state)
+    if not plan_hash:
         return
     cause = "Recompute" if explorer.setup.cause is Cause.RECOMPUTE else "Retry" if tried else "Revision"
-    grant = Grant(f"g{state.issued}-{view.wanted.name}", "attempt", plan.hash, view.wanted.name, cause)
+    grant = Grant(f"g{state.issued}-{state.wanted}", "attempt", plan_hash, state.wanted, cause)
     yield Move(f"grant {grant.id}", state._replace(grants=(grant,), issued=state.issued + 1))
+
+
+def _planned(explorer: Explorer, state: State) -> str:
+    """Return the hash of the plan that leads the run on, "" when there is none; remembered like a decision."""
+    key = (state.record.stored, state.run.parameters, state.wanted, state.strategy)
+    if key not in explorer.plans:
+        view = explorer.view(state, False)
+        made = None
+        if view.strategy is not None and view.wanted is not None and is_behind(view):
+            made = plan_upgrade(case_of(view, view.wanted, explorer.setup.cause))
+        explorer.plans[key] = made.hash if isinstance(made, Plan) else ""
+    return explorer.plans[key]
 
 
 def _tried(state: State) -> bool:

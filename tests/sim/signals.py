@@ -119,10 +119,8 @@ DEEP_SIGNALS = (
     DELETED,
     REPLACED,
     ABORTED_RETRIES,
-    *(
-        s.with_late_leader()
-        for s in (HOLDS, PINS, RETRIES, EDITS, STRATEGIES, SCENARIOS, SUSPENDS, LOST, CAME_BACK)
-    ),
+    *(s.with_late_leader() for s in (HOLDS, PINS, EDITS, STRATEGIES, SUSPENDS, CAME_BACK)),
+    *(s.limited("Continuation").with_late_leader() for s in (RETRIES, SCENARIOS, LOST)),
     anywhere("hold and a newer revision", NOBODY._replace(holds=2, newer=1)),
     anywhere("suspend, stop and start", NOBODY._replace(suspends=2, toggles=1)),
     anywhere("attempt deleted, then abort", NOBODY._replace(lost_attempts=1, aborts=1)),
