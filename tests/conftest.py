@@ -1,8 +1,13 @@
 """Settings for all tests: what is drawn at random is the same on every machine, and slow machines are no failure."""
 
+import os
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("project")
+
+# kubectl and helm live for a moment, hundreds of times: they need neither a second processor nor a garbage collector.
+os.environ |= {"GOMAXPROCS": "1", "GOGC": "off", "GOMEMLIMIT": "1GiB"}

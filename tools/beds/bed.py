@@ -23,8 +23,9 @@ from beds.common import TOOLS, BedError, Json, WaitError, cache, lock, run, say,
 from beds.supervisor import MARK
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-_GARBAGE = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
-"""Components collect garbage only when they have filled this: processors are what a machine full of beds lacks."""
+_THRIFT = {"GOGC": "off", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
+"""Components collect garbage only when they have filled this, and spread over no second processor: processors are what
+a machine full of beds lacks."""
 
 
 def _beds() -> Path:
@@ -125,7 +126,7 @@ class Bed:
         return False
 
     def start(self, name: str, argv: list[str], **env: str) -> None:
-        env = {**_GARBAGE, **env}
+        env = {**_THRIFT, **env}
         self.ask(op="start", name=name, argv=argv, log=str(self.log(name)), env=env)
 
     def stop(self, name: str, kill: bool = False) -> list[str]:

@@ -74,7 +74,7 @@ def etcd(bed: Bed) -> list[str]:
         *(f"--listen-client-urls={_ETCD_URL}", f"--advertise-client-urls={_ETCD_URL}"),
         *(f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"),
         *("--logger=zap", "--log-level=warn", "--unsafe-no-fsync", "--quota-backend-bytes=8589934592"),
-        "--backend-batch-interval=1s",
+        *("--backend-batch-interval=1s", "--heartbeat-interval=1000", "--election-timeout=10000"),
     ]
 
 
