@@ -113,6 +113,10 @@ class Surroundings:
         asks = view.wants_recompute
         if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):
             return None
+        if asks or view.wants_retry:
+            refused = _refused_spec(self.scenario, view)
+            if refused is not None:
+                return refused
         if self.strategy_missing:
             see = f"kubectl -n {view.run.namespace} get ustrat"
             message = f"there is no UpgradeStrategy {self.strategy_missing}; see: {see}"
@@ -252,6 +256,19 @@ def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
     journal = ((run.get("status") or {}).get("upgrade") or {}).get("attempt")
     active = (attempt.get("status") or {}).get("active") or ()
     return attempt["metadata"]["name"] == journal or any(entry["runUID"] == uid for entry in active)
+
+
+def _refused_spec(scenario: JsonObject, view: View) -> Gate | None:
+    """Say that nothing is opened on anybody's wish while the spec of the Scenario is not valid."""
+    stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
+    valid = stated.get("Valid", {})
+    if valid.get("status") != "False":
+        return None
+    asked = "recomputeNonce" if view.wants_recompute else "retryNonce"
+    told = f"spec.{asked} waits until the spec of Scenario {view.run.scenario} is valid"
+    return Gate(
+        Reason.NO_VALID_REVISION.value, f"{told}: {valid['reason']} {valid['message']}", attention=True
+    )
 
 
 def _no_revision(scenario: JsonObject, view: View) -> Gate:

@@ -374,8 +374,11 @@ def _rolled_back(view: View) -> Situation | None:
         return None
     told = last.message if last.reason == last.outcome else f"{last.reason} {last.message}"
     message = f"{last.outcome} on the way to {last.to_version}: {told}".rstrip(": ")
-    attention = f"{message}; publish a fixed version, or try again: {retry_command(view)}"
-    return Situation(Standing.ROLLED_BACK, Reason.ROLLED_BACK, message, attention)
+    onward = f"publish a fixed version, or try again: {retry_command(view)}"
+    gate = view.gate
+    if view.wants_retry and gate is not None and gate.reason == Reason.NO_VALID_REVISION:
+        onward = _next_step(view, gate)
+    return Situation(Standing.ROLLED_BACK, Reason.ROLLED_BACK, message, f"{message}; {onward}")
 
 
 def _blocked(view: View) -> Situation | None:

@@ -220,6 +220,13 @@ class View(NamedTuple):
         new = bool(asked) and handled not in (None, asked) and ("Recompute", asked) not in self.taken_back
         return new and self.stored.applied is not None and not self.run.pinned
 
+    @property
+    def wants_retry(self) -> bool:
+        """Say whether the user asks for a retry that was not acted on."""
+        asked, handled = self.run.retry_nonce, self.stored.handled.retry
+        new = bool(asked) and handled not in (None, asked)
+        return new and ("Retry", asked) not in self.taken_back
+
     def overtaken(self, name: str) -> bool:
         """Say whether a newer revision than this one is wanted.
 

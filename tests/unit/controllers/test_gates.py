@@ -10,8 +10,8 @@ from tests.sim.setups import KEEP_SAME, WINDOW, applied_of
 from scenario_operator.api.reasons import Reason
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import decide
-from scenario_operator.execution.view import Gate, Run, View, World
-from scenario_operator.planning.stored import Handled, Incarnation, Stored
+from scenario_operator.execution.view import Claim, Gate, Handle, Pod, Run, View, World
+from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
 
 V1 = KEEP_SAME["v1"]
 SCENARIO = {"status": {"latestRevision": "v2", "activeRevision": "v2"}}
@@ -27,7 +27,21 @@ def attempt(name: str, *, abort: bool = False, over: bool = True, **spec: Any) -
     }
 
 
-def seen(*attempts: dict[str, Any], nonce: str = "") -> View:
+INVALID = {
+    "type": "Valid",
+    "status": "False",
+    "reason": "InvalidVersion",
+    "message": "spec.version: not semantic",
+}
+
+
+def seen(
+    *attempts: dict[str, Any],
+    nonce: str = "",
+    retry: str = "",
+    history: tuple[Outcome, ...] = (),
+    conditions: tuple[dict[str, str], ...] = (),
+) -> View:
     """Return the view of a run that is behind, among attempts."""
     stored = Stored(
         applied=applied_of(V1, ("1",)),
@@ -35,10 +49,14 @@ def seen(*attempts: dict[str, Any], nonce: str = "") -> View:
         incarnations=(Incarnation(1, V1.version, V1.name),),
         window=WINDOW,
         handled=Handled("", "", "", ""),
+        history=history,
     )
-    run = Run("ns", "r", "uid", scenario="s", recompute_nonce=nonce)
-    view = View(run, stored, None, None, None, KEEP_SAME, World(), 0.0)
-    return Surroundings(SCENARIO, KEEP_SAME, None, "", attempts).complete(view)
+    claim = Claim(Handle("c", "1"), 1, ours=True, formats=("1",))
+    pod = Pod(Handle("p", "1"), 1, "v1", started=True, ready=True, running=True)
+    run = Run("ns", "r", "uid", scenario="s", recompute_nonce=nonce, retry_nonce=retry)
+    view = View(run, stored, None, None, None, KEEP_SAME, World(claims=(claim,), pods=(pod,)), 0.0)
+    status = {**SCENARIO["status"], "conditions": list(conditions)}
+    return Surroundings({"status": status}, KEEP_SAME, None, "", attempts).complete(view)
 
 
 @pytest.mark.parametrize(
@@ -73,3 +91,18 @@ def test_the_abort_of_a_recompute_spends_the_nonce_of_the_run_that_asked(
     asked = [{"name": "r", "uid": by, "nonce": "n"}]
     view = seen(attempt("s-1", abort=True, runs=["r"], cause="Recompute", asked=asked), nonce=nonce)
     assert decide(view).record.stored.handled.recompute == (nonce if spent else "")
+
+
+@pytest.mark.parametrize("asked", ["recompute", "retry"])
+def test_a_wish_that_waits_for_a_valid_spec_says_so(asked: str) -> None:
+    """Given an invalid spec, when a run asks for a recompute or a retry, then it says what it waits for."""
+    went_back = Outcome(
+        "s-1.1", "s-1", "RolledBack", "StartTimeout", "x", "1.0.0", "2.0.0", "", "", "", "", to_revision="v2"
+    )
+    wish = {"nonce": "n"} if asked == "recompute" else {"retry": "n", "history": (went_back,)}
+    told = decide(seen(conditions=(INVALID,), **wish)).situation.attention
+    assert f"spec.{asked}Nonce waits until the spec of Scenario s is valid: InvalidVersion" in told
+    assert "kubectl -n ns edit scn s" in told
+
+    valid = decide(seen(**wish)).situation.attention
+    assert "waits until" not in valid
