@@ -32,12 +32,12 @@ from scenario_operator.cluster.clock import ServerClock
 from scenario_operator.cluster.context import Context, Controller
 from scenario_operator.cluster.discovery import NotServed, wait_for_own_kinds
 from scenario_operator.cluster.events import EventPoster
-from scenario_operator.cluster.keys import Key, indices
-from scenario_operator.cluster.kinds import WATCHED_KINDS
+from scenario_operator.cluster.keys import BY_SCENARIO, Key, indices
+from scenario_operator.cluster.kinds import RUN, WATCHED_KINDS
 from scenario_operator.cluster.lease import Lease, Terms
 from scenario_operator.cluster.queue import WorkQueue
 from scenario_operator.cluster.resync import Resync
-from scenario_operator.cluster.store import Store
+from scenario_operator.cluster.store import Store, filed
 from scenario_operator.cluster.trims import TRIMS
 from scenario_operator.cluster.worker import Workers
 from scenario_operator.observability import health, logs
@@ -51,8 +51,9 @@ EXIT_STOPPED: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_REFUSED: Final = 2
 
-#: A Scenario's pass looks at all of its runs, so it gets at most one a second.
-_SCENARIO_INTERVAL_SECONDS: Final = 1.0
+#: A Scenario's pass looks at all of its runs: the more there are, the rarer it is, up to one a second.
+_SCENARIO_INTERVAL_SECONDS: Final = (0.2, 1.0)
+_SECONDS_PER_RUN: Final = 0.02
 _STUCK_PASS_SECONDS: Final = 120.0
 _DRAIN_SECONDS: Final = 5.0
 _LAST_EVENTS_SECONDS: Final = 2.0
@@ -170,8 +171,8 @@ class _Process:
 
     async def _lead(self, build_controllers: BuildControllers) -> int:
         """Make the parts that only a leader has and let them work until the first of them ends."""
-        queue: WorkQueue[Key] = WorkQueue(min_interval=_interval)
         store = Store(trims=TRIMS, indices=indices(WATCHED_KINDS))
+        queue: WorkQueue[Key] = WorkQueue(min_interval=lambda key: interval(store, key))
         poster = EventPoster(
             self._client,
             controller=f"{names.GROUP}/operator",
@@ -323,8 +324,13 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         task.exception()  # else asyncio complains that nobody asked
 
 
-def _interval(key: Key) -> float:
-    return _SCENARIO_INTERVAL_SECONDS if key.kind == "scenario" else 0.0
+def interval(store: Store, key: Key) -> float:
+    """Return the shortest time between the starts of two passes over a key, in seconds."""
+    if key.kind != "scenario":
+        return 0.0
+    shortest, longest = _SCENARIO_INTERVAL_SECONDS
+    runs = store.count_indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
+    return min(longest, max(shortest, runs * _SECONDS_PER_RUN))
 
 
 def _now() -> float:

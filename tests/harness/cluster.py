@@ -106,14 +106,15 @@ class Cluster:
 
     def until(self, what: str, look: Callable[[], T], seconds: float = 120.0) -> T:
         """Look until the answer is true, and return it; the last answer is told when it never is."""
-        end = time.monotonic() + seconds
+        end, pause = time.monotonic() + seconds, 0.1
         while True:
             seen = look()
             if seen:
                 return seen
             if time.monotonic() > end:
                 raise NotYetError(f"not within {seconds:.0f} s: {what}; last seen: {seen!r}\n{self.story()}")
-            time.sleep(0.2)
+            time.sleep(pause)
+            pause = min(0.4, pause * 1.3)
 
     def until_condition(
         self, kind: str, name: str, condition: str, status: str, reason: str = "", seconds: float = 120.0

@@ -154,6 +154,10 @@ class Store:
         shelf = self._shelf(kind)
         return [shelf.by_uid[uid] for uid in shelf.index.get((index, value), ())]
 
+    def count_indexed(self, kind: Kind, index: str, value: str) -> int:
+        """How many objects `index` files under `value`; costs the same for any number."""
+        return len(self._shelf(kind).index.get((index, value), ()))
+
     def count(self, kind: Kind) -> int:
         """How many objects of a kind are known."""
         return len(self._shelf(kind).by_uid)

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from scenario_operator.__main__ import main
-from scenario_operator.app import EXIT_FAILED, Settings, run
+from scenario_operator.app import EXIT_FAILED, Settings, interval, run
 from scenario_operator.cluster.context import Context, Controller
+from scenario_operator.cluster.keys import Key, indices
+from scenario_operator.cluster.kinds import RUN, WATCHED_KINDS
 from scenario_operator.cluster.lease import Terms
+from scenario_operator.cluster.store import Store
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
 
@@ -81,3 +84,15 @@ def test_default_terms_are_those_of_kubernetes() -> None:
     terms = Terms()
 
     assert (terms.duration_seconds, terms.renew_seconds, terms.retry_seconds) == (15, 5.0, 2.0)
+
+
+@pytest.mark.parametrize(("runs", "seconds"), [(0, 0.2), (10, 0.2), (25, 0.5), (50, 1.0), (120, 1.0)])
+def test_passes_over_a_scenario_are_the_rarer_the_more_runs_it_has(runs: int, seconds: float) -> None:
+    """Given a Scenario with runs, then its passes are 20 ms a run apart within bounds; a run's own never wait."""
+    store = Store(indices=indices(WATCHED_KINDS))
+    for number in range(runs):
+        metadata = {"uid": f"u{number}", "name": f"r{number}", "namespace": "ns", "resourceVersion": "1"}
+        store.offer(RUN, "ADDED", {"metadata": metadata, "spec": {"scenarioRef": {"name": "s"}}})
+
+    assert interval(store, Key("scenario", "ns", "s")) == pytest.approx(seconds)
+    assert interval(store, Key("run", "ns", "r1")) == 0.0

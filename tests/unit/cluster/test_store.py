@@ -252,3 +252,12 @@ def test_any_interleaving_of_watch_and_lists_ends_with_the_truth(steps: list[int
     assert {obj["metadata"]["uid"]: obj for obj in store.items(POD)} == server.alive
     for obj in server.alive.values():
         assert store.get(POD, "ns", obj["metadata"]["name"]) == obj
+
+
+def test_what_is_filed_under_a_value_is_counted() -> None:
+    store = Store(indices={POD: {"node": lambda obj: [obj["metadata"]["labels"]["node"]]}})
+    for number, node in enumerate(("n1", "n1", "n2")):
+        store.offer(POD, "ADDED", pod(f"p{number}", 1, labels={"node": node}))
+    store.offer(POD, "DELETED", pod("p0", 2, labels={"node": "n1"}))
+
+    assert [store.count_indexed(POD, "node", node) for node in ("n1", "n2", "n3")] == [1, 1, 0]
