@@ -264,7 +264,7 @@ class Cluster:
 
         With `leave` only its runs and Scenarios go: to delete a namespace costs the server some hundred requests.
         """
-        self.kubectl("create", "namespace", name)
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         try:
             yield self.inside(name)
         finally:

@@ -73,7 +73,9 @@ def test_a46_after_an_uninstall_everything_can_be_deleted(unserved: Cluster, ope
     assert left() == []
 
 
-@pytest.mark.parametrize("off", [600, -600], ids=["fast", "slow"])
+@pytest.mark.parametrize(
+    "off", [pytest.param(600, id="fast", marks=pytest.mark.slow), pytest.param(-600, id="slow")]
+)
 def test_a_clock_that_is_ten_minutes_off_expires_nothing(
     unserved: Cluster, operator: Operator, tmp_path: Path, off: int
 ) -> None:

@@ -175,7 +175,7 @@ async def test_a_crash_between_a_revision_and_the_copy_of_its_files_leaves_no_ru
 # --- A clock that is wrong ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ahead", [600, -600])
+@pytest.mark.parametrize("ahead", [600, pytest.param(-600, marks=pytest.mark.slow)])
 def test_a_clock_ten_minutes_off_neither_fails_a_good_version_nor_proves_a_bad_one(
     unserved: Cluster, tmp_path: Path, ahead: int
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from tests.crash.laboratory import Laboratory, all_converged
 from tests.crash.references import REFERENCES
 from tests.crash.watches import OFTEN, WatchCase, tried
@@ -22,6 +23,7 @@ async def _upgrade(lab: Laboratory, faults: Sequence[WatchFault], *arguments: st
     all_converged(outcomes)
 
 
+@pytest.mark.slow
 async def test_late_and_doubled_events_change_nothing(lab: Laboratory) -> None:
     """Given a ForwardOnly upgrade, when every event comes late or twice, then it ends as without."""
     await _upgrade(

@@ -61,7 +61,7 @@ class Explorer:
             world=model.world_of(state.cluster, self.formats, late, state.run.uid),
             now=model.LATE if late else 0.0,
             entry=self.pinned(state) if state.run.pinned and newest else newest,
-            strategy=self.setup.strategies[state.strategy],
+            strategy=self.setup.strategies[state.strategy] if newest else None,
             taken_back=frozenset(state.taken_back),
         )
         return view._replace(gate=_gate(view))
@@ -545,10 +545,9 @@ class Explorer:
             self.fail(f"spent grant {after.grant_id} opened again", state)
 
     def _check_closing(self, before: Journal, old: Stored, new: Stored, state: State) -> None:
-        as_it_was = _content(old) == _content(new) and (old.live, old.parameters) == (
-            new.live,
-            new.parameters,
-        )
+        newest = self.setup.revisions[state.wanted].logic_hash
+        comes_back = old.applied is not None and old.applied.logic_hash == newest
+        as_it_was = _as_it_was(old, labelled=not comes_back) == _as_it_was(new, labelled=not comes_back)
         if before.heading is Heading.BACK and not as_it_was:
             self.fail("going back did not end as before", state)
         if old.applied != new.applied and before.heading is Heading.REPLACE and new.applied is not None:
@@ -568,17 +567,28 @@ class Explorer:
             return False
         if not self._settled(state) and not self._reasoned(state):
             return False
+        if not state.run.hold and not self._answered(state):
+            return False
         for late in (False, True):
             decision = self.decision(state, late)
             if decision.record != state.record or decision.effects:
                 return False
         return bool(state.run.hold) or self._clean(state)
 
+    @staticmethod
+    def _answered(state: State) -> bool:
+        """What the user asked of the run itself is done, or was tried and refused."""
+        stored, run = state.record.stored, state.run
+        if stored.refused or stored.applied is None:
+            return True
+        restarted = not run.restart_nonce or stored.handled.restart == run.restart_nonce
+        return restarted and stored.stopped is not run.desired_running
+
     def _settled(self, state: State) -> bool:
         """The run is on what is wanted, with the parameters that its spec states."""
         view = self.view(state, False)
         stored = view.stored
-        if stored.applied is None or view.wanted is None or is_behind(view):
+        if stored.applied is None or view.wanted is None or is_behind(view) or view.wants_recompute:
             return False
         given = dict(stored.parameters.effective)
         return stored.stopped or all(given.get(name) == value for name, value in view.run.parameters)
@@ -600,7 +610,14 @@ class Explorer:
         silent = decision.record == state.record and not decision.effects
         waits = decision.situation.standing in (Standing.STALLED, Standing.PAST_RETURN)
         waits = waits and decision.situation.reason != "StateOutOfSync"
+        waits = waits and (decision.situation.reason not in EXPIRED or self._can_take_long(state))
         return silent and waits and "kubectl" in decision.situation.attention and decision.wake is not None
+
+    def _can_take_long(self, state: State) -> bool:
+        """Say whether a deadline may pass for good: a version never starts, or luck has broken something."""
+        left, had = state.luck, self.setup.luck
+        unlucky = (left.evictions, left.hook_failures) != (had.evictions, had.hook_failures)
+        return bool(self.setup.broken) or unlucky
 
     def _clean(self, state: State) -> bool:
         """The world matches the record: one live pod if it is to run, nothing left over."""
@@ -676,13 +693,20 @@ class Explorer:
         stuck = next((s for s in seen if s not in reached), None)
         if stuck is not None:
             decision = self.decision(stuck, True)
-            raise Violation(f"no goal can be reached: {decision.situation}", _trace(seen, stuck))
+            way = _trace(seen, stuck) or ["from the first state"]
+            raise Violation(f"no goal can be reached: {decision.situation}", way)
 
 
-def _content(stored: Stored) -> object:
-    """Return what a run is on, whatever its revision is called: a content that comes back has a new number."""
-    applied = stored.applied
-    return applied._replace(formats=(), revision="", version="") if applied else None
+def _as_it_was(stored: Stored, *, labelled: bool) -> object:
+    """Return what going back must bring back; the horizon of notifications may be later, nobody is told twice.
+
+    `labelled` False: whatever the revision is called, since a content that comes back has a new number.
+    """
+    applied = stored.applied._replace(formats=()) if stored.applied else None
+    if applied is not None and not labelled:
+        applied = applied._replace(revision="", version="")
+    window = stored.window._replace(notifications_from=None) if stored.window else None
+    return applied, stored.live, stored.parameters, window
 
 
 def _gate(view: View) -> Gate | None:

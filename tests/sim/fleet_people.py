@@ -76,7 +76,8 @@ def _scenarios(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
 
 
 def _without(state: State, *attempts: Attempt) -> State:
-    grants = tuple(e.id for a in attempts for e in a.active)
+    begun = {run.grant for _, run in state.runs if run.grant}
+    grants = tuple(e.id for a in attempts for e in a.active if e.id not in begun)
     left = tuple(a for a in state.attempts if a not in attempts)
     return state._replace(attempts=left, removed=(*state.removed, *grants))
 
@@ -147,7 +148,7 @@ def _pins(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
 
 def _holds(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     for name, run in state.runs:
-        after = run._replace(hold=not run.hold, seen="")
+        after = run._replace(hold=not run.hold, seen="", parked=run.parked or run.grant is not None)
         yield f"{name} is {'held' if after.hold else 'let go'}", put(state, name, after)
 
 

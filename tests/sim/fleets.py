@@ -22,17 +22,17 @@ NEWER = Setup("newer revision, a late leader", Luck(newer=1, late=1), runs=2)
 CONSENT = Setup(
     "consent given and withdrawn, a late leader", Luck(consents=3, late=1), runs=2, strategy=ALWAYS
 )
+REMOVED = Setup("an attempt deleted, a late leader", Luck(removals=1, late=1), runs=2)
+STRAY = Setup("an attempt deleted, a parked run", Luck(removals=1, parks=1), runs=2, pace=Pace(1, 5))
 REFUSED = Setup("refusals, newer revision, a late leader", Luck(refusals=1, newer=1, late=1), runs=2)
 
 QUICK = (
     Setup("newer revision, two at once", Luck(newer=1), pace=TWO),
     NEWER,
     Setup("failures", Luck(failures=2, late=1), pace=Pace(2, 1)),
-    Setup("deleted runs, newer revision, a late leader", Luck(deletions=1, newer=1, late=1), runs=2),
+    Setup("deleted runs, newer revision", Luck(deletions=1, newer=1), runs=2),
     PARKED,
-    Setup(
-        "a parked run, newer revision, a late leader", Luck(parks=1, newer=1, late=1), runs=2, pace=Pace(1, 5)
-    ),
+    Setup("a parked run, newer revision", Luck(parks=1, newer=1), runs=2, pace=Pace(1, 5)),
     Setup("abort, newer revision", Luck(aborts=1, newer=1), runs=2),
     Setup("abort, a late leader", Luck(aborts=1, late=1), runs=2),
     Setup("suspend, newer revision", Luck(suspends=2, newer=1), runs=2),
@@ -40,11 +40,14 @@ QUICK = (
     Setup("watches that lag, refusals, newer revision", Luck(stale=1, refusals=1, newer=1), runs=2),
     Setup("a recompute beside a rollout", Luck(recomputes=1, late=1), runs=2),
     ABORTED,
-    TAKEN_OVER,
     Setup("a run that appears, newer revision", Luck(arrivals=1, newer=1), runs=2),
     Setup("a run replaced under its name, newer revision", Luck(replacements=1, newer=1), runs=2),
-    Setup("an attempt deleted, a late leader", Luck(removals=1, late=1), runs=2),
+    REMOVED,
     Setup("an attempt deleted, newer revision", Luck(removals=1, newer=1), runs=2),
+    STRAY,
+    Setup("an attempt deleted, a held run", Luck(removals=1, holds=1), runs=2, pace=Pace(1, 5)),
+    Setup("a retry and an abort", Luck(retries=1, aborts=1), runs=2),
+    Setup("a rollout held by a failure, newer revision", Luck(failures=1, newer=1), runs=2, pace=STRICT),
     CONSENT,
     Setup("consent withdrawn, newer revision", Luck(consents=3, newer=1), runs=2, strategy=ALWAYS),
     Setup("failures, then a higher maxFailed", Luck(failures=3, raises=1, late=1), runs=2, pace=STRICT),
@@ -56,6 +59,11 @@ QUICK = (
     Setup("a retry after a failure, a late leader", Luck(failures=1, retries=1, late=1), runs=2),
 )
 DEEP = (
+    TAKEN_OVER,
+    Setup("deleted runs, newer revision, a late leader", Luck(deletions=1, newer=1, late=1), runs=2),
+    Setup(
+        "a parked run, newer revision, a late leader", Luck(parks=1, newer=1, late=1), runs=2, pace=Pace(1, 5)
+    ),
     Setup("a run that appears, newer revision, a late leader", Luck(arrivals=1, newer=1, late=1), runs=2),
     Setup("a run that appears, two at once", Luck(arrivals=1, newer=1), pace=TWO),
     Setup("a run replaced, newer revision, a late leader", Luck(replacements=1, newer=1, late=1), runs=2),

@@ -20,7 +20,7 @@ from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Sto
 from scenario_operator.rollout import decide as deciding
 from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts
 from scenario_operator.rollout.groups import Planner, cause_of, is_behind
-from scenario_operator.rollout.schedule import BACK_TO_WAITING
+from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY
 
 from . import fleet_people
 from .fleet_people import put
@@ -68,7 +68,7 @@ class R(NamedTuple):
 
     `grant` is None without a plan, "" with one of its own; `to` and `why` are the revision and the cause of the
     attempt that gave it. `nonce` and `done`: recomputes wanted and acted upon; `retry` and `retried` the same of
-    retries. `life`: how many runs of its name were there before.
+    retries. `life`: how many runs of its name were there before. `parked` (ghost): its plan has waited for a person.
     """
 
     on: str = "v1"
@@ -85,6 +85,8 @@ class R(NamedTuple):
     hold: bool = False
     retry: int = 0
     retried: int = 0
+    parked: bool = False
+    seen_to: str = ""
 
 
 class Scenario(NamedTuple):
@@ -124,8 +126,8 @@ class Flight(NamedTuple):
 class State(NamedTuple):
     """Everything. `cache`: the runs as the leader's watch last brought them, None when it is up to date.
 
-    `used` counts, as a ghost, the grants ever written for an attempt; `removed` are the grants of attempts that
-    somebody deleted.
+    `used` counts, as a ghost, the grants ever written for an attempt; `removed` are the grants that nobody had taken
+    when somebody deleted their attempts.
     """
 
     scenario: Scenario
@@ -229,6 +231,7 @@ class GrantExplorer:
             pinned=run.pinned,
             hold=run.hold,
             journal_grant=run.grant,
+            journal_attempt=(run.grant or "").rpartition(".")[0],
             waits=run.grant is not None and (run.waits or run.hold),
             recompute_nonce=str(run.nonce) if run.nonce else "",
             retry_nonce=str(run.retry) if run.retry else "",
@@ -363,7 +366,8 @@ class GrantExplorer:
                 if run.seen == entry.id:
                     yield from self._begin(state, name, run, attempt, entry)
                 elif not run.seen:
-                    yield Move(f"{name} sees {entry.id}", put(state, name, run._replace(seen=entry.id)))
+                    saw = run._replace(seen=entry.id, seen_to=attempt.revision)
+                    yield Move(f"{name} sees {entry.id}", put(state, name, saw))
             if run.seen and not any(e.id == run.seen for _, e in entries):
                 yield from self._begin_unlisted(state, name, run)
             asked = Asked(name, uid_of(name, run), str(run.nonce))
@@ -406,7 +410,7 @@ class GrantExplorer:
         If somebody has deleted the attempt in between, the run begins all the same, or finds it gone.
         """
         self.check_begin(state, name, run, run.seen)
-        begun = run._replace(grant=run.seen, seen="", to=state.scenario.wanted, why="Revision")
+        begun = run._replace(grant=run.seen, seen="", to=run.seen_to, why="Revision")
         yield Move(f"{name} begins", put(state, name, begun))
         yield Move(f"{name} finds its grant gone", put(state, name, run._replace(seen="")))
 
@@ -417,12 +421,16 @@ class GrantExplorer:
         if not grant:
             yield Move(f"{name} ends its own plan", put(state, name, run._replace(grant=None)))
             return
+        listed = next((a for a, e in _entries_of(state, name, run) if e.id == grant), None)
+        if listed is not None and listed.abort:
+            yield Move(f"{name} goes back", put(state, name, _returned(run, "Aborted")))
+        if run.waits and state.scenario.wanted != run.to:
+            yield Move(f"{name} gives way", put(state, name, _returned(run, "Superseded")))
         word = "Recomputed" if run.why == "Recompute" else "Upgraded"
         if not run.waits:
             on = run._replace(on=run.to)
             yield Move(f"{name} {word}", put(state, name, _returned(on, word)))
-        elif state.luck.parks:
-            # A person helps: with another park in hand, so that both are tried.
+        else:
             yield Move(f"{name} goes on", put(state, name, run._replace(waits=False)), luck=True)
         if state.luck.failures:
             luck = state.luck._replace(failures=state.luck.failures - 1)
@@ -430,7 +438,7 @@ class GrantExplorer:
             yield Move(f"{name} RolledBack", failed._replace(luck=luck), luck=True)
         if state.luck.parks and not run.waits:
             luck = state.luck._replace(parks=state.luck.parks - 1)
-            parked = put(state, name, run._replace(waits=True))
+            parked = put(state, name, run._replace(waits=True, parked=True))
             yield Move(f"{name} waits for a person", parked._replace(luck=luck), luck=True)
 
     def hash_of(self, state: State, name: str, run: R, attempt: Attempt) -> str:
@@ -468,11 +476,9 @@ class GrantExplorer:
             if not words:
                 raise Violation(f"{grant} was revoked", [])
             reported = [r for r in after.reports if r.uid == entry.run_uid]
-            if (
-                (words[0] in BACK_TO_WAITING) == bool(reported)
-                and words[0] != "Cancelled"
-                and not after.closed
-            ):
+            waits_again = words[0] in BACK_TO_WAITING and not live.closed
+            either = waits_again and after.closed
+            if waits_again == bool(reported) and not either:
                 raise Violation(f"{grant} ended {words[0]}, reported {len(reported)} times", [])
         used = dict(state.used)
         for grant in now.keys() - was.keys():
@@ -493,8 +499,10 @@ class GrantExplorer:
     def check(self, state: State) -> None:
         """Check what holds in every state."""
         entries = [e for a in state.attempts for e in a.active]
-        apart = {*(e.id for e in entries if e.parked), *state.removed}
-        carried = sum(1 for _, r in state.runs if r.grant and r.grant not in apart)
+        listed, parked = {e.id for e in entries}, {e.id for e in entries if e.parked}
+        apart = {*parked, *state.removed}
+        strays = {r.grant for _, r in state.runs if r.grant and r.grant not in listed and r.parked}
+        carried = sum(1 for _, r in state.runs if r.grant and r.grant not in {*apart, *strays})
         flying = sum(1 for e in entries if not e.parked)
         if max(carried, flying) > self.setup.pace.max_concurrent:
             raise Violation(f"{max(carried, flying)} in flight", [])
@@ -515,7 +523,7 @@ class GrantExplorer:
         _, decision = self.look(state)
         wanted = self.setup.revisions[state.scenario.wanted]
         unfinished = [a for a in decision.attempts if not a.finished]
-        phases = {a.phase for a in unfinished}
+        waiting = [a for a in unfinished if a.phase in WAITING]
         for name, run in state.runs:
             if run.waits or run.grant is not None or not is_behind(self.facts(name, run), wanted):
                 continue
@@ -527,13 +535,16 @@ class GrantExplorer:
                 for _, a, word, to in run.history
             )
             mine = uid_of(name, run)
-            told = any(r.uid == mine for a in state.attempts if a.name in here for r in a.reports)
-            if not (ended or told or phases & WAITING or self._full(state)):
-                raise Violation(f"at rest, but {name} is behind without a reason ({sorted(phases)})", [])
-
-    def _full(self, state: State) -> bool:
-        """Say whether runs that go on by themselves use up the pace; at rest there are none."""
-        return any(r.grant is not None and not r.waits for _, r in state.runs)
+            told = any(
+                r.uid == mine and r.outcome.outcome in ENDED_BADLY
+                for a in state.attempts
+                if a.name in here
+                for r in a.reports
+            )
+            waits = any(not a.only or name in a.only for a in waiting)
+            if not (ended or told or waits):
+                phases = sorted(a.phase for a in unfinished)
+                raise Violation(f"at rest, but {name} is behind without a reason ({phases})", [])
 
     # --- exploring ----------------------------------------------------------------------------------
 
@@ -602,14 +613,16 @@ def _consented(attempt: Attempt, entry: Entry) -> bool:
 
 def _ended(run: R, grant: str, attempt: Attempt, word: str) -> R:
     history = ((grant, attempt.name, word, attempt.revision), *run.history)
-    return run._replace(seen="", waits=False, history=history)
+    return run._replace(seen="", seen_to="", waits=False, history=history)
 
 
 def _returned(run: R, word: str) -> R:
     """Close the open plan; the attempt that gave the grant may be gone, its name is part of the grant's."""
     grant = run.grant or ""
     history = ((grant, grant.rpartition(".")[0], word, run.to), *run.history)
-    return run._replace(grant=None, seen="", waits=False, history=history, to="", why="")
+    return run._replace(
+        grant=None, seen="", seen_to="", waits=False, parked=False, history=history, to="", why=""
+    )
 
 
 def _told(before: Attempt | None, after: Attempt) -> str:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from scenario_operator.execution import close, own, rest, steps
 from scenario_operator.execution import decide as decide_module
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution import journal as journal_module
-from scenario_operator.execution import rest, steps
 from scenario_operator.planning import stored as stored_module
+from scenario_operator.planning.plan import Cause
 
 from .states import Rules
 
@@ -23,12 +24,16 @@ def _nothing(_: pytest.MonkeyPatch) -> None:
 
 
 class Mutant(NamedTuple):
-    """One broken rule: what the world or the executor does instead, and the setups that should notice."""
+    """One broken rule: what the world or the executor does instead, and the setups that should notice.
+
+    `breaks` has words of the promise that it must break.
+    """
 
     name: str
     setups: tuple[str, ...]
     rules: Rules = Rules()
     patch: Patch = _nothing
+    breaks: str = ""
 
 
 def stop_without_write(patch: pytest.MonkeyPatch) -> None:
@@ -228,6 +233,61 @@ def makes_claims_for_strangers(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(steps, "_awaited_by_a_stranger", lambda view, number, revision: False)
 
 
+def never_starts_again(patch: pytest.MonkeyPatch) -> None:
+    """What was stopped stays stopped, whatever its user says later."""
+    real = own._cause
+    patch.setattr(
+        own, "_cause", lambda view: None if view.stored.stopped and view.stored.applied else real(view)
+    )
+
+
+def ignores_restarts(patch: pytest.MonkeyPatch) -> None:
+    """A restart that is asked for is not made."""
+    real = own._cause
+    patch.setattr(own, "_cause", lambda view: None if (cause := real(view)) is Cause.RESTART else cause)
+
+
+def ignores_edits(patch: pytest.MonkeyPatch) -> None:
+    """Parameters that are edited later never arrive."""
+    patch.setattr(own, "_parameters_changed", lambda view: False)
+
+
+def never_starts(patch: pytest.MonkeyPatch) -> None:
+    """Going forward, a Start waits for something that never comes."""
+    real = steps.start_effects
+
+    def nothing(view: Any, journal: Any, step: Any, stamp: str) -> Any:
+        forward = journal is not None and journal.heading is journal_module.Heading.FORWARD
+        return () if forward else real(view, journal, step, stamp)
+
+    patch.setattr(steps, "start_effects", nothing)
+
+
+def keeps_the_planned_window(patch: pytest.MonkeyPatch) -> None:
+    """Going back keeps the window of the version that did not come."""
+    real = close._restored
+
+    def planned(view: Any, journal: Any) -> Any:
+        stored = real(view, journal)
+        return stored._replace(window=steps.planned_window(journal) or stored.window)
+
+    patch.setattr(close, "_restored", planned)
+
+
+def carries_out_other_plans(patch: pytest.MonkeyPatch) -> None:
+    """A grant is taken for whatever plan is made now."""
+    real = rest._take_grant
+
+    def take(view: Any) -> Any:
+        if view.grant is None or view.wanted is None:
+            return real(view)
+        plan = rest.plan_upgrade(rest.case_of(view, view.wanted, Cause.UPGRADE))
+        changed = getattr(plan, "hash", view.grant.plan_hash)
+        return real(view._replace(grant=view.grant._replace(plan_hash=changed)))
+
+    patch.setattr(rest, "_take_grant", take)
+
+
 KEEP = ("keep", "keep, abort", "keep, newer revision")
 FRESH = ("Continuation", "Continuation, abort", "ForwardOnly")
 
@@ -270,6 +330,27 @@ MUTANTS = (
         "makes a claim that a stranger's pod waits for",
         ("keep, run replaced under its name",),
         patch=makes_claims_for_strangers,
+    ),
+    Mutant("never starts again", ("stop and start",), patch=never_starts_again, breaks="no goal"),
+    Mutant("ignores restarts", ("restart",), patch=ignores_restarts, breaks="no goal"),
+    Mutant(
+        "ignores edits",
+        ("keep, edited parameters and window",),
+        patch=ignores_edits,
+        breaks="no goal",
+    ),
+    Mutant("never starts", ("first start",), patch=never_starts, breaks="no goal"),
+    Mutant(
+        "keeps the planned window going back",
+        ("Continuation that never starts, rolled back",),
+        patch=keeps_the_planned_window,
+        breaks="going back",
+    ),
+    Mutant(
+        "carries out another plan than was granted",
+        ("Continuation, strategy edited and deleted",),
+        patch=carries_out_other_plans,
+        breaks="without its grant",
     ),
     Mutant("stamps no formats", ("keep with another format",), patch=stamps_no_formats),
 )

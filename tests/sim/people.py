@@ -62,7 +62,7 @@ def _scenario_side(explorer: Explorer, state: State) -> Iterator[Move]:
 
 
 def _grant(explorer: Explorer, state: State) -> Iterator[Move]:
-    """Grant the plan that leads to the wanted revision, unless it went wrong before: once per revision and retry."""
+    """Grant the plan that was asked for, or that leads to the wanted revision unless that went wrong before."""
     run, stored = state.run, state.record.stored
     if state.grants or state.suspended or state.record.journal is not None or stored.applied is None:
         return
@@ -71,22 +71,27 @@ def _grant(explorer: Explorer, state: State) -> Iterator[Move]:
     retried = bool(run.retry_nonce) and run.retry_nonce != stored.handled.retry
     retried = retried and ("Retry", run.retry_nonce) not in state.taken_back
     tried = _tried(state)
-    plan_hash = "" if tried and not retried else _planned(explorer, state)
+    recompute = bool(run.recompute_nonce) and run.recompute_nonce != stored.handled.recompute
+    recompute = recompute and ("Recompute", run.recompute_nonce) not in state.taken_back
+    if tried and not retried and not recompute:
+        return
+    plan_hash = _planned(explorer, state, Cause.RECOMPUTE if recompute else Cause.UPGRADE)
     if not plan_hash:
         return
-    cause = "Recompute" if explorer.setup.cause is Cause.RECOMPUTE else "Retry" if tried else "Revision"
+    cause = "Recompute" if recompute else "Retry" if tried else "Revision"
     grant = Grant(f"g{state.issued}-{state.wanted}", "attempt", plan_hash, state.wanted, cause)
     yield Move(f"grant {grant.id}", state._replace(grants=(grant,), issued=state.issued + 1))
 
 
-def _planned(explorer: Explorer, state: State) -> str:
+def _planned(explorer: Explorer, state: State, cause: Cause) -> str:
     """Return the hash of the plan that leads the run on, "" when there is none; remembered like a decision."""
-    key = (state.record.stored, state.run.parameters, state.wanted, state.strategy)
+    key = (state.record.stored, state.run.parameters, state.wanted, state.strategy, cause)
     if key not in explorer.plans:
         view = explorer.view(state, False)
         made = None
-        if view.strategy is not None and view.wanted is not None and is_behind(view):
-            made = plan_upgrade(case_of(view, view.wanted, explorer.setup.cause))
+        asked = cause is Cause.RECOMPUTE or is_behind(view)
+        if view.strategy is not None and view.wanted is not None and asked:
+            made = plan_upgrade(case_of(view, view.wanted, cause))
         explorer.plans[key] = made.hash if isinstance(made, Plan) else ""
     return explorer.plans[key]
 
@@ -111,17 +116,18 @@ Change = Callable[["Explorer", State], Iterator[tuple[str, State]]]
 
 
 def _aborts(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
-    """Abort the plan: through its attempt while that is there, else through the run."""
+    """Abort the plan, or what was granted before it began: through its attempt while that is there, else by the run."""
     journal = state.record.journal
-    if journal is None:
+    if journal is None and not state.grants:
         return
-    mine = next((g for g in state.grants if g.id == journal.grant_id), None)
+    mine = next((g for g in state.grants if journal is None or g.id == journal.grant_id), None)
     if mine is None:
         asked = state.run._replace(abort_nonce=f"a{state.luck.aborts}")
         yield "abort own", edited(state, asked)
         return
     grants = tuple(g._replace(abort=True) if g.id == mine.id else g for g in state.grants)
-    taken = (("Retry", state.run.retry_nonce),) if mine.cause == "Retry" else ()
+    nonces = {"Retry": state.run.retry_nonce, "Recompute": state.run.recompute_nonce}
+    taken = ((mine.cause, nonces[mine.cause]),) if mine.cause in nonces else ()
     yield "abort", state._replace(grants=grants, taken_back=(*state.taken_back, *taken))
 
 
@@ -151,6 +157,10 @@ def _pins(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
 
 def _retries(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
     yield "retry", edited(state, state.run._replace(retry_nonce=f"t{state.luck.retries}"))
+
+
+def _recomputes(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
+    yield "recompute", edited(state, state.run._replace(recompute_nonce=f"c{state.luck.recomputes}"))
 
 
 def _edits(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
@@ -204,6 +214,7 @@ CHANGES: dict[str, Change] = {
     "holds": _holds,
     "pins": _pins,
     "retries": _retries,
+    "recomputes": _recomputes,
     "edits": _edits,
     "strategies": _strategies,
     "scenarios": _scenarios,

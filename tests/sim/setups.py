@@ -7,7 +7,7 @@ from scenario_operator.execution.close import applied_of
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Template
 from scenario_operator.planning.parameters import NO_PARAMETERS, merge
-from scenario_operator.planning.plan import Cause, Snapshot
+from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Artifact, Revision, make
 from scenario_operator.planning.stored import Handled, Incarnation, Stored
 from scenario_operator.planning.windows import Window
@@ -172,7 +172,7 @@ QUICK = (
         "keep on the only copy that never starts, then a newer revision", ONLY_COPY, NEWER, broken=BROKEN
     ),
     started("Continuation", FRESH, CALM, strategy=CONTINUE),
-    started("Continuation, abort", FRESH, ABORT, strategy=CONTINUE),
+    started("Continuation, abort, nobody late", FRESH, ABORT._replace(late=0), strategy=CONTINUE),
     started(
         "Continuation that never starts, rolled back",
         FRESH,
@@ -195,10 +195,11 @@ QUICK = (
     ),
     started("keep, stop and start", KEEP_SAME, CALM._replace(late=0, toggles=2)),
     started("Continuation, stop and start", FRESH, CALM._replace(late=0, toggles=2), strategy=CONTINUE),
-    started("recompute", KEEP_SAME, CALM, cause=Cause.RECOMPUTE),
+    started("recompute", KEEP_SAME, CALM._replace(recomputes=1), wanted="v1"),
 )
 
 DEEP = (
+    started("Continuation, abort", FRESH, ABORT, strategy=CONTINUE),
     started("Continuation, newer revision, a late leader", FRESH, NEWER, strategy=CONTINUE),
     started("keep, two late leaders", KEEP_SAME, CALM._replace(late=2, evictions=1)),
     started(

@@ -40,9 +40,10 @@ class Signal(NamedTuple):
         setups = (_named(s, s.name, s.luck._replace(late=1)) for s in self.setups)
         return Signal(f"{self.name}, a late leader", tuple(setups))
 
-    def limited(self, *words: str) -> Signal:
-        """Return the same without the explorations that have one of these words in their names."""
-        return Signal(self.name, tuple(s for s in self.setups if not any(w in s.name for w in words)))
+    def without(self, shape: str, *, if_it_starts: bool = False) -> Signal:
+        """Return the same but for one plan shape; `if_it_starts`: only where its new version works."""
+        dropped = f"{shape}," if if_it_starts else shape
+        return Signal(self.name, tuple(s for s in self.setups if not s.name.startswith(dropped)))
 
 
 def _named(setup: Setup, name: str, luck: Luck) -> Setup:
@@ -91,6 +92,8 @@ def _came_back(name: str, luck: Luck) -> Signal:
 
 HOLDS = anywhere("hold and let go", NOBODY._replace(holds=2))
 PINS = anywhere("pin and unpin", NOBODY._replace(pins=2))
+RESTARTS = anywhere("restart", NOBODY._replace(restarts=1))
+RECOMPUTES = anywhere("recompute", NOBODY._replace(recomputes=1))
 RETRIES = anywhere("retry", NOBODY._replace(retries=1))
 ABORTED_RETRIES = anywhere("retry and abort", NOBODY._replace(retries=1, aborts=1))
 EDITS = anywhere("edited parameters and window", NOBODY._replace(edits=1), KEEP_VALUES, FRESH_VALUES)
@@ -105,6 +108,8 @@ REPLACED = anywhere("run replaced under its name", NOBODY._replace(deletions=1, 
 QUICK_SIGNALS = (
     HOLDS,
     PINS,
+    RESTARTS,
+    RECOMPUTES,
     RETRIES,
     EDITS,
     STRATEGIES,
@@ -112,20 +117,20 @@ QUICK_SIGNALS = (
     SUSPENDS,
     LOST,
     CAME_BACK,
-    DELETED.limited("Continuation,"),
-    REPLACED.limited("Continuation"),
+    DELETED.without("Continuation", if_it_starts=True),
+    REPLACED.without("Continuation"),
 )
 DEEP_SIGNALS = (
     DELETED,
     REPLACED,
     ABORTED_RETRIES,
-    *(s.with_late_leader() for s in (HOLDS, PINS, EDITS, STRATEGIES, SUSPENDS, CAME_BACK)),
-    *(s.limited("Continuation").with_late_leader() for s in (RETRIES, SCENARIOS, LOST)),
+    *(s.with_late_leader() for s in (HOLDS, PINS, RESTARTS, EDITS, STRATEGIES, SUSPENDS, CAME_BACK)),
+    *(s.without("Continuation").with_late_leader() for s in (RETRIES, SCENARIOS, LOST)),
     anywhere("hold and a newer revision", NOBODY._replace(holds=2, newer=1)),
     anywhere("suspend, stop and start", NOBODY._replace(suspends=2, toggles=1)),
     anywhere("attempt deleted, then abort", NOBODY._replace(lost_attempts=1, aborts=1)),
     anywhere("edit and abort", NOBODY._replace(edits=1, aborts=1), KEEP_VALUES, FRESH_VALUES),
-    DELETED.limited("Continuation").with_late_leader(),
-    REPLACED.limited("Continuation").with_late_leader(),
+    DELETED.without("Continuation").with_late_leader(),
+    REPLACED.without("Continuation").with_late_leader(),
 )
 """What `make explore` adds: a late leader, and two changes of mind at once."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Grant, Run
-from scenario_operator.planning.plan import Cause, Snapshot
+from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 
 from .model import Cluster, Flight
@@ -32,6 +32,7 @@ class Luck(NamedTuple):
     holds: int = 0
     pins: int = 0
     retries: int = 0
+    recomputes: int = 0
     edits: int = 0
     strategies: int = 0
     scenarios: int = 0
@@ -101,7 +102,6 @@ class Setup:
     luck: Luck
     broken: frozenset[str] = frozenset()
     run: Run = field(default_factory=lambda: Run("ns", "r", RUN_UID))
-    cause: Cause = Cause.UPGRADE
     others: tuple[Snapshot | None, ...] = ()
 
     @property

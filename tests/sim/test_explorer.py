@@ -66,6 +66,7 @@ def test_an_executor_that_breaks_a_rule_is_caught(mutant: Mutant, monkeypatch: p
     mutant.patch(monkeypatch)
     with pytest.raises(Violation) as caught:
         _explore_all(mutant)
+    assert mutant.breaks in caught.value.promise
     assert caught.value.trace, "a violation without a trace helps nobody"
 
 

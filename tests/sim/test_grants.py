@@ -12,7 +12,19 @@ from scenario_operator.rollout import schedule
 from scenario_operator.rollout.consent import Consent
 from scenario_operator.rollout.facts import Attempt, Fleet
 
-from .fleets import ABORTED, CONSENT, DEEP, NEWER, PARKED, QUICK, RECOMPUTE, REFUSED, TAKEN_OVER
+from .fleets import (
+    ABORTED,
+    CONSENT,
+    DEEP,
+    NEWER,
+    PARKED,
+    QUICK,
+    RECOMPUTE,
+    REFUSED,
+    REMOVED,
+    STRAY,
+    TAKEN_OVER,
+)
 from .grants import GrantExplorer, Rules, Setup
 from .states import Violation
 
@@ -99,12 +111,29 @@ def _takes_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(schedule, "_takes_over", lambda later, attempt: not later.only)
 
 
+def _forgets_strays(patch: pytest.MonkeyPatch) -> None:
+    """A plan whose attempt was deleted takes no slot."""
+    patch.setattr(deciding, "in_flight", lambda attempts, runs: schedule.in_flight(attempts, ()))
+
+
+def _counts_waiting_strays(patch: pytest.MonkeyPatch) -> None:
+    """A plan whose attempt was deleted takes a slot also while it waits for a person."""
+    real = schedule.in_flight
+
+    def all_strays(attempts: Any, runs: Any) -> int:
+        return real(attempts, tuple(run._replace(waits=False) for run in runs))
+
+    patch.setattr(deciding, "in_flight", all_strays)
+
+
 def _presumes(patch: pytest.MonkeyPatch) -> None:
     """Whoever was asked for consent has given it."""
     patch.setattr(schedule, "consent", lambda plan, attempt, fleet: Consent(True))
 
 
 MUTANTS = (
+    Mutant("strays take no slot", REMOVED, "in flight", _forgets_strays),
+    Mutant("strays that wait keep their slot", STRAY, "without a reason", _counts_waiting_strays),
     Mutant("granted without consent", CONSENT, "without consent", _presumes),
     Mutant("revoked grant", NEWER, "revoked", _revokes),
     Mutant("ungated second attempt", NEWER, "in flight", _ungated, Rules(predecessors_first=False)),

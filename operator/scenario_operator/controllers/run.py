@@ -32,7 +32,7 @@ from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.surroundings import Surroundings, surroundings
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.effects import ReleaseReport, WakeWorkload
+from scenario_operator.execution.effects import CreateClaim, ReleaseReport, WakeWorkload
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.status import is_news, merge_patch, render
 from scenario_operator.execution.view import Handle, View
@@ -86,8 +86,10 @@ class RunController:
         things = await self._live(obj)
         view = self._view(obj, things, around)
         decision = decide(view)
-        if any(isinstance(e, WakeWorkload) for e in decision.effects) and not _looks_everywhere(view.journal):
-            # Nothing wakes beside a pod that mounts its state, whoever made it; most passes need not look so far.
+        mounts = any(isinstance(e, WakeWorkload | CreateClaim) for e in decision.effects)
+        if mounts and not _looks_everywhere(view.journal):
+            # Nothing wakes beside a pod that mounts its state, whoever made it, and no claim is made for one that
+            # waits for it; most passes need not look so far.
             pods = (await context.client.list(POD, key.namespace)).items
             view = self._view(obj, things._replace(pods=pods), around)
             decision = decide(view)

@@ -113,10 +113,6 @@ class Surroundings:
         asks = view.wants_recompute
         if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):
             return None
-        if asks or view.wants_retry:
-            refused = _refused_spec(self.scenario, view)
-            if refused is not None:
-                return refused
         if self.strategy_missing:
             see = f"kubectl -n {view.run.namespace} get ustrat"
             message = f"there is no UpgradeStrategy {self.strategy_missing}; see: {see}"
@@ -129,7 +125,10 @@ class Surroundings:
     def _attempt_gate(self, view: View, wanted: Revision, plan_hash: str) -> Gate | None:
         here = [a for a in self.attempts if a["spec"]["revision"] == wanted.name and _covers(a, view)]
         waits = [a for a in here if "completionTime" not in (a.get("status") or {})]
+        refused = _refused_spec(self.scenario, view) if not waits else None
         aborted = next((a for a in here if a["spec"].get("abort") == a["metadata"]["uid"]), None)
+        if refused is not None and (aborted is None or view.wants_retry or view.wants_recompute):
+            return refused
         if not waits and aborted is not None:
             told = f"{aborted['metadata']['name']} to {wanted.version} was aborted"
             retry = f"publish a fixed version, or try again: {retry_command(view)}"
@@ -258,14 +257,15 @@ def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
     return attempt["metadata"]["name"] == journal or any(entry["runUID"] == uid for entry in active)
 
 
-def _refused_spec(scenario: JsonObject, view: View) -> Gate | None:
-    """Say that nothing is opened on anybody's wish while the spec of the Scenario is not valid."""
+def _refused_spec(scenario: JsonObject | None, view: View) -> Gate | None:
+    """Say that no attempt is opened while the spec of the Scenario is not valid."""
+    scenario = scenario or {}
     stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
     valid = stated.get("Valid", {})
     if valid.get("status") != "False":
         return None
-    asked = "recomputeNonce" if view.wants_recompute else "retryNonce"
-    told = f"spec.{asked} waits until the spec of Scenario {view.run.scenario} is valid"
+    asked = "spec.recomputeNonce " if view.wants_recompute else "spec.retryNonce " if view.wants_retry else ""
+    told = f"{asked}waits until the spec of Scenario {view.run.scenario} is valid"
     return Gate(
         Reason.NO_VALID_REVISION.value, f"{told}: {valid['reason']} {valid['message']}", attention=True
     )

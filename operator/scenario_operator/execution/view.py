@@ -222,10 +222,10 @@ class View(NamedTuple):
 
     @property
     def wants_retry(self) -> bool:
-        """Say whether the user asks for a retry that was not acted on."""
+        """Say whether the user asks for a retry that was not acted on; a pinned run is not moved."""
         asked, handled = self.run.retry_nonce, self.stored.handled.retry
-        new = bool(asked) and handled not in (None, asked)
-        return new and ("Retry", asked) not in self.taken_back
+        new = bool(asked) and handled not in (None, asked) and ("Retry", asked) not in self.taken_back
+        return new and not self.run.pinned
 
     def overtaken(self, name: str) -> bool:
         """Say whether a newer revision than this one is wanted.

@@ -57,7 +57,7 @@ def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
         if run is None and entry.run_uid in fleet.gone:
             outcome = _cancelled(entry, attempt, fleet)
         if outcome is None:
-            active.append(entry._replace(parked=entry.parked or _waits(run, entry)))
+            active.append(entry._replace(parked=entry.parked or _waits(run)))
         elif outcome.outcome not in BACK_TO_WAITING:
             reports.append(_report(entry, attempt, outcome))
         elif attempt.closed and run is not None:
@@ -206,9 +206,12 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
 
 
 def in_flight(attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> int:
-    """Count what is under way: grants that are not parked, and open plans whose attempt is gone."""
+    """Count what is under way: grants that are not parked, and open plans whose attempt is gone.
+
+    Nobody remembers of the latter that they were parked, so they count again when they go on.
+    """
     granted = {entry.id for attempt in attempts for entry in attempt.active}
-    strays = sum(1 for run in runs if run.journal_grant and run.journal_grant not in granted)
+    strays = sum(1 for r in runs if r.journal_grant and r.journal_grant not in granted and not r.waits)
     return strays + sum(1 for a in attempts for entry in a.active if not entry.parked)
 
 
@@ -280,8 +283,9 @@ def _count(groups: dict[str, Group], plan_hash: str) -> None:
         groups[plan_hash] = known._replace(runs=known.runs + 1)
 
 
-def _waits(run: RunFacts | None, entry: Entry) -> bool:
-    return run is not None and run.journal_grant == entry.id and run.waits
+def _waits(run: RunFacts | None) -> bool:
+    """Say whether a run waits for a person, with this grant or before it can look at it: a plan is open already."""
+    return run is not None and run.waits
 
 
 def _report(entry: Entry, attempt: Attempt, outcome: Outcome) -> Report:

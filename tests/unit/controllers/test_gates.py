@@ -106,3 +106,19 @@ def test_a_wish_that_waits_for_a_valid_spec_says_so(asked: str) -> None:
 
     valid = decide(seen(**wish)).situation.attention
     assert "waits until" not in valid
+
+
+def test_an_open_attempt_explains_itself_whatever_the_spec_is_now() -> None:
+    """Given a suspended attempt and an invalid spec, when a retry is asked for, then it waits for the attempt."""
+    suspended = attempt("s-1", over=False)
+    suspended["status"]["phase"] = "Suspended"
+    gate = seen(suspended, retry="n", conditions=(INVALID,)).gate
+    assert gate is not None
+    assert (gate.reason, gate.message) == ("Suspended", "s-1 to 2.0.0 is suspended")
+
+
+def test_a_run_without_an_attempt_says_that_the_spec_is_not_valid() -> None:
+    """Given an invalid spec and no attempt, when a run is behind, then it waits for no turn."""
+    gate = seen(conditions=(INVALID,)).gate
+    assert gate is not None
+    assert gate.message.startswith("waits until the spec of Scenario s is valid: InvalidVersion")

@@ -31,7 +31,7 @@ from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.status import render
 from scenario_operator.execution.steps import VOCABULARY, Done
 from scenario_operator.execution.view import Gate, Handle, Pod, Template
-from scenario_operator.planning.plan import Cause, Snapshot
+from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision, make
 from scenario_operator.planning.stored import DELETED, LIVE, RETAINED, REVERTED, Incarnation, Stored
 
@@ -296,7 +296,7 @@ def test_in_a_calm_world_no_call_is_ever_refused(strategy: Snapshot) -> None:
 
 
 def test_a_recompute_starts_anew_on_the_wanted_version() -> None:
-    life = Life.on_v1(KEEP_SAME, cause=Cause.RECOMPUTE).run()
+    life = Life.on_v1(KEEP_SAME).edit(recompute_nonce="now").run()
     assert life.stored.history[0].outcome == "Recomputed"
     assert life.stored.live == 2
 
