@@ -108,7 +108,8 @@ def _consents(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
 
 def _arrivals(explorer: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     name = f"r{explorer.setup.runs + state.luck.arrivals + 1}"
-    yield f"{name} appears", state._replace(runs=tuple(sorted((*state.runs, (name, explorer.a_run())))))
+    unborn = explorer.a_run()._replace(on="")
+    yield f"{name} appears", state._replace(runs=tuple(sorted((*state.runs, (name, unborn)))))
 
 
 def _deletions(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
@@ -118,7 +119,7 @@ def _deletions(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
 
 def _replacements(explorer: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     for name, run in state.runs:
-        another = explorer.a_run()._replace(life=run.life + 1)
+        another = explorer.a_run()._replace(on="", life=run.life + 1)
         yield f"{name} is replaced", put(state, name, another)
 
 
@@ -126,7 +127,7 @@ def _own(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     """Begin a plan of the run's own: never with a grant that it has seen, its look at the attempt is live."""
     listed = {e.name for a in state.attempts for e in a.active}
     for name, run in state.runs:
-        if run.grant is None and name not in listed and not run.seen:
+        if run.on and run.grant is None and name not in listed and not run.seen:
             yield f"{name} begins an own plan", put(state, name, run._replace(grant=""))
 
 

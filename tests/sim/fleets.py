@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenario_operator.rollout.facts import Pace
 
 from .grants import Luck, Setup
-from .setups import STRATEGY
+from .setups import KEEP_BACK, STRATEGY
 
 TWO = Pace(max_concurrent=2, max_failed=1)
 STRICT = Pace(max_concurrent=1, max_failed=0)
@@ -46,6 +46,7 @@ QUICK = (
     Setup("an attempt deleted, newer revision", Luck(removals=1, newer=1), runs=2),
     STRAY,
     Setup("an attempt deleted, a held run", Luck(removals=1, holds=1), runs=2, pace=Pace(1, 5)),
+    Setup("A to B to A, failures", Luck(newer=1, failures=1, late=1), runs=2, revisions=KEEP_BACK),
     Setup("a retry and an abort", Luck(retries=1, aborts=1), runs=2),
     Setup("a rollout held by a failure, newer revision", Luck(failures=1, newer=1), runs=2, pace=STRICT),
     CONSENT,

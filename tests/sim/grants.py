@@ -36,8 +36,9 @@ class Luck(NamedTuple):
     """How much bad luck and how many changes of mind an exploration allows.
 
     `stale`: leaders that know the runs only as they were. `own`: plans that runs begin by themselves. `arrivals`: runs
-    that appear on v1. `replacements`: runs that another one of their name comes after. `removals`: attempts that
-    somebody deletes. `consents`: approvals given or withdrawn. `raises`: of maxFailed, by one.
+    that appear, and start on the version before or on the wanted one. `replacements`: runs that another one of their
+    name comes after. `removals`: attempts that somebody deletes. `consents`: approvals given or withdrawn. `raises`: of
+    maxFailed, by one.
     """
 
     late: int = 0
@@ -64,7 +65,7 @@ class Luck(NamedTuple):
 
 
 class R(NamedTuple):
-    """A run: the revision it is on, its open grant, what it has seen, and its outcomes.
+    """A run: the revision it is on ("" before its first start), its open grant, what it has seen, and its outcomes.
 
     `grant` is None without a plan, "" with one of its own; `to` and `why` are the revision and the cause of the
     attempt that gave it. `nonce` and `done`: recomputes wanted and acted upon; `retry` and `retried` the same of
@@ -211,6 +212,8 @@ class GrantExplorer:
 
     def facts(self, name: str, run: R) -> RunFacts:
         """Return what the scenario's side reads of a run."""
+        if not run.on:
+            return RunFacts("ns", name, uid_of(name, run), Stored())
         revision = self.setup.revisions[run.on]
         stored = Stored(
             applied=applied_of(revision, (revision.state_version,)),
@@ -356,6 +359,11 @@ class GrantExplorer:
     def run_moves(self, state: State) -> Iterator[Move]:
         """Each run looks at its grant, begins or refuses, and ends."""
         for name, run in state.runs:
+            if not run.on:
+                for version in sorted({"v1", state.scenario.wanted}):
+                    started = put(state, name, run._replace(on=version))
+                    yield Move(f"{name} starts on {version}", started)
+                continue
             if run.grant is not None:
                 yield from self._busy(state, name, run)
                 continue

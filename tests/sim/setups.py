@@ -190,11 +190,6 @@ QUICK = (
     started("ForwardOnly, hook that fails for long", FRESH, CALM._replace(hook_failures=3), strategy=FORWARD),
     started("restart", KEEP_SAME, CALM._replace(restarts=1), wanted="v1"),
     started("stop and start", KEEP_SAME, CALM._replace(toggles=2), wanted="v1"),
-    first_start(
-        "first start that never starts, stop and start", CALM._replace(late=0, toggles=2), broken=BROKEN
-    ),
-    started("keep, stop and start", KEEP_SAME, CALM._replace(late=0, toggles=2)),
-    started("Continuation, stop and start", FRESH, CALM._replace(late=0, toggles=2), strategy=CONTINUE),
     started("recompute", KEEP_SAME, CALM._replace(recomputes=1), wanted="v1"),
 )
 

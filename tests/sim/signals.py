@@ -94,6 +94,7 @@ HOLDS = anywhere("hold and let go", NOBODY._replace(holds=2))
 PINS = anywhere("pin and unpin", NOBODY._replace(pins=2))
 RESTARTS = anywhere("restart", NOBODY._replace(restarts=1))
 RECOMPUTES = anywhere("recompute", NOBODY._replace(recomputes=1))
+TOGGLES = anywhere("stop and start", NOBODY._replace(toggles=2))
 RETRIES = anywhere("retry", NOBODY._replace(retries=1))
 ABORTED_RETRIES = anywhere("retry and abort", NOBODY._replace(retries=1, aborts=1))
 EDITS = anywhere("edited parameters and window", NOBODY._replace(edits=1), KEEP_VALUES, FRESH_VALUES)
@@ -105,9 +106,24 @@ CAME_BACK = _came_back("A to B to A", NOBODY._replace(newer=1))
 DELETED = anywhere("run deleted", NOBODY._replace(deletions=1))
 REPLACED = anywhere("run replaced under its name", NOBODY._replace(deletions=1, replacements=1))
 
+OWN_ABORTS = Signal(
+    "abort of a plan of the run's own",
+    (
+        started("restart and abort", KEEP_SAME, NOBODY._replace(restarts=1, aborts=1), wanted="v1"),
+        first_start("first start, abort and retry", NOBODY._replace(aborts=1, retries=1)),
+        first_start(
+            "first start that never starts, abort and retry",
+            NOBODY._replace(aborts=1, retries=1),
+            broken=BROKEN,
+        ),
+    ),
+)
+
 QUICK_SIGNALS = (
+    OWN_ABORTS,
     HOLDS,
     PINS,
+    TOGGLES,
     RESTARTS,
     RECOMPUTES,
     RETRIES,
