@@ -26,6 +26,8 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _THRIFT = {"GOGC": "off", "GOMEMLIMIT": "1GiB", "GOMAXPROCS": "1"}
 """Components collect garbage only when they have filled this, and spread over no second processor: processors are what
 a machine full of beds lacks."""
+_HOMELY = {"GOGC": "300", "GOMAXPROCS": "1"}
+"""The same for a bed `node`, which may stay up for days beside other work: less memory."""
 
 
 def _beds() -> Path:
@@ -126,7 +128,7 @@ class Bed:
         return False
 
     def start(self, name: str, argv: list[str], **env: str) -> None:
-        env = {**_THRIFT, **env}
+        env = {**(_HOMELY if self.kind == "node" else _THRIFT), **env}
         self.ask(op="start", name=name, argv=argv, log=str(self.log(name)), env=env)
 
     def stop(self, name: str, kill: bool = False) -> list[str]:

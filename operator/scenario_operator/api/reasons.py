@@ -251,7 +251,7 @@ class Reason(StrEnum):
     )
     NO_VALID_REVISION = (
         "NoValidRevision",
-        "The Scenario has no valid revision yet, or a recompute or retry waits until its spec is valid.",
+        "The Scenario has no valid revision yet, or no attempt is opened until its spec is valid.",
         "See the Scenario's conditions.",
     )
     IN_USE = (
