@@ -40,7 +40,7 @@ class Explorer:
         self.limit = limit
         self.formats = {name: r.state_version for name, r in setup.revisions.items()}
         self.decisions: dict[object, Decision] = {}
-        self.plans: dict[object, str] = {}
+        self.plans: dict[object, tuple[str, str]] = {}
         self.changes = [(luck, c) for luck, c in people.CHANGES.items() if getattr(setup.luck, luck)]
 
     # --- the operator -------------------------------------------------------------------------------

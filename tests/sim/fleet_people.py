@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING
 from scenario_operator.rollout.facts import Approval, Attempt
 
 if TYPE_CHECKING:
-    from .grants import GrantExplorer, Move, R, State
+    from .grants import GrantExplorer, R, State
 
 Change = Callable[["GrantExplorer", "State"], Iterator[tuple[str, "State"]]]
 """What one person may do: labels and states; the luck is spent already."""
-
-
-def moves(explorer: GrantExplorer, state: State) -> Iterator[Move]:
-    """Everything that people may do next."""
-    for luck, change in CHANGES.items():
-        left = getattr(state.luck, luck)
-        if left:
-            spent = state._replace(luck=state.luck._replace(**{luck: left - 1}))
-            for label, after in change(explorer, spent):
-                yield explorer.lucky(label, after)
 
 
 def put(state: State, name: str, run: R) -> State:

@@ -25,7 +25,7 @@ from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY
 from . import fleet_people
 from .fleet_people import put
 from .setups import KEEP_SAME, STRATEGY, WINDOW, applied_of
-from .states import Violation
+from .states import Violation, by_people
 
 NOW = "2026-01-01T00:00:00Z"
 WAITING = frozenset({"Suspended", "Held", "AwaitingApproval"})
@@ -192,6 +192,7 @@ class GrantExplorer:
         self.limit = limit
         self.known: dict[object, tuple[Flight, deciding.FleetDecision]] = {}
         self.hashes: dict[object, str] = {}
+        self.changes = [(luck, c) for luck, c in fleet_people.CHANGES.items() if getattr(setup.luck, luck)]
 
     # --- what there is ------------------------------------------------------------------------------
 
@@ -199,11 +200,6 @@ class GrantExplorer:
     def a_run() -> R:
         """Return a run as it is when it has started on v1."""
         return R()
-
-    @staticmethod
-    def lucky(label: str, state: State) -> Move:
-        """Return a move that liveness may not count on."""
-        return Move(label, state, luck=True)
 
     def begin(self) -> State:
         """Return the first state: all runs settled on v1."""
@@ -463,7 +459,8 @@ class GrantExplorer:
         yield from self.leader_moves(state)
         yield from self.late_moves(state)
         yield from self.run_moves(state)
-        yield from fleet_people.moves(self, state)
+        for label, after in by_people(self.changes, self, state):
+            yield Move(label, after, luck=True)
 
     # --- promises -----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.stored import Stored
 from scenario_operator.planning.windows import Bound, Bounds, Mode
 
-from .states import RUN_UID, Move, State
+from .states import RUN_UID, Move, State, by_people
 
 if TYPE_CHECKING:
     from .explorer import Explorer
@@ -29,12 +29,8 @@ LATER = Bounds(notifications_from=Bound(Mode.AT, "2026-05-01T00:00:00Z"))
 def moves(explorer: Explorer, state: State) -> Iterator[Move]:
     """Everything that people and the scenario's side may do next."""
     yield from _scenario_side(explorer, state)
-    for luck, change in explorer.changes:
-        left = getattr(state.luck, luck)
-        if left:
-            spent = state._replace(luck=state.luck._replace(**{luck: left - 1}))
-            for label, after in change(explorer, spent):
-                yield Move(label, after, luck=True)
+    for label, after in by_people(explorer.changes, explorer, state):
+        yield Move(label, after, luck=True)
 
 
 def edited(state: State, run: Run) -> State:
@@ -68,32 +64,27 @@ def _grant(explorer: Explorer, state: State) -> Iterator[Move]:
         return
     if run.pinned or run.hold or run.deleting or not state.scenario:
         return
-    retried = bool(run.retry_nonce) and run.retry_nonce != stored.handled.retry
-    retried = retried and ("Retry", run.retry_nonce) not in state.taken_back
-    tried = _tried(state)
-    recompute = bool(run.recompute_nonce) and run.recompute_nonce != stored.handled.recompute
-    recompute = recompute and ("Recompute", run.recompute_nonce) not in state.taken_back
-    if tried and not retried and not recompute:
-        return
-    plan_hash = _planned(explorer, state, Cause.RECOMPUTE if recompute else Cause.UPGRADE)
+    key = (stored, run, state.wanted, state.strategy, state.taken_back)
+    if key not in explorer.plans:
+        explorer.plans[key] = _planned(explorer, state)
+    plan_hash, cause = explorer.plans[key]
     if not plan_hash:
         return
-    cause = "Recompute" if recompute else "Retry" if tried else "Revision"
     grant = Grant(f"g{state.issued}-{state.wanted}", "attempt", plan_hash, state.wanted, cause)
     yield Move(f"grant {grant.id}", state._replace(grants=(grant,), issued=state.issued + 1))
 
 
-def _planned(explorer: Explorer, state: State, cause: Cause) -> str:
-    """Return the hash of the plan that leads the run on, "" when there is none; remembered like a decision."""
-    key = (state.record.stored, state.run.parameters, state.wanted, state.strategy, cause)
-    if key not in explorer.plans:
-        view = explorer.view(state, False)
-        made = None
-        asked = cause is Cause.RECOMPUTE or is_behind(view)
-        if view.strategy is not None and view.wanted is not None and asked:
-            made = plan_upgrade(case_of(view, view.wanted, cause))
-        explorer.plans[key] = made.hash if isinstance(made, Plan) else ""
-    return explorer.plans[key]
+def _planned(explorer: Explorer, state: State) -> tuple[str, str]:
+    """Return the hash of the plan that leads the run on and the attempt's cause; "" when there is nothing to do."""
+    view, tried = explorer.view(state, False), _tried(state)
+    recompute = view.wants_recompute
+    if view.strategy is None or view.wanted is None or (tried and not view.wants_retry and not recompute):
+        return "", ""
+    if not recompute and not is_behind(view):
+        return "", ""
+    plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if recompute else Cause.UPGRADE))
+    cause = "Recompute" if recompute else "Retry" if tried else "Revision"
+    return (plan.hash, cause) if isinstance(plan, Plan) else ("", "")
 
 
 def _tried(state: State) -> bool:

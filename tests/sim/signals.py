@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from scenario_operator.planning.plan import Snapshot
@@ -37,17 +38,13 @@ class Signal(NamedTuple):
 
     def with_late_leader(self) -> Signal:
         """Return the same with a leader that may freeze anywhere and act on what it saw before."""
-        setups = (_named(s, s.name, s.luck._replace(late=1)) for s in self.setups)
+        setups = (replace(s, luck=s.luck._replace(late=1)) for s in self.setups)
         return Signal(f"{self.name}, a late leader", tuple(setups))
 
     def without(self, shape: str, *, if_it_starts: bool = False) -> Signal:
         """Return the same but for one plan shape; `if_it_starts`: only where its new version works."""
         dropped = f"{shape}," if if_it_starts else shape
         return Signal(self.name, tuple(s for s in self.setups if not s.name.startswith(dropped)))
-
-
-def _named(setup: Setup, name: str, luck: Luck) -> Setup:
-    return Setup(**{**vars(setup), "name": name, "luck": luck})
 
 
 def anywhere(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Grant, Run
@@ -74,6 +75,16 @@ class Move(NamedTuple):
     label: str
     state: State
     luck: bool = False
+
+
+def by_people(
+    changes: Iterable[tuple[str, Callable[[Any, Any], Iterator[tuple[str, Any]]]]], explorer: Any, state: Any
+) -> Iterator[tuple[str, Any]]:
+    """Return what people may do next, of every change of mind whose luck is left; it is spent by that."""
+    for luck, change in changes:
+        left = getattr(state.luck, luck)
+        if left:
+            yield from change(explorer, state._replace(luck=state.luck._replace(**{luck: left - 1})))
 
 
 class Violation(Exception):  # noqa: N818 - the word of the field

@@ -257,11 +257,14 @@ def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
     return attempt["metadata"]["name"] == journal or any(entry["runUID"] == uid for entry in active)
 
 
+def _stated(scenario: JsonObject) -> dict[str, Any]:
+    """Return the conditions that a Scenario states, by type."""
+    return {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
+
+
 def _refused_spec(scenario: JsonObject | None, view: View) -> Gate | None:
     """Say that no attempt is opened while the spec of the Scenario is not valid."""
-    scenario = scenario or {}
-    stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
-    valid = stated.get("Valid", {})
+    valid = _stated(scenario or {}).get("Valid", {})
     if valid.get("status") != "False":
         return None
     asked = "spec.recomputeNonce " if view.wants_recompute else "spec.retryNonce " if view.wants_retry else ""
@@ -277,7 +280,7 @@ def _no_revision(scenario: JsonObject, view: View) -> Gate:
         selector = f"{names.LABEL_SCENARIO}={view.run.scenario}"
         told += f"see: kubectl -n {view.run.namespace} get controllerrevisions -l {selector}"
         return Gate(Reason.REVISION_NOT_FOUND.value, told, attention=True)
-    stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
+    stated = _stated(scenario)
     ready = stated.get("Ready", {})
     known = {reason.value for reason in Reason}
     reason = ready.get("reason") if ready.get("reason") in known else Reason.RESOLVING.value
