@@ -116,7 +116,7 @@ def measured(name: str) -> Iterator[Measured]:
         install(cluster)
         # A long lease: a bench on a busy machine must not end because the leader got no processor time.
         more = ("--qps", "500", "--burst", "1000", "--lease-duration-seconds", "120")
-        with running(cluster, Path(folder) / "log", *more) as operator:
+        with running(cluster, Path(folder) / "log", *more, alone=True) as operator:
             yield Measured(cluster, operator, Audit(cluster))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.crash.references import Reference, first_settled
 from tests.harness.cluster import ROOT, Cluster
-from tests.harness.fault_process import Forked, Nursery, arguments, nursery
+from tests.harness.fault_process import Forked, arguments
 from tests.harness.fault_witness import COLLECTIONS, Api, Audit, Witness, differences, snapshot, timeless
 from tests.harness.faults import Call, Fault, Proxy, Recorded, Upstream, WatchFault
 
@@ -81,7 +81,7 @@ def all_converged(outcomes: Sequence[Outcome]) -> None:
 
 
 class Laboratory:
-    """One bed, one nursery of operators, one witness; cases run beside each other in namespaces of their own."""
+    """One bed, one witness; cases run beside each other in namespaces of their own."""
 
     def __init__(
         self,
@@ -89,12 +89,11 @@ class Laboratory:
         api: Api,
         witness: Witness,
         audit: Audit,
-        operators: Nursery,
         folder: Path,
         expected: Learnt,
     ) -> None:
         self._upstream, self.api, self.witness = upstream, api, witness
-        self._audit, self._operators, self._folder = audit, operators, folder
+        self._audit, self._folder = audit, folder
         self.expected = expected
         self._filled: set[str] = set()
 
@@ -279,7 +278,7 @@ class Laboratory:
         """Run an operator for these namespaces; with `renderer`, one that renders pods differently."""
         kubeconfig = self._folder / f"{namespaces[0]}-{next(_NUMBERS)}.kubeconfig"
         async with proxy.running(kubeconfig):
-            subject = Subject(self._operators, proxy, kubeconfig, tuple(namespaces), more, lease, renderer)
+            subject = Subject(proxy, kubeconfig, tuple(namespaces), more, lease, renderer)
             async with subject.alive():
                 yield subject
 
@@ -289,7 +288,6 @@ class Subject:
 
     def __init__(
         self,
-        operators: Nursery,
         proxy: Proxy,
         kubeconfig: Path,
         namespaces: tuple[str, ...],
@@ -297,7 +295,7 @@ class Subject:
         lease: str = "",
         renderer: int = 0,
     ) -> None:
-        self._operators, self.proxy, self._kubeconfig = operators, proxy, kubeconfig
+        self.proxy, self._kubeconfig = proxy, kubeconfig
         self._namespaces, self._more, self.lease = namespaces, more, lease
         self._renderer = renderer
         self.log = kubeconfig.with_suffix(".log")
@@ -335,7 +333,7 @@ class Subject:
     @asynccontextmanager
     async def alive(self) -> AsyncIterator[Subject]:
         """Keep an operator running for as long as the block lasts."""
-        await self._start()
+        self._start()
         keeping = asyncio.create_task(self._keep())
         try:
             yield self
@@ -360,13 +358,11 @@ class Subject:
         lines = self.log.read_text().splitlines()
         return [line for line in lines if "Traceback" in line or "bug key=" in line][:1]
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
         # Else a lease of its own each time: who follows a dead leader, and when, is another test's matter.
         lease = self.lease or f"{self._namespaces[0]}-{next(_NUMBERS)}"
         chosen = arguments(self._namespaces, lease, *self._more)
-        self._current = await self._operators.start(
-            self._kubeconfig, self.log, *chosen, renderer=self._renderer
-        )
+        self._current = Forked(self._kubeconfig, self.log, *chosen, renderer=self._renderer)
         self.lives += 1
 
     async def _keep(self) -> None:
@@ -378,7 +374,7 @@ class Subject:
             self.restarts += 1
             unasked = self.restarts - self._killed
             assert unasked <= _MOST_RESTARTS, f"it ends again and again: {self.log.read_text()[-2000:]}"
-            await self._start()
+            self._start()
 
 
 @asynccontextmanager
@@ -389,10 +385,10 @@ async def laboratory(cluster: Cluster, expected: Learnt | None = None) -> AsyncI
     audit = Audit(cluster.audit)
     try:
         with tempfile.TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
-            async with upstream.session() as session, nursery() as operators:
+            async with upstream.session() as session:
                 api = Api(upstream, session)
                 async with Witness(api).watching() as witness:
-                    lab = Laboratory(upstream, api, witness, audit, operators, Path(folder), known)
+                    lab = Laboratory(upstream, api, witness, audit, Path(folder), known)
                     yield lab
                     await lab.clear()
     finally:

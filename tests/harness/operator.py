@@ -11,21 +11,22 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from tests.harness.cluster import ROOT, Cluster
+from tests.harness.forked import Disguise, Process
 
 
 @dataclass
 class Operator:
     """One operator process against a cluster; `log` is where it writes.
 
-    `module` is what is run, with its own arguments before those of the operator; `kubeconfig`: other credentials
-    than the cluster's.
+    `disguise` makes it an odd one; `kubeconfig`: other credentials than the cluster's; `alone`: a process that shares
+    nothing with others, to be measured.
     """
 
     cluster: Cluster
@@ -33,24 +34,18 @@ class Operator:
     lease: str = "scenario-operator"
     lease_seconds: int = 15
     more: tuple[str, ...] = ()
-    module: tuple[str, ...] = ("scenario_operator",)
+    disguise: Disguise | None = None
     kubeconfig: str = ""
+    alone: bool = False
     port: int = field(default_factory=lambda: free_port())
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Process | None = None
 
     def start(self) -> Operator:
         """Start the process and return at once."""
-        command = [sys.executable, "-m", *self.module, "run"]
-        command += ["--kubeconfig", self.kubeconfig or self.cluster.kubeconfig]
-        command += ["--port", str(self.port), "--log-format", "console", "--lease-name", self.lease]
-        command += ["--lease-duration-seconds", str(self.lease_seconds), *self.more]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}"},
-            )
+        argv = ["run", "--kubeconfig", self.kubeconfig or self.cluster.kubeconfig]
+        argv += ["--port", str(self.port), "--log-format", "console", "--lease-name", self.lease]
+        argv += ["--lease-duration-seconds", str(self.lease_seconds), *self.more]
+        self.process = _spawn(argv, self.log) if self.alone else Process(argv, self.log, self.disguise)
         return self
 
     def until_ready(self, seconds: float = 90.0) -> Operator:
@@ -138,13 +133,22 @@ class Deployment:
 
 
 @contextmanager
-def running(cluster: Cluster, log: Path, *more: str, lease: str = "scenario-operator") -> Iterator[Operator]:
+def running(
+    cluster: Cluster, log: Path, *more: str, lease: str = "scenario-operator", alone: bool = False
+) -> Iterator[Operator]:
     """Run an operator for as long as the block lasts."""
-    operator = Operator(cluster, log, lease=lease, more=more).start()
+    operator = Operator(cluster, log, lease=lease, more=more, alone=alone).start()
     try:
         yield operator.until_ready()
     finally:
         operator.stop()
+
+
+def _spawn(argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+    with log.open("ab") as out:
+        command = [sys.executable, "-m", "scenario_operator", *argv]
+        return subprocess.Popen(command, stdout=out, stderr=out, env=environment)
 
 
 def free_port() -> int:

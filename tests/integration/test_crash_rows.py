@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.harness.cluster import Cluster
 from tests.harness.objects import incompatible, run, scenario, sim, strategy
+from tests.harness.odd_clock import set_off
 from tests.harness.operator import Operator
 
 JsonObject = dict[str, Any]
@@ -87,9 +89,13 @@ def test_a_clock_that_is_ten_minutes_off_expires_nothing(
     unserved.until("the new pod", lambda: unserved.find("pod", "r-2-0"))
     operator.kill()
 
-    module = ("tests.harness.odd_clock", str(off))
     odd = Operator(
-        unserved, tmp_path / "odd.log", operator.lease, operator.lease_seconds, operator.more, module
+        unserved,
+        tmp_path / "odd.log",
+        operator.lease,
+        operator.lease_seconds,
+        operator.more,
+        disguise=partial(set_off, off),
     )
     try:
         odd.start().until_ready()

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.crash.references import REFERENCES, Reference
 from tests.harness.cluster import Cluster, bed_command
 from tests.harness.faults import Action, Call, Fault
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
+from tests.harness.odd_clock import set_off
 from tests.harness.operator import Deployment, Operator
 
 from dist import render
@@ -181,9 +182,9 @@ def test_a_clock_ten_minutes_off_neither_fails_a_good_version_nor_proves_a_bad_o
 ) -> None:
     """Given an operator whose clock is wrong, when versions are rolled out, then each ends as it deserves."""
     more = ("--namespace", unserved.namespace)
-    module = ("tests.harness.odd_clock", str(ahead))
+    odd = partial(set_off, ahead)
     operator = Operator(
-        unserved, tmp_path / "operator.log", lease=unserved.namespace, more=more, module=module
+        unserved, tmp_path / "operator.log", lease=unserved.namespace, more=more, disguise=odd
     )
     patient = strategy("InPlace", verify={"stableSeconds": 5}, timeouts={"verifySeconds": 20})
     with Deployment(operator):
