@@ -14,12 +14,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["scenario_operator.app", "scenario_operator.controllers"])
+_SERVER.set_forkserver_preload([__name__, "scenario_operator.app", "scenario_operator.controllers"])
 
 Disguise = Callable[[], object]
 """What a process does to itself before it starts to work, as a module's function."""
@@ -29,6 +29,7 @@ class Process:
     """One operator, looked at as one looks at a `subprocess.Popen`, from any thread."""
 
     def __init__(self, argv: Sequence[str], log: Path, disguise: Disguise | None = None) -> None:
+        _ensure_server()
         given = (tuple(argv), str(log), dict(os.environ), disguise)
         self._process = _SERVER.Process(target=_become, args=given, daemon=True)
         self._lock = threading.Lock()
@@ -58,6 +59,18 @@ class Process:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
+
+
+def _ensure_server() -> None:
+    """Start what all are forked from: it does not inherit sys.path in time for what it imports (CPython gh-117378)."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+    try:
+        forkserver.ensure_running()
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def _become(argv: Sequence[str], log: str, environment: dict[str, str], disguise: Disguise | None) -> None:
