@@ -7,7 +7,7 @@ SHELL := bash
 PYTHON ?= python3.11
 WORKERS ?= 2
 # Integration tests wait for clusters more than they compute.
-WAITERS ?= 4
+WAITERS ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

@@ -163,13 +163,31 @@ async def test_bursts_of_429_and_500_delay_an_upgrade_and_change_nothing(
     await disturbed(lab, FORWARD_ONLY, bursts)
 
 
+REVISION, COPY = (
+    Call.parse("create controllerrevisions s-r1 #1"),
+    Call.parse("create configmaps s-r1-artifact #1"),
+)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([Fault(Action.KILLED_AFTER, REVISION), Fault(Action.ANSWER_LOST, COPY)], id="few"),
+        pytest.param(
+            [
+                Fault(action, call)
+                for call in (REVISION, COPY)
+                for action in (Action.KILLED_AFTER, Action.KILLED_BEFORE, Action.ANSWER_LOST)
+            ],
+            id="every",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
 async def test_a_crash_between_a_revision_and_the_copy_of_its_files_leaves_no_run_without_them(
-    lab: Laboratory,
+    lab: Laboratory, faults: list[Fault]
 ) -> None:
     """Given a version with files, when the operator dies around their copy, then the run has them all the same."""
-    calls = ("create controllerrevisions s-r1 #1", "create configmaps s-r1-artifact #1")
-    actions = (Action.KILLED_AFTER, Action.KILLED_BEFORE, Action.ANSWER_LOST)
-    faults = [Fault(action, Call.parse(call)) for call in calls for action in actions]
     await disturbed(lab, with_files(), faults)
 
 
