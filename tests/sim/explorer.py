@@ -7,7 +7,6 @@ goal must be reachable by moves that need no luck, good or bad.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from scenario_operator.execution import effects as fx
@@ -22,6 +21,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss, Stored
 
 from . import model, people
+from .graph import Graph
 from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
 from .states import Found, Move, Rules, Setup, State, Violation
 
@@ -645,55 +645,27 @@ class Explorer:
 
     def explore(self, start: State) -> Found:
         """Explore everything reachable; raise Violation with the shortest trace that leads to one."""
-        seen: dict[State, tuple[State, str] | None] = {start: None}
-        depth = {start: 0}
-        back: dict[State, list[State]] = {}
-        goals: list[State] = []
-        queue = deque([start])
-        while queue:
-            state = queue.popleft()
+        graph = Graph(start)
+        goals: list[int] = []
+        for number, state in graph.walk():
             try:
                 self.check_state(state)
                 if self.goal(state):
-                    goals.append(state)
-                self._expand(state, seen, depth, back, queue)
+                    goals.append(number)
+                for label, after, luck in self.moves(state):
+                    graph.link(number, label, after, luck=luck)
             except Violation as violation:
-                raise Violation(violation.promise, [*_trace(seen, state), *violation.trace]) from None
-            if len(seen) > self.limit:
+                raise Violation(violation.promise, [*graph.trace(number), *violation.trace]) from None
+            if len(graph) > self.limit:
                 raise AssertionError(f"{self.setup.name}: more than {self.limit} states")
-        self._check_liveness(seen, back, goals)
-        return Found(len(seen), len(goals), max(depth.values()))
+        self._check_liveness(graph, goals)
+        return Found(len(graph), len(goals), graph.longest)
 
-    def _expand(
-        self,
-        state: State,
-        seen: dict[State, tuple[State, str] | None],
-        depth: dict[State, int],
-        back: dict[State, list[State]],
-        queue: deque[State],
-    ) -> None:
-        for label, after, luck in self.moves(state):
-            if not luck:
-                back.setdefault(after, []).append(state)
-            if after not in seen:
-                seen[after] = (state, label)
-                depth[after] = depth[state] + 1
-                queue.append(after)
-
-    def _check_liveness(
-        self, seen: dict[State, tuple[State, str] | None], back: dict[State, list[State]], goals: list[State]
-    ) -> None:
-        reached = set(goals)
-        queue = deque(goals)
-        while queue:
-            for before in back.get(queue.popleft(), ()):
-                if before not in reached:
-                    reached.add(before)
-                    queue.append(before)
-        stuck = next((s for s in seen if s not in reached), None)
+    def _check_liveness(self, graph: Graph[State], goals: list[int]) -> None:
+        stuck = graph.stuck(goals)
         if stuck is not None:
-            decision = self.decision(stuck, True)
-            way = _trace(seen, stuck) or ["from the first state"]
+            decision = self.decision(graph.state(stuck), True)
+            way = graph.trace(stuck) or ["from the first state"]
             raise Violation(f"no goal can be reached: {decision.situation}", way)
 
 
@@ -749,12 +721,3 @@ def squash(record: Record) -> Record:
 def _told(decision: Decision, record: Record | None) -> str:
     effects = ", ".join(type(e).__name__ for e in decision.effects) or "no effects"
     return f"{'writes, ' if record else ''}{effects} ({decision.situation.reason or decision.situation.standing})"
-
-
-def _trace(seen: dict[State, tuple[State, str] | None], state: State) -> list[str]:
-    labels: list[str] = []
-    step = seen[state]
-    while step is not None:
-        labels.append(step[1])
-        step = seen[step[0]]
-    return labels[::-1]

@@ -8,7 +8,6 @@ there. A run's record is written by the run alone, between its look at the grant
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY
 
 from . import fleet_people
 from .fleet_people import put
+from .graph import Graph
 from .setups import KEEP_SAME, STRATEGY, WINDOW, applied_of
 from .states import Violation, by_people
 
@@ -555,51 +555,30 @@ class GrantExplorer:
 
     def explore(self) -> Found:
         """Visit every state, check every promise, and check that every state can come to rest."""
-        first = self.begin()
-        parents: dict[State, tuple[State, str] | None] = {first: None}
-        calm: dict[State, list[State]] = {}
-        goals: list[State] = []
-        queue = deque([first])
-        while queue:
-            state = queue.popleft()
+        graph = Graph(self.begin())
+        goals: list[int] = []
+        for number, state in graph.walk():
             label = ""
             try:
                 moves = list(self.moves(state))
                 if self._rests(state, moves):
                     self.check_goal(state)
-                    goals.append(state)
-                for move in moves:
-                    label = move.label
-                    if not move.luck:
-                        calm.setdefault(move.state, []).append(state)
-                    if move.state not in parents:
-                        parents[move.state] = (state, move.label)
-                        self.check(move.state)
-                        queue.append(move.state)
+                    goals.append(number)
+                for label, after, luck in moves:
+                    if graph.link(number, label, after, luck=luck):
+                        self.check(after)
             except Violation as broken:
-                raise Violation(broken.promise, [*_trace(parents, state), label]) from None
-            if len(parents) > self.limit:
+                raise Violation(broken.promise, [*graph.trace(number), label]) from None
+            if len(graph) > self.limit:
                 raise AssertionError(f"more than {self.limit} states")
-        self._check_liveness(parents, calm, goals)
-        return Found(len(parents), len(goals))
+        stuck = graph.stuck(goals)
+        if stuck is not None:
+            raise Violation("never comes to rest", graph.trace(stuck))
+        return Found(len(graph), len(goals))
 
     def _rests(self, state: State, moves: list[Move]) -> bool:
         """Say whether nothing happens any more without luck; a frozen leader is none."""
         return all(move.luck for move in moves)
-
-    @staticmethod
-    def _check_liveness(
-        parents: dict[State, tuple[State, str] | None], calm: dict[State, list[State]], goals: list[State]
-    ) -> None:
-        reached, queue = set(goals), deque(goals)
-        while queue:
-            for before in calm.get(queue.popleft(), ()):
-                if before not in reached:
-                    reached.add(before)
-                    queue.append(before)
-        stuck = next((s for s in parents if s not in reached), None)
-        if stuck is not None:
-            raise Violation("never comes to rest", _trace(parents, stuck))
 
 
 def uid_of(name: str, run: R) -> str:
@@ -636,12 +615,3 @@ def _told(before: Attempt | None, after: Attempt) -> str:
     words = [f"+{e.name}" for e in after.active if e.id not in known]
     words += [f"-{grant}" for grant in sorted(known - now)]
     return " ".join([after.phase, *(["closed"] if after.closed else []), *words])
-
-
-def _trace(parents: dict[State, tuple[State, str] | None], state: State) -> list[str]:
-    labels: list[str] = []
-    step = parents[state]
-    while step is not None:
-        labels.append(step[1])
-        step = parents[step[0]]
-    return labels[::-1]
