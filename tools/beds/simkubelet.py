@@ -26,6 +26,8 @@ from beds.rest import PATCH, Client
 Json = dict[str, Any]
 PROVISIONER = "scenario.test/sim"
 _NEVER = float("inf")
+_VOLUMES = "/api/v1/persistentvolumes"
+_BOUND = {"pv.kubernetes.io/bind-completed": "yes", "pv.kubernetes.io/bound-by-controller": "yes"}
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
@@ -376,6 +378,7 @@ class Node:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.claims: dict[tuple[str, str], Json] = {}
         self.waiting: dict[tuple[str, str], set[Pod]] = {}  # pods by a claim that is not bound yet
+        self.volumes: dict[str, Json] = {}
         self.provided: set[str] = set()
         self.classes: dict[str, Json] = {}
         self.background: set[asyncio.Task[Any]] = set()
@@ -426,20 +429,30 @@ class Node:
         key = (claim["metadata"]["namespace"], claim["metadata"]["name"])
         if event == "DELETED":
             self.claims.pop(key, None)
+            self._do(self._release(claim))
             return
         self.claims[key] = claim
         for pod in self.waiting.pop(key, ()):
             pod.awake.set()
 
     def on_volume(self, event: str, volume: Json) -> None:
-        """Delete what was released, as a dynamic provisioner does."""
-        by = volume["metadata"].get("annotations", {}).get("pv.kubernetes.io/provisioned-by")
-        gone = event == "DELETED" or "deletionTimestamp" in volume["metadata"]
-        released = volume["status"].get("phase") == "Released" and not gone
-        delete = volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
-        if by == PROVISIONER and released and delete:
-            path = f"/api/v1/persistentvolumes/{volume['metadata']['name']}"
-            self._do(self.client.request("DELETE", path))
+        name = volume["metadata"]["name"]
+        self.volumes.pop(name, None)
+        if event != "DELETED":
+            self.volumes[name] = volume
+
+    async def _release(self, claim: Json) -> None:
+        """Do with the volume of a claim that is gone what its reclaim policy says; it may have been edited."""
+        name = claim["spec"].get("volumeName", "")
+        volume = self.volumes.get(name)
+        if volume is None or volume["spec"]["claimRef"]["uid"] != claim["metadata"]["uid"]:
+            return
+        path = f"{_VOLUMES}/{name}"
+        if volume["spec"].get("persistentVolumeReclaimPolicy") != "Delete":
+            await self.client.request("PATCH", f"{path}/status", {"status": {"phase": "Released"}}, PATCH)
+            return
+        await self.client.request("PATCH", path, {"metadata": {"finalizers": None}}, PATCH)
+        await self.client.request("DELETE", path)
 
     def provide_claims(self, pod: Pod) -> bool:
         """Whether all claims of a pod are bound; makes the volumes of those of our class on first use."""
@@ -469,32 +482,24 @@ class Node:
         return str(made.get("provisioner", ""))
 
     async def _provide(self, claim: Json) -> None:
+        """Make the volume of a claim and bind the two, as provisioner and controller do together."""
         waits = (
             claim and claim["status"].get("phase") == "Pending" and self._provisioner(claim) == PROVISIONER
         )
         if not waits or claim["metadata"]["uid"] in self.provided:
             return
-        made = self.classes[claim["spec"]["storageClassName"]]
         metadata, spec = claim["metadata"], claim["spec"]
         self.provided.add(metadata["uid"])
-        name = f"pvc-{metadata['uid']}"
-        reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1"}
-        reference |= {key: metadata[key] for key in ("namespace", "name", "uid")}
-        body = {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER}},
-            "spec": {
-                "capacity": {"storage": spec["resources"]["requests"]["storage"]},
-                "accessModes": spec["accessModes"],
-                "claimRef": reference,
-                "storageClassName": spec["storageClassName"],
-                "volumeMode": spec.get("volumeMode", "Filesystem"),
-                "persistentVolumeReclaimPolicy": made.get("reclaimPolicy", "Delete"),
-                "hostPath": {"path": f"/sim/{name}"},
-            },
-        }
-        await self.client.request("POST", "/api/v1/persistentvolumes", body)
+        volume = _volume_for(claim, self.classes[spec["storageClassName"]])
+        name, mine = volume["metadata"]["name"], {"uid": metadata["uid"]}
+        bound = {key: volume["spec"][key] for key in ("accessModes", "capacity")} | {"phase": "Bound"}
+        claimed = {"metadata": {**mine, "annotations": _BOUND}, "spec": {"volumeName": name}}
+        path = f"/api/v1/namespaces/{metadata['namespace']}/persistentvolumeclaims/{metadata['name']}"
+        request = self.client.request
+        await request("POST", _VOLUMES, volume)
+        await request("PATCH", f"{_VOLUMES}/{name}/status", {"status": {"phase": "Bound"}}, PATCH)
+        await request("PATCH", path, claimed, PATCH)
+        await request("PATCH", f"{path}/status", {"metadata": mine, "status": bound}, PATCH)
 
     # -- registration -------------------------------------------------------------------------------
 
@@ -545,6 +550,28 @@ class Node:
             group.create_task(follow(f"{core}/persistentvolumes", self.on_volume))
             group.create_task(follow(f"{core}/namespaces/kube-system/configmaps", self.on_images, only))
             group.create_task(follow(f"{core}/pods", self.on_pod))
+
+
+def _volume_for(claim: Json, made: Json) -> Json:
+    """Return the volume that a claim of a class gets."""
+    metadata, spec = claim["metadata"], claim["spec"]
+    reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1"}
+    reference |= {key: metadata[key] for key in ("namespace", "name", "uid")}
+    name = f"pvc-{metadata['uid']}"
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER}},
+        "spec": {
+            "capacity": {"storage": spec["resources"]["requests"]["storage"]},
+            "accessModes": spec["accessModes"],
+            "claimRef": reference,
+            "storageClassName": spec["storageClassName"],
+            "volumeMode": spec.get("volumeMode", "Filesystem"),
+            "persistentVolumeReclaimPolicy": made.get("reclaimPolicy", "Delete"),
+            "hostPath": {"path": f"/sim/{name}"},
+        },
+    }
 
 
 def _doomed(claim: Json) -> bool:
