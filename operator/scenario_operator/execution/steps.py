@@ -446,8 +446,8 @@ def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Re
     if revision.spec.results is not None and view.world.results == "deleting":
         return Todo("a results claim that is being deleted to go")
     if revision.spec.results is not None and _results_are_lost(view, journal, step):
-        claim = names.results_claim(view.run.name)
-        lost = f"the results claim {claim} is gone, and what was published with it; restore it from a copy"
+        gone = f"the results claim {names.results_claim(view.run.name)} is gone"
+        lost = f"{gone}, and what was published with it; restore it from a copy"
         return Failed(Reason.STATE_OUT_OF_SYNC, lost, human=True)
     if not revision.has_state:
         return None
