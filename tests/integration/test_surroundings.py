@@ -287,30 +287,6 @@ def test_a_claim_that_is_being_deleted_is_waited_for_and_never_replaced_by_an_em
     assert cluster.find("pvc", "state-r-1-0") is None
 
 
-def test_results_that_somebody_deleted_are_missed_and_never_replaced_by_an_empty_claim(
-    cluster: Cluster,
-) -> None:
-    """Given a stopped run whose results claim is deleted, when it is to start, then it waits for what is restored."""
-    on_v1(cluster)
-    cluster.patch("srun", "r", {"spec": {"desiredState": "Stopped"}})
-    cluster.until_condition("srun", "r", "Available", "False", "Stopped")
-    published = cluster.get("pvc", "results-r")
-    cluster.delete("pvc", "results-r")
-
-    cluster.patch("srun", "r", {"spec": {"desiredState": "Running"}})
-    cluster.until("the plan to be open", lambda: cluster.get("srun", "r")["status"].get("upgrade"))
-    seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StateOutOfSync")
-    assert "the results claim results-r is gone" in seen["message"]
-    assert cluster.list("pods", MINE) == []
-    assert cluster.find("pvc", "results-r") is None
-
-    labels, spec = published["metadata"]["labels"], published["spec"]
-    kept = {key: spec[key] for key in ("accessModes", "resources", "storageClassName")}
-    restored = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": kept}
-    cluster.apply({**restored, "metadata": {"name": "results-r", "labels": labels}})
-    cluster.until_settled("r", "1.0.0")
-
-
 def test_a_new_run_waits_for_the_claim_of_its_deleted_namesake_to_go(cluster: Cluster) -> None:
     """Given a deleted run whose claim is held, when it is made again, then it waits, and gets a claim of its own."""
     on_v1(cluster, strategy=strategy("InPlace", timeouts={"startSeconds": 3}))

@@ -34,7 +34,6 @@ from scenario_operator.execution.view import Pod, Report, Template, View, Worklo
 from scenario_operator.planning import windows
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Cause, Kind, Step, Timeouts
-from scenario_operator.planning.presets import PRESETS, REVERT
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import RETAINED, LastStop, timestamp
 from scenario_operator.planning.windows import Sources, StopFacts, Window
@@ -445,10 +444,6 @@ def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Re
         return Failed(Reason.STATE_OUT_OF_SYNC, "the results claim belongs to another run", human=True)
     if revision.spec.results is not None and view.world.results == "deleting":
         return Todo("a results claim that is being deleted to go")
-    if revision.spec.results is not None and _results_are_lost(view, journal, step):
-        gone = f"the results claim {names.results_claim(view.run.name)} is gone"
-        lost = f"{gone}, and what was published with it; restore it from a copy"
-        return Failed(Reason.STATE_OUT_OF_SYNC, lost, human=True)
     if not revision.has_state:
         return None
     claim = view.world.claim(number)
@@ -475,20 +470,6 @@ def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Re
             f"the state may be in format {', '.join(formats)}, version {revision.version} does not accept that",
         )
     return None
-
-
-def _results_are_lost(view: View, journal: Journal | None, step: Step) -> bool:
-    """Say whether results that were there are there no more: a claim made anew would pass for them, empty.
-
-    Who computes everything from the beginning publishes everything again, and needs none of them.
-    """
-    if view.world.results or view.stored.applied is None:
-        return False
-    axes = PRESETS.get(journal.strategy.type) if journal is not None and step.args.create else None
-    if axes is not None and axes.results == REVERT:
-        return False
-    published = view.revision(view.stored.applied.revision)
-    return published is not None and published.spec.results is not None
 
 
 def possible_formats(view: View, journal: Journal | None, number: int) -> tuple[str, ...]:

@@ -19,21 +19,18 @@ from tests.sim.setups import (
     ONLY_COPY,
     STRATEGY,
     WINDOW,
-    first_start,
-    started,
 )
-from tests.sim.states import Setup
-from tests.unit.execution.life import HOLD, NO_LUCK, Life, at, closed
+from tests.unit.execution.life import HOLD, Life, at, closed
 
 from scenario_operator.api.reasons import Reason
-from scenario_operator.api.scenario import Hook, ParameterDefinition, ResultsSpec
+from scenario_operator.api.scenario import Hook, ParameterDefinition
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.journal import Heading
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.status import render
 from scenario_operator.execution.steps import VOCABULARY, Done
-from scenario_operator.execution.view import Gate, Handle, Pod, Template, View
+from scenario_operator.execution.view import Gate, Handle, Pod, Template
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision, make
 from scenario_operator.planning.stored import DELETED, LIVE, RETAINED, REVERTED, Incarnation, Stored
@@ -747,66 +744,6 @@ def test_no_stop_is_the_end_of_results_that_somebody_deleted(*, keeps: bool) -> 
     assert found.effects == ()
     assert ends_with_a_command(told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC))
     assert "somebody deleted the results claim" in found.situation.message
-
-
-def publishing(revisions: dict[str, Revision]) -> dict[str, Revision]:
-    """Return the same revisions, with a results volume."""
-    results = ResultsSpec.model_validate({"volume": {"size": "1Gi"}})
-    return {
-        name: dataclasses.replace(one, spec=one.spec.model_copy(update={"results": results}))
-        for name, one in revisions.items()
-    }
-
-
-class WithoutResults(Life):
-    """A run whose results claim is not there, whatever happens."""
-
-    def view(self, *, late: bool = False) -> View:
-        view = super().view(late=late)
-        return view._replace(world=view.world._replace(results=""))
-
-
-def made_results(life: Life) -> bool:
-    """Say whether a results claim was to be made; the model cluster has none."""
-    return any(isinstance(effect, fx.CreateResults) for effect in (*life.effects, *life.refused))
-
-
-def test_results_that_are_gone_are_told_and_never_made_anew_empty() -> None:
-    """Given a results claim that somebody deleted, when the run rests or is to start, then a person is asked."""
-    life = WithoutResults.on_v1(publishing(KEEP_SAME), wanted="v1")
-    resting = life.look()
-    assert resting.effects == ()
-    assert "results-r is gone" in told(resting, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
-
-    life.edit(restart_nonce="again").run(lambda life: life.state.record.journal is None and not life.work())
-    assert "results-r is gone" in life.look().situation.message
-    assert not made_results(life)
-
-
-def test_a_new_version_that_keeps_results_does_not_start_without_them() -> None:
-    life = WithoutResults.on_v1(publishing(FRESH), CONTINUE).run()
-    assert "results-r is gone" in life.look().situation.message
-    assert life.journal.current() is not None
-    assert not made_results(life)
-
-
-@pytest.mark.parametrize(
-    ("setup", "why"),
-    [
-        (first_start("life", NO_LUCK, revisions=publishing(KEEP_SAME)), "it never published"),
-        (
-            started("life", publishing(FRESH), NO_LUCK, strategy=FORWARD),
-            "it publishes everything again",
-        ),
-        (
-            started("life", KEEP_SAME | {"v2": publishing(KEEP_SAME)["v2"]}, NO_LUCK),
-            "its version did not publish",
-        ),
-    ],
-)
-def test_a_run_that_has_no_results_yet_gets_a_claim_for_them(setup: Setup, why: str) -> None:
-    """Given no results claim and nothing lost, when a version that publishes starts, then it is made."""
-    assert made_results(WithoutResults(setup).run(made_results)), why
 
 
 def test_a_plan_that_gives_up_the_state_does_not_wait_for_a_claim_that_somebody_deleted() -> None:
