@@ -1,11 +1,11 @@
 """Operator processes that start in a few milliseconds: forked from one that has everything imported.
 
-Each is a process of its own, killed by SIGKILL like any other; only the import is shared, by all tests of a worker.
+Each is a process of its own, killed by SIGKILL like any other. What they share, within a worker: the import, and the
+seed by which Python orders sets of strings.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import multiprocessing
 import os
@@ -13,13 +13,17 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing import connection, forkserver
 from pathlib import Path
+from unittest.mock import patch
 
-_PR_SET_PDEATHSIG = 1
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([__name__, "scenario_operator.app", "scenario_operator.controllers"])
+_LOCK = threading.Lock()
+"""An exit code can be read once only, and each start reads those of all that have ended."""
 
 Disguise = Callable[[], object]
 """What a process does to itself before it starts to work, as a module's function."""
@@ -29,13 +33,15 @@ class Process:
     """One operator, looked at as one looks at a `subprocess.Popen`, from any thread."""
 
     def __init__(self, argv: Sequence[str], log: Path, disguise: Disguise | None = None) -> None:
-        _ensure_server()
         given = (tuple(argv), str(log), dict(os.environ), disguise)
         self._process = _SERVER.Process(target=_become, args=given, daemon=True)
-        self._lock = threading.Lock()
-        self._process.start()
+        with _LOCK:
+            _ensure_server()
+            self._process.start()
         assert self._process.pid
         self.pid: int = self._process.pid
+        self._fd = _opened(self.pid)
+        weakref.finalize(self, os.close, self._fd)
 
     @property
     def sentinel(self) -> int:
@@ -44,7 +50,7 @@ class Process:
 
     def poll(self) -> int | None:
         """Return the exit code, None while it lives; minus the signal if one ended it."""
-        with self._lock:
+        with _LOCK:
             return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -57,26 +63,30 @@ class Process:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        if self.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._fd, number)
+
+
+def _opened(pid: int) -> int:
+    """Return what signals are sent by: a pid could be somebody else's by then. Of a process that is gone, nothing."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return os.open(os.devnull, os.O_RDONLY)
 
 
 def _ensure_server() -> None:
     """Start what all are forked from: it does not inherit sys.path in time for what it imports (CPython gh-117378)."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    try:
+    with patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(sys.path)}):
         forkserver.ensure_running()
-    finally:
-        del os.environ["PYTHONPATH"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
 
 
 def _become(argv: Sequence[str], log: str, environment: dict[str, str], disguise: Disguise | None) -> None:
-    """Be an operator: cut what ties this process to the one it was forked from, but for the death they share."""
+    """Be an operator: cut what ties this process to the one that asked for it, but for its death."""
     gc.freeze()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_die_with_the_worker, daemon=True).start()
     nothing = os.open(os.devnull, os.O_RDONLY)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for target, source in ((0, nothing), (1, out), (2, out)):
@@ -88,3 +98,10 @@ def _become(argv: Sequence[str], log: str, environment: dict[str, str], disguise
     from scenario_operator.__main__ import main
 
     sys.exit(main(argv))
+
+
+def _die_with_the_worker() -> None:
+    worker = multiprocessing.parent_process()
+    assert worker is not None
+    worker.join()
+    os.kill(os.getpid(), signal.SIGKILL)
