@@ -378,7 +378,6 @@ class Node:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.claims: dict[tuple[str, str], Json] = {}
         self.waiting: dict[tuple[str, str], set[Pod]] = {}  # pods by a claim that is not bound yet
-        self.volumes: dict[str, Json] = {}
         self.provided: set[str] = set()
         self.classes: dict[str, Json] = {}
         self.background: set[asyncio.Task[Any]] = set()
@@ -435,20 +434,13 @@ class Node:
         for pod in self.waiting.pop(key, ()):
             pod.awake.set()
 
-    def on_volume(self, event: str, volume: Json) -> None:
-        name = volume["metadata"]["name"]
-        self.volumes.pop(name, None)
-        if event != "DELETED":
-            self.volumes[name] = volume
-
     async def _release(self, claim: Json) -> None:
-        """Do with the volume of a claim that is gone what its reclaim policy says; it may have been edited."""
-        name = claim["spec"].get("volumeName", "")
-        volume = self.volumes.get(name)
-        if volume is None or volume["spec"]["claimRef"]["uid"] != claim["metadata"]["uid"]:
+        """Do with the volume of a claim that is gone what its reclaim policy says now."""
+        path = f"{_VOLUMES}/{_volume_name(claim)}"
+        status, volume = await self.client.request("GET", path)
+        if status != 200:
             return
-        path = f"{_VOLUMES}/{name}"
-        if volume["spec"].get("persistentVolumeReclaimPolicy") != "Delete":
+        if volume["spec"]["persistentVolumeReclaimPolicy"] != "Delete":
             await self.client.request("PATCH", f"{path}/status", {"status": {"phase": "Released"}}, PATCH)
             return
         await self.client.request("PATCH", path, {"metadata": {"finalizers": None}}, PATCH)
@@ -482,24 +474,49 @@ class Node:
         return str(made.get("provisioner", ""))
 
     async def _provide(self, claim: Json) -> None:
-        """Make the volume of a claim and bind the two, as provisioner and controller do together."""
+        """Make the volume of a claim and bind the two, as provisioner and controller do together.
+
+        A claim that names a volume of somebody else stays Pending.
+        """
         waits = (
             claim and claim["status"].get("phase") == "Pending" and self._provisioner(claim) == PROVISIONER
         )
-        if not waits or claim["metadata"]["uid"] in self.provided:
+        uid = claim["metadata"]["uid"] if claim else ""
+        if (
+            not waits
+            or uid in self.provided
+            or claim["spec"].get("volumeName", "") not in ("", _volume_name(claim))
+        ):
             return
-        metadata, spec = claim["metadata"], claim["spec"]
-        self.provided.add(metadata["uid"])
-        volume = _volume_for(claim, self.classes[spec["storageClassName"]])
+        self.provided.add(uid)
+        if not await self._bind(claim):
+            self.provided.discard(uid)
+            await asyncio.sleep(1)
+            key = (claim["metadata"]["namespace"], claim["metadata"]["name"])
+            for pod in self.waiting.pop(key, ()):
+                pod.awake.set()
+
+    async def _bind(self, claim: Json) -> bool:
+        """Write volume and claim, which can be done again; say whether nothing is left to do."""
+        metadata = claim["metadata"]
+        volume = _volume_for(claim, self.classes[claim["spec"]["storageClassName"]])
         name, mine = volume["metadata"]["name"], {"uid": metadata["uid"]}
         bound = {key: volume["spec"][key] for key in ("accessModes", "capacity")} | {"phase": "Bound"}
         claimed = {"metadata": {**mine, "annotations": _BOUND}, "spec": {"volumeName": name}}
         path = f"/api/v1/namespaces/{metadata['namespace']}/persistentvolumeclaims/{metadata['name']}"
-        request = self.client.request
-        await request("POST", _VOLUMES, volume)
-        await request("PATCH", f"{_VOLUMES}/{name}/status", {"status": {"phase": "Bound"}}, PATCH)
-        await request("PATCH", path, claimed, PATCH)
-        await request("PATCH", f"{path}/status", {"metadata": mine, "status": bound}, PATCH)
+        status, _ = await self.client.request("POST", _VOLUMES, volume)
+        status = 200 if status == 409 else status
+        for target, body in (
+            (f"{_VOLUMES}/{name}/status", {"status": {"phase": "Bound"}}),
+            (path, claimed),
+            (f"{path}/status", {"metadata": mine, "status": bound}),
+        ):
+            if status >= 300:
+                break
+            status, _ = await self.client.request("PATCH", target, body, PATCH)
+        if status in (404, 409):  # the claim is gone, or another one has its name
+            await self._release(claim)
+        return status < 300 or status in (404, 409)
 
     # -- registration -------------------------------------------------------------------------------
 
@@ -547,9 +564,12 @@ class Node:
             group.create_task(self.heartbeat())
             group.create_task(follow("/apis/storage.k8s.io/v1/storageclasses", self.on_class))
             group.create_task(follow(f"{core}/persistentvolumeclaims", self.on_claim))
-            group.create_task(follow(f"{core}/persistentvolumes", self.on_volume))
             group.create_task(follow(f"{core}/namespaces/kube-system/configmaps", self.on_images, only))
             group.create_task(follow(f"{core}/pods", self.on_pod))
+
+
+def _volume_name(claim: Json) -> str:
+    return f"pvc-{claim['metadata']['uid']}"
 
 
 def _volume_for(claim: Json, made: Json) -> Json:
@@ -557,7 +577,7 @@ def _volume_for(claim: Json, made: Json) -> Json:
     metadata, spec = claim["metadata"], claim["spec"]
     reference = {"kind": "PersistentVolumeClaim", "apiVersion": "v1"}
     reference |= {key: metadata[key] for key in ("namespace", "name", "uid")}
-    name = f"pvc-{metadata['uid']}"
+    name = _volume_name(claim)
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
