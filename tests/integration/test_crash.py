@@ -56,19 +56,19 @@ async def test_whatever_breaks_at_any_call_every_upgrade_ends_as_if_nothing_had(
     assert any(outcome.restarts for outcome in outcomes)
 
 
-def _cases(kills: Sequence[Action], calls: Sequence[Call], order: Sequence[Call]) -> list[Case]:
+def _cases(calls: Sequence[Call], order: Sequence[Call]) -> list[Case]:
     """Return every kill at these calls; to die later than one is to die before the next, which is tried once."""
     follower = dict(pairwise(order))
     return [
         Case(FORWARD_ONLY, Fault(kill, call))
         for call in calls
-        for kill in kills
+        for kill in KILLS
         if kill is not Action.KILLED_LATER or follower.get(call) not in calls
     ]
 
 
-async def _told_apart(lab: Laboratory, chosen: Sequence[str]) -> list[Call]:
-    """Run ForwardOnly undisturbed, require that it is what row A3 describes, and return its calls of these names."""
+async def _calls_of_a3(lab: Laboratory, chosen: Sequence[str]) -> list[Call]:
+    """Run ForwardOnly undisturbed, require that it goes as row A3 says, and return those calls that are named."""
     await lab.learn([FORWARD_ONLY])
     expected = lab.expected[FORWARD_ONLY.name]
     attempt = expected.world["ScenarioUpgrade/<attempt 1>"]
@@ -80,11 +80,12 @@ async def _told_apart(lab: Laboratory, chosen: Sequence[str]) -> list[Call]:
 
 
 async def test_a8_forward_only_killed_at_every_step_ends_as_if_nothing_had(lab: Laboratory) -> None:
-    """Given ForwardOnly, when the operator dies after a call of each step, one after the other, then all ends as A3.
+    """Given ForwardOnly, when the operator dies six times on its way, after a call of each step, then all ends as A3.
 
+    Calls are numbered as in the undisturbed run; one kill alone, at each call, is tried by `make crash`.
     The hook ran once, the claim was deleted once, and no time and no fact that was on record has moved.
     """
-    calls = await _told_apart(lab, [step[-1] for step in STEPS.values()])
+    calls = await _calls_of_a3(lab, [step[-1] for step in STEPS.values()])
     (namespace,) = await lab.prepare([FORWARD_ONLY])
 
     outcome = await lab.attempt(namespace, FORWARD_ONLY, [Fault(Action.KILLED_AFTER, c) for c in calls])
@@ -99,10 +100,10 @@ async def test_a8_forward_only_killed_once_before_in_and_after_every_call_ends_a
     lab: Laboratory,
 ) -> None:
     """Given ForwardOnly, when the operator is killed around one call of a step, whichever, then all ends as A3."""
-    calls = await _told_apart(lab, [call for step in STEPS.values() for call in step])
+    calls = await _calls_of_a3(lab, [call for step in STEPS.values() for call in step])
     order = lab.expected[FORWARD_ONLY.name].calls
 
-    outcomes = await tried(lab, _cases(KILLS, calls, order), at_once=6)
+    outcomes = await tried(lab, _cases(calls, order), at_once=6)
 
     wrong = [outcome.story() for outcome in outcomes if outcome.problems]
     assert not wrong, "\n".join(wrong)
