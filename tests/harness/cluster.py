@@ -144,7 +144,7 @@ class Cluster:
 
     def approve(self, attempt: str, plan_hash: str, approver: str = "") -> None:
         """Approve a plan as the user that kubectl is."""
-        who = approver or self.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+        who = approver or _who_is(self)
         known = self.get("supg", attempt)["spec"].get("approvals") or []
         approval = {"planHash": plan_hash, "approver": who, "reason": "test"}
         self.patch("supg", attempt, {"spec": {"approvals": [*known, approval]}})
@@ -272,6 +272,11 @@ class Cluster:
                 reader(self.kubeconfig).clear(name)
             else:
                 self.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+@cache
+def _who_is(cluster: Cluster) -> str:
+    return cluster.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
 
 
 @cache

@@ -20,6 +20,7 @@ from tests.harness.faults import Upstream
 
 JsonObject = dict[str, Any]
 _OWN = "apis/scenarios.dev/v1alpha1"
+_RBAC = "apis/rbac.authorization.k8s.io/v1"
 _PLURALS = MappingProxyType(
     {
         "scn": (_OWN, "scenarios"),
@@ -33,7 +34,12 @@ _PLURALS = MappingProxyType(
         "pod": ("api/v1", "pods"),
         "pvc": ("api/v1", "persistentvolumeclaims"),
         "configmap": ("api/v1", "configmaps"),
+        "namespace": ("api/v1", "namespaces"),
+        "serviceaccount": ("api/v1", "serviceaccounts"),
+        "resourcequota": ("api/v1", "resourcequotas"),
         "job": ("apis/batch/v1", "jobs"),
+        "role": (_RBAC, "roles"),
+        "rolebinding": (_RBAC, "rolebindings"),
     }
 )
 """Kinds by the words that tests use for them, in the singular; whatever is not here is a matter for kubectl."""
@@ -49,7 +55,12 @@ _SINGULAR = MappingProxyType(
         "Pod": "pod",
         "PersistentVolumeClaim": "pvc",
         "ConfigMap": "configmap",
+        "Namespace": "namespace",
+        "ServiceAccount": "serviceaccount",
+        "ResourceQuota": "resourcequota",
         "Job": "job",
+        "Role": "role",
+        "RoleBinding": "rolebinding",
     }
 )
 """Those of them that tests apply, by their kind."""
@@ -147,6 +158,8 @@ def _reader(kubeconfig: str, _written: int) -> Reader:
 
 def _collection(kind: str, namespace: str) -> str:
     group, plural = _PLURALS[_singular(kind)]
+    if plural == "namespaces":
+        return f"{group}/{plural}"
     return f"{group}/namespaces/{quote(namespace)}/{plural}"
 
 

@@ -331,7 +331,7 @@ def test_a_missing_right_is_named_and_what_lacks_it_waits_until_it_is_given(
     )
     forward = strategy("ForwardOnly", approval="Never")
     for where in places.values():
-        unserved.kubectl("create", "namespace", where.namespace)
+        unserved.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": where.namespace}})
         granted(account, where)
         where.apply(scenario("s", "1.0.0"), run("r", "s"))
     with Deployment(operator) as deployment:

@@ -34,11 +34,12 @@ def _settle(cluster: Cluster) -> None:
         return conditions.get("RolledOut") == "True" and seen["runs"]["upToDate"] == RUNS
 
     cluster.until("all runs settled", rolled_out, 180)
-    ready = "{.items[*].status.conditions[?(@.type=='Ready')].status}"
-    cluster.until(
-        "all runs Ready",
-        lambda: cluster.kubectl("get", "srun", "-o", f"jsonpath={ready}").split() == ["True"] * RUNS,
-    )
+
+    def ready() -> bool:
+        conditions = [c for each in cluster.list("srun") for c in each["status"]["conditions"]]
+        return [c["status"] for c in conditions if c["type"] == "Ready"] == ["True"] * RUNS
+
+    cluster.until("all runs Ready", ready)
 
 
 def test_fifty_settled_runs_cost_nothing_but_lease_renewals_also_after_a_restart(
