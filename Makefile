@@ -58,10 +58,11 @@ unit: $(READY) ## pure code, and the explorer on a model cluster
 	$(PYTHON) tools/bed build --for helm
 	nice $(PYTEST) tests/unit tests/tools tests/sim -m "not slow" -n $(WORKERS)
 
+# A little nice: what the end-to-end tests beside it have to build first should not wait for it.
 integration: $(READY) ## the operator's process against a real API server with simulated pods
 	$(PYTHON) tools/bed build --for helm
 	$(PYTHON) tools/bed build --for sim
-	env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WAITERS) --dist loadscope --no-loadscope-reorder
+	nice -n 3 env -u KUBECONFIG $(PYTEST) tests/integration -m "not slow" -n $(WAITERS) --dist loadscope --no-loadscope-reorder
 
 e2e: $(READY) ## the operator's image, Helm, real pods and volumes
 	@if [[ -n "$${KUBECONFIG:-}" ]]; then $(PYTEST) tests/e2e; else $(MAKE) --no-print-directory e2e-beds; fi
