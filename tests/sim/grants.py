@@ -520,6 +520,19 @@ class GrantExplorer:
                 raise Violation("a run holds two grants", [])
             if attempt.finished and attempt.active:
                 raise Violation(f"{attempt.name} is finished with grants out", [])
+            if attempt.finished and attempt.abort:
+                self.check_aborted(state, attempt)
+
+    def check_aborted(self, state: State, attempt: Attempt) -> None:
+        """Who asked for an attempt that was aborted reads so in its report, unless the run remembers its end there."""
+        told = {r.uid for r in attempt.reports}
+        for name, run in state.runs:
+            asked = any(a.uid == uid_of(name, run) for a in attempt.asked)
+            remembers = any(there == attempt.name for _, there, *_ in run.history)
+            if asked and not remembers and uid_of(name, run) not in told:
+                raise Violation(
+                    f"{attempt.name} was aborted and does not report {name}, which asked for it", []
+                )
 
     def check_goal(self, state: State) -> None:
         """At rest, whoever is behind has a reason that people can read."""

@@ -89,10 +89,13 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
 def _still_asks(run: RunFacts, attempt: Attempt) -> bool:
     """Say whether the wish that an attempt answers is still open: no wish is carried out twice, or on another run.
 
-    An attempt of an operator that did not record the wish yet stands for itself.
+    An attempt of an operator that did not record the wish yet stands for itself. Of one that was aborted the run may
+    have noted so first; it still has to read it in the report.
     """
     handled = run.stored.handled.recompute
-    return not attempt.asked or any(a.uid == run.uid and a.nonce != handled for a in attempt.asked)
+    return not attempt.asked or any(
+        a.uid == run.uid and (a.nonce != handled or attempt.abort) for a in attempt.asked
+    )
 
 
 def ended_badly(fleet: Fleet, attempts: frozenset[str], revision: str = "") -> frozenset[str]:

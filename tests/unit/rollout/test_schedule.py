@@ -257,6 +257,17 @@ def test_a_recompute_that_cannot_be_planned_opens_nothing_and_is_told_of() -> No
     assert (made.blocked.runs, made.blocked.reason) == (1, "CleanLogicMissing")
 
 
+@pytest.mark.parametrize("handled", ["", "1"], ids=["the attempt first", "the run first"])
+def test_an_aborted_recompute_reports_who_asked_for_it_whoever_hears_of_the_abort_first(handled: str) -> None:
+    """Given a recompute that is aborted, when its run has noted that already, then the report names it all the same."""
+    asking = run("r", V2, recompute_nonce="1")
+    asking = asking._replace(stored=asking.stored._replace(handled=Handled(handled, "", "", "")))
+    aborted = attempt(cause="Recompute", only=("r",), asked=asked_by("r"), abort=True)
+    [made] = decide(fleet((asking,), [aborted])).attempts
+    assert [(r.name, r.outcome.outcome) for r in made.reports] == [("r", "Aborted")]
+    assert made.finished
+
+
 def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_on() -> None:
     """Given a failed run and a new one that is behind, when an attempt opens, then it leaves the failed one alone."""
     failed = run("f", V1, outcome("RolledBack"))
