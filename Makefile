@@ -79,7 +79,7 @@ crash: $(READY) ## a crash and a fault at every call of every reference upgrade
 	$(PYTHON) tools/bed build --for helm
 	$(PYTHON) tools/bed build --for sim
 	env -u KUBECONFIG $(PYTEST) tests/integration -m slow
-	env -u KUBECONFIG PYTHONPATH=$(PATHS) $(BIN)/python -m tests.crash
+	env -u KUBECONFIG $(BIN)/python -m tests.crash
 
 bench: $(READY) ## how much work, how long, how many writes
 	env -u KUBECONFIG $(BIN)/python -m tests.bench

@@ -5,12 +5,23 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.harness.forked import Process
 from tests.harness.operator import free_port
-from tests.harness.other_renderer import pretend
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """What makes a process one that renders pods differently; only there the operator is imported."""
+
+    number: int
+
+    def __call__(self) -> None:
+        from tests.harness.other_renderer import pretend
+
+        pretend(self.number)
 
 
 class Forked:
@@ -20,7 +31,7 @@ class Forked:
         """Start it, and return at once; with a number, it is one that renders pods differently."""
         self.port = free_port()
         argv = ["run", "--kubeconfig", str(kubeconfig), "--port", str(self.port), "--log-format", "console"]
-        self._process = Process([*argv, *arguments], log, partial(pretend, renderer) if renderer else None)
+        self._process = Process([*argv, *arguments], log, Renderer(renderer) if renderer else None)
         self.dead = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._process.sentinel, self._died)
 

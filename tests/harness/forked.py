@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([__name__, "scenario_operator.app", "scenario_operator.controllers"])
+_OPERATOR = Path(__file__).resolve().parents[2] / "operator"
 _LOCK = threading.Lock()
 """An exit code can be read once only, and each start reads those of all that have ended."""
 
@@ -79,7 +80,8 @@ def _opened(pid: int) -> int:
 
 def _ensure_server() -> None:
     """Start what all are forked from: it does not inherit sys.path in time for what it imports (CPython gh-117378)."""
-    with patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(sys.path)}):
+    path = [str(_OPERATOR), *sys.path]
+    with patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(path)}):
         forkserver.ensure_running()
 
 
