@@ -142,9 +142,14 @@ class Cluster:
 
         return self.until(f"srun/{run} settled on {version}", look, seconds)
 
+    @cache  # noqa: B019 - a cluster is a small value, and there are few
+    def user(self) -> str:
+        """Return who kubectl is for the server."""
+        return self.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+
     def approve(self, attempt: str, plan_hash: str, approver: str = "") -> None:
         """Approve a plan as the user that kubectl is."""
-        who = approver or _who_is(self)
+        who = approver or self.user()
         known = self.get("supg", attempt)["spec"].get("approvals") or []
         approval = {"planHash": plan_hash, "approver": who, "reason": "test"}
         self.patch("supg", attempt, {"spec": {"approvals": [*known, approval]}})
@@ -272,11 +277,6 @@ class Cluster:
                 reader(self.kubeconfig).clear(name)
             else:
                 self.kubectl("delete", "namespace", name, "--wait=false", check=False)
-
-
-@cache
-def _who_is(cluster: Cluster) -> str:
-    return cluster.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
 
 
 @cache

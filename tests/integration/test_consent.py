@@ -99,7 +99,7 @@ def test_a35_a_destructive_plan_waits_and_names_what_it_destroys_and_the_command
 
     cluster.carry_out(seen["message"])
     cluster.until_settled("r", "2.0.0")
-    who = cluster.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    who = cluster.user()
     assert cluster.until_report("s")["runs"][0]["approver"] == who
 
 

@@ -58,7 +58,7 @@ def test_consent_withdrawn_after_the_grant_stops_nothing_that_has_begun(cluster:
     seen = cluster.until_condition("scn", "s", "ActionRequired", "True", "ApprovalRequired")
     cluster.carry_out(seen["message"])
     until_stopping(cluster, "a-1-0")
-    who = cluster.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    who = cluster.user()
 
     cluster.patch("supg", "s-1", {"spec": {"approvals": []}})
     cluster.until_condition("supg", "s-1", "Approved", "False", "ApprovalRequired")

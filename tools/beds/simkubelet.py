@@ -431,6 +431,10 @@ class Node:
             self._do(self._release(claim))
             return
         self.claims[key] = claim
+        self._wake_waiting(key)
+
+    def _wake_waiting(self, key: tuple[str, str]) -> None:
+        """Let the pods that wait for a claim look at it again."""
         for pod in self.waiting.pop(key, ()):
             pod.awake.set()
 
@@ -492,9 +496,7 @@ class Node:
         if not await self._bind(claim):
             self.provided.discard(uid)
             await asyncio.sleep(1)
-            key = (claim["metadata"]["namespace"], claim["metadata"]["name"])
-            for pod in self.waiting.pop(key, ()):
-                pod.awake.set()
+            self._wake_waiting((claim["metadata"]["namespace"], claim["metadata"]["name"]))
 
     async def _bind(self, claim: Json) -> bool:
         """Write volume and claim, which can be done again; say whether nothing is left to do."""
