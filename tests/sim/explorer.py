@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.journal import Heading, Journal
+from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.rest import case_of, is_behind
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
-from scenario_operator.planning.plan import Cause, Kind
+from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss, Stored
 

@@ -1,4 +1,4 @@
-"""What is written today, kept: the statuses of undisturbed upgrades in full, and a digest of all that explorations meet.
+"""What is written today, kept: statuses of undisturbed upgrades in full, and a digest of all that explorations meet.
 
 A redesign must change none of it. `python -m tests.sim.golden` writes the files anew, when a change is meant.
 """

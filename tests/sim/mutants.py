@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
-from scenario_operator.execution import close, own, rest, steps
+from scenario_operator.api.journal import Heading
+from scenario_operator.execution import close, facts, own, rest
 from scenario_operator.execution import decide as decide_module
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution import journal as journal_module
+from scenario_operator.execution.steps import claims, hooks, start, stop
+from scenario_operator.execution.steps import step as step_module
+from scenario_operator.execution.steps.resolve_window import ResolveWindow
+from scenario_operator.execution.steps.stop import Stop
 from scenario_operator.planning import stored as stored_module
 from scenario_operator.planning.plan import Cause
 
@@ -36,25 +42,37 @@ class Mutant(NamedTuple):
     breaks: str = ""
 
 
+def everywhere(patch: pytest.MonkeyPatch, real: Any, broken: Any) -> None:
+    """Put a broken function in the place of a real one, in every module of the executor that calls it."""
+    found = [
+        (module, name)
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("scenario_operator.execution")
+        for name, value in vars(module).items()
+        if value is real
+    ]
+    for module, name in found:
+        patch.setattr(module, name, broken)
+
+
 def stop_without_write(patch: pytest.MonkeyPatch) -> None:
     """A Stop that is content with replicas 0, whoever wrote it, kills no wake that is under way."""
-    patch.setattr(steps, "_asleep", lambda workload, stamp: workload.replicas == 0)
-    patch.setattr(steps, "_silenced", lambda journal, number, workload: workload.replicas == 0)
-    patch.setattr(steps, "_quiet", lambda view, journal, number, workload: workload.replicas == 0)
+    everywhere(patch, step_module.asleep, lambda workload, stamp: workload.replicas == 0)
+    everywhere(patch, step_module.silenced, lambda journal, number, workload: workload.replicas == 0)
+    everywhere(patch, step_module.quiet, lambda view, journal, number, workload: workload.replicas == 0)
 
 
 def trusts_earlier_steps(patch: pytest.MonkeyPatch) -> None:
     """Steps that look at nothing but their own goal: what was stopped stays stopped."""
-    patch.setattr(steps, "_silenced", lambda journal, number, workload: True)
-    patch.setattr(steps, "_quiet", lambda view, journal, number, workload: True)
-    real = steps.start_effects
+    everywhere(patch, step_module.silenced, lambda journal, number, workload: True)
+    everywhere(patch, step_module.quiet, lambda view, journal, number, workload: True)
+    real = start.start_effects
 
     def alone(view: Any, journal: Any, step: Any, stamp: str) -> Any:
         own = view.world._replace(pods=view.world.of(step.args.incarnation))
         return real(view._replace(world=own), journal, step, stamp)
 
-    patch.setattr(steps, "start_effects", alone)
-    patch.setattr(rest, "start_effects", alone)
+    everywhere(patch, start.start_effects, alone)
 
 
 def no_upkeep(patch: pytest.MonkeyPatch) -> None:
@@ -64,7 +82,7 @@ def no_upkeep(patch: pytest.MonkeyPatch) -> None:
 
 def report_before_settled(patch: pytest.MonkeyPatch) -> None:
     """The report is recorded and released before the StatefulSet controller has seen replicas 0."""
-    real = steps.Stop.check
+    real = Stop.check
 
     def hasty(self: Any, view: Any, journal: Any, step: Any) -> Any:
         pods = [p for p in view.world.of(step.args.incarnation) if not p.foreign]
@@ -74,7 +92,9 @@ def report_before_settled(patch: pytest.MonkeyPatch) -> None:
             and pods
             and all(p.ended for p in pods)
         ):
-            return steps.Todo("x", {f"stop:{step.id}": steps._last_words(step.args.incarnation, tuple(pods))})
+            return step_module.Todo(
+                "x", {f"stop:{step.id}": stop._last_words(step.args.incarnation, tuple(pods))}
+            )
         return real(self, view, journal, step)
 
     def release(self: Any, view: Any, journal: Any, step: Any) -> Any:
@@ -84,24 +104,24 @@ def report_before_settled(patch: pytest.MonkeyPatch) -> None:
                 return tuple(fx.ReleaseReport(p.handle, p.incarnation) for p in held)
         return effects(self, view, journal, step)
 
-    effects = steps.Stop.effects
-    patch.setattr(steps.Stop, "check", hasty)
-    patch.setattr(steps.Stop, "effects", release)
+    effects = Stop.effects
+    patch.setattr(Stop, "check", hasty)
+    patch.setattr(Stop, "effects", release)
 
 
 def no_report_hold(patch: pytest.MonkeyPatch) -> None:
     """The pod goes with its last message."""
-    real = steps.Stop.effects
+    real = Stop.effects
 
     def careless(self: Any, view: Any, journal: Any, step: Any) -> Any:
         found = real(self, view, journal, step)
         number = step.args.incarnation
         workload = view.world.workload(number)
         if found and isinstance(found[0], fx.HoldReport) and workload is not None:
-            return (fx.PutToSleep(workload.handle, number, steps.stop_stamp(journal, step)),)
+            return (fx.PutToSleep(workload.handle, number, step_module.stop_stamp(journal, step)),)
         return found
 
-    patch.setattr(steps.Stop, "effects", careless)
+    patch.setattr(Stop, "effects", careless)
 
 
 def reopens_spent_grants(patch: pytest.MonkeyPatch) -> None:
@@ -118,18 +138,18 @@ def sweeps_unrecorded_jobs(patch: pytest.MonkeyPatch) -> None:
         return (*done, *real(view, journal, taken))
 
     patch.setattr(decide_module, "_loose_ends", eager)
-    real_check = steps._job_check
+    real_check = hooks.job_check
 
     def forgetful(view: Any, journal: Any, step: Any) -> Any:
         found = real_check(view, journal, step)
-        job = view.world.job(steps.job_name(view, journal, step))
+        job = view.world.job(hooks.job_name(view, journal, step))
         return (
-            steps.Todo("its Job")
+            step_module.Todo("its Job")
             if job is not None and job.state == "Succeeded" and view.now == 0.0
             else found
         )
 
-    patch.setattr(steps, "_job_check", forgetful)
+    everywhere(patch, hooks.job_check, forgetful)
 
 
 def overwrites_facts(patch: pytest.MonkeyPatch) -> None:
@@ -141,29 +161,29 @@ def overwrites_facts(patch: pytest.MonkeyPatch) -> None:
         return self._replace(facts=tuple(sorted({**dict(self.facts), **fresh}.items())))
 
     patch.setattr(journal_module.Journal, "learn", learn)
-    real = steps.ResolveWindow.check
+    real = ResolveWindow.check
 
     def again(self: Any, view: Any, journal: Any, step: Any) -> Any:
         forgotten = tuple((k, v) for k, v in journal.facts if k != "window")
         return real(self, view, journal._replace(facts=forgotten), step)
 
-    patch.setattr(steps.ResolveWindow, "check", again)
-    words = steps._last_words
+    patch.setattr(ResolveWindow, "check", again)
+    words = stop._last_words
 
     def reread(number: int, pods: Any) -> Any:
         return words(number, pods)
 
-    stop = steps.Stop.check
+    real_stop = Stop.check
 
     def relearn(self: Any, view: Any, journal: Any, step: Any) -> Any:
-        found = stop(self, view, journal, step)
+        found = real_stop(self, view, journal, step)
         pods = view.world.of(step.args.incarnation)
         name = f"stop:{step.id}"
-        if step.args.report and journal.fact(name) is not None and isinstance(found, steps.Done):
-            return steps.Done({name: reread(step.args.incarnation, pods)})
+        if step.args.report and journal.fact(name) is not None and isinstance(found, step_module.Done):
+            return step_module.Done({name: reread(step.args.incarnation, pods)})
         return found
 
-    patch.setattr(steps.Stop, "check", relearn)
+    patch.setattr(Stop, "check", relearn)
 
 
 def reuses_numbers(patch: pytest.MonkeyPatch) -> None:
@@ -187,13 +207,13 @@ def sweeps_claims_off_record(patch: pytest.MonkeyPatch) -> None:
 
 def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
     """The set of possible formats is never written to the claim."""
-    real = steps._make_claims
+    real = claims.make_claims
 
     def silent(view: Any, journal: Any, step: Any, revision: Any) -> Any:
         found = real(view, journal, step, revision)
         return tuple(e for e in found if not isinstance(e, fx.StampClaim))
 
-    patch.setattr(steps, "_make_claims", silent)
+    everywhere(patch, claims.make_claims, silent)
 
 
 def counts_the_time_of_a_hold(patch: pytest.MonkeyPatch) -> None:
@@ -230,7 +250,7 @@ def works_for_deleted_runs(patch: pytest.MonkeyPatch) -> None:
 
 def makes_claims_for_strangers(patch: pytest.MonkeyPatch) -> None:
     """A claim is made although the pod of a deleted run of this name waits for it."""
-    patch.setattr(steps, "_awaited_by_a_stranger", lambda view, number, revision: False)
+    everywhere(patch, claims.awaited_by_a_stranger, lambda view, number, revision: False)
 
 
 def never_starts_again(patch: pytest.MonkeyPatch) -> None:
@@ -254,13 +274,13 @@ def ignores_edits(patch: pytest.MonkeyPatch) -> None:
 
 def never_starts(patch: pytest.MonkeyPatch) -> None:
     """Going forward, a Start waits for something that never comes."""
-    real = steps.start_effects
+    real = start.start_effects
 
     def nothing(view: Any, journal: Any, step: Any, stamp: str) -> Any:
-        forward = journal is not None and journal.heading is journal_module.Heading.FORWARD
+        forward = journal is not None and journal.heading is Heading.FORWARD
         return () if forward else real(view, journal, step, stamp)
 
-    patch.setattr(steps, "start_effects", nothing)
+    everywhere(patch, start.start_effects, nothing)
 
 
 def keeps_the_planned_window(patch: pytest.MonkeyPatch) -> None:
@@ -269,7 +289,7 @@ def keeps_the_planned_window(patch: pytest.MonkeyPatch) -> None:
 
     def planned(view: Any, journal: Any) -> Any:
         stored = real(view, journal)
-        return stored._replace(window=steps.planned_window(journal) or stored.window)
+        return stored._replace(window=facts.planned_window(journal) or stored.window)
 
     patch.setattr(close, "_restored", planned)
 

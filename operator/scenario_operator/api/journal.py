@@ -28,7 +28,7 @@ from scenario_operator.api.common import (
 )
 
 
-class StepKind(StrEnum):
+class Kind(StrEnum):
     """The closed vocabulary of steps."""
 
     PREFLIGHT = "Preflight"
@@ -54,7 +54,7 @@ class JournalStep(ApiModel):
 
     id: StepId
     """Identity within the journal."""
-    kind: StepKind
+    kind: Kind
     """What it does."""
     needs: Annotated[tuple[StepId, ...], Field(max_length=16)] = ()
     """Steps that must be done before."""

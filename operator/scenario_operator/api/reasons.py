@@ -119,6 +119,11 @@ class Reason(StrEnum):
         "The state cannot be kept and the strategy does not allow anything else.",
         "Choose a strategy of type Continuation or ForwardOnly, or declare the version compatible.",
     )
+    STRATEGY_INVALID = (
+        "StrategyInvalid",
+        "The plan that the strategy leads to would break a promise, so it is not made.",
+        "Change the strategy; the message says what the plan would do.",
+    )
     STRATEGY_NOT_FOUND = (
         "StrategyNotFound",
         "The UpgradeStrategy that strategyRef names does not exist in this namespace.",

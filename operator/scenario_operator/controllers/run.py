@@ -37,12 +37,8 @@ from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.status import is_news, merge_patch, render
 from scenario_operator.execution.view import Handle, View
 from scenario_operator.manifests.identity import RunIdentity
-from scenario_operator.planning.plan import Kind as StepKind
 
 logger = logging.getLogger(__name__)
-
-_LOOKS_EVERYWHERE = frozenset({StepKind.STOP, StepKind.START, StepKind.REVERT_RESULTS, StepKind.DELETE_STATE})
-"""Steps during which the live read takes in every pod of the namespace: a stripped label hides nothing."""
 
 
 class RunController:
@@ -300,8 +296,9 @@ def _extra(decision: Decision) -> Extra:
 
 
 def _looks_everywhere(journal: Journal | None) -> bool:
+    """Say whether the live read takes in every pod of the namespace: a stripped label hides nothing."""
     step = journal.current() if journal else None
-    return step is not None and step.kind in _LOOKS_EVERYWHERE
+    return step is not None and step.nature.sees_all
 
 
 def _expected(record: Record) -> list[int]:

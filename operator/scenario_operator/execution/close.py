@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from scenario_operator.execution.journal import Heading, Journal
-from scenario_operator.execution.steps import planned_window, raised
+from scenario_operator.api.journal import Heading
+from scenario_operator.execution import facts
+from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import Grant, View
-from scenario_operator.planning.parameters import Conflict, Parameters
-from scenario_operator.planning.plan import Cause, Kind
+from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.presets import PRESETS
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import RESULTS, STATE
 from scenario_operator.planning.stored import (
     DELETED,
     KEPT,
@@ -71,8 +72,8 @@ def applied_of(revision: Revision, formats: tuple[str, ...]) -> Applied:
 def _committed(view: View, journal: Journal) -> Stored:
     stored = view.stored
     target = view.revision(journal.target.revision)
-    starts = [s for s in journal.steps if s.kind is Kind.START]
-    gone = {s.args.incarnation for s in journal.steps if s.kind is Kind.DELETE_STATE}
+    starts = [s for s in journal.steps if s.nature.wakes]
+    gone = {s.args.incarnation for s in journal.steps if s.nature.destroys == STATE}
     live = starts[0].args.incarnation if starts else (0 if stored.live in gone else stored.live)
     applied = stored.applied
     if journal.cause is not Cause.STOP and target is not None:
@@ -86,8 +87,8 @@ def _committed(view: View, journal: Journal) -> Stored:
         live=live,
         stopped=stopped,
         incarnations=records,
-        window=planned_window(journal) or stored.window,
-        parameters=planned_parameters(journal) or stored.parameters,
+        window=facts.planned_window(journal) or stored.window,
+        parameters=facts.planned_parameters(journal) or stored.parameters,
         last_stop=_last_stop(journal) or stored.last_stop,
         refused="",
     )
@@ -119,7 +120,9 @@ def _formats_after(view: View, journal: Journal, target: Revision, live: int) ->
 def _restored(view: View, journal: Journal) -> Stored:
     """Everything as it was, but for the number that is spent and for what nobody may be told twice."""
     stored = view.stored
-    window = raised(journal, stored.window) if stored.window is not None and journal.path else stored.window
+    window = (
+        facts.raised(journal, stored.window) if stored.window is not None and journal.path else stored.window
+    )
     return stored._replace(
         window=window,
         incarnations=_without(journal, stored),
@@ -140,15 +143,15 @@ def _replaced(view: View, journal: Journal) -> Stored:
     An irreversible keep has changed the only copy: it stays, with every format it can have.
     """
     stored = view.stored
-    gone = {s.args.incarnation for s in (*journal.steps, *journal.path) if s.kind is Kind.DELETE_STATE}
-    only_copy = any(s.kind is Kind.START and s.args.irreversible for s in journal.steps)
-    window = planned_window(journal) or stored.window
+    gone = {s.args.incarnation for s in (*journal.steps, *journal.path) if s.nature.destroys == STATE}
+    only_copy = any(s.nature.wakes and s.args.irreversible for s in journal.steps)
+    window = facts.planned_window(journal) or stored.window
     records = tuple(_gone(journal, i) if i.number in gone else i for i in _without(journal, stored))
     return stored._replace(
         applied=None,
         live=stored.live if only_copy else 0,
         incarnations=records,
-        window=raised(journal, window) if window is not None else None,
+        window=facts.raised(journal, window) if window is not None else None,
         last_stop=_last_stop(journal) or stored.last_stop,
     )
 
@@ -164,40 +167,22 @@ def _gone(journal: Journal, record: Incarnation, *, never: bool = False) -> Inca
 
     `never`: it never committed, so without a step that reverts there is nothing of it.
     """
-    steps = (s for s in (*journal.steps, *journal.path) if s.kind is Kind.REVERT_RESULTS)
-    words = [journal.fact(f"hook:{s.id}") for s in steps if s.args.incarnation == record.number]
+    steps = (s for s in (*journal.steps, *journal.path) if s.nature.destroys == RESULTS)
+    words = [facts.hook_of(journal, s) for s in steps if s.args.incarnation == record.number]
     told = [word for word in words if word is not None]
     reverted = not any(word.get("skipped") for word in told) if told else never
     return record._replace(state=DELETED, results=REVERTED if reverted else record.results)
 
 
 def _last_stop(journal: Journal) -> LastStop | None:
-    stops = [s for s in (*journal.steps, *journal.path) if s.kind is Kind.STOP]
-    facts = [fact for s in stops if (fact := journal.fact(f"stop:{s.id}"))]
-    return LastStop(**facts[-1]) if facts else None
-
-
-def planned_parameters(journal: Journal) -> Parameters | None:
-    """Return the merge that this plan recorded when it opened."""
-    known = journal.fact("parameters")
-    if known is None:
-        return None
-    return Parameters(
-        base=_pairs(known["base"]),
-        effective=_pairs(known["effective"]),
-        overrides=tuple(known["overrides"]),
-        orphaned=_pairs(known["orphaned"]),
-        conflicts=tuple(Conflict(*c) for c in known["conflicts"]),
-    )
-
-
-def _pairs(listed: list[list[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in listed)
+    stops = [s for s in (*journal.steps, *journal.path) if s.nature.silences]
+    told = [fact for s in stops if (fact := facts.stop_of(journal, s))]
+    return LastStop(**told[-1]) if told else None
 
 
 def _outcome(journal: Journal) -> str:
     if journal.heading is Heading.FORWARD:
-        fresh = bool(journal.grant_id) and any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
+        fresh = bool(journal.grant_id) and facts.planned_window(journal) is not None
         axes = PRESETS.get(journal.strategy.type) if fresh else None
         return axes.outcome if axes else "Upgraded"
     return {"Superseded": "Superseded", "Aborted": "Aborted"}.get(journal.turned_by, "RolledBack")
@@ -243,15 +228,15 @@ def _remembered(records: tuple[Incarnation, ...]) -> tuple[Incarnation, ...]:
 def loss_of(view: View, journal: Journal) -> Loss:
     """Account for what the plan cost, from its facts."""
     stop = _last_stop(journal)
-    window = planned_window(journal)
-    hooks = [(s, journal.fact(f"hook:{s.id}")) for s in (*journal.steps, *journal.path)]
-    reverts = [(s, fact) for s, fact in hooks if s.kind is Kind.REVERT_RESULTS and fact]
+    window = facts.planned_window(journal)
+    hooks = [(s, facts.hook_of(journal, s)) for s in (*journal.steps, *journal.path)]
+    reverts = [(s, fact) for s, fact in hooks if s.nature.destroys == RESULTS and fact]
     numbers = [fact for _, fact in reverts]
     reads_again = window is not None and stop is not None and _before(window.start_from, stop.processed_until)
     return Loss(
         state_age_seconds=_age(stop),
         unclean_stop=stop is not None and not stop.clean,
-        input_at_risk=bool(journal.fact("atRisk")),
+        input_at_risk=facts.at_risk(journal),
         reprocessed_from=window.start_from if window and reads_again else None,
         results_reverted=_total(numbers, "reverted"),
         results_kept=_total(numbers, "kept"),
@@ -265,8 +250,8 @@ def loss_of(view: View, journal: Journal) -> Loss:
 
 def _kept_results(view: View, journal: Journal) -> tuple[str, ...]:
     kept = [i.number for i in view.stored.incarnations if i.results == KEPT and i.number != journal.upcoming]
-    reverts = any(s.kind is Kind.REVERT_RESULTS for s in journal.steps)
-    fresh = any(s.kind is Kind.DELETE_STATE and s.args.committed for s in journal.steps)
+    reverts = any(s.nature.destroys == RESULTS for s in journal.steps)
+    fresh = any(s.nature.destroys == STATE and s.args.committed for s in journal.steps)
     return (
         (f"results of incarnation {kept[0]} kept: no Reversible outputs",)
         if fresh and not reverts and kept
@@ -280,8 +265,8 @@ def _from_the_beginning(window: Window | None, *, reads_again: bool) -> tuple[st
     return ("input is processed again from the beginning",) if again else ()
 
 
-def _total(facts: list[dict[str, object]], name: str) -> int | None:
-    values = [value for fact in facts if isinstance(value := fact.get(name), int)]
+def _total(answers: list[dict[str, object]], name: str) -> int | None:
+    values = [value for answer in answers if isinstance(value := answer.get(name), int)]
     return sum(values) if values else None
 
 

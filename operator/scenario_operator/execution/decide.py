@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.close import answer, close
 from scenario_operator.execution.direction import (
@@ -19,8 +20,9 @@ from scenario_operator.execution.direction import (
     ungranted,
 )
 from scenario_operator.execution.effects import DeleteJob, Effect, ReleaseReport
-from scenario_operator.execution.journal import Heading, Journal, replacement, way_back
+from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.rest import Rest, at_rest
+from scenario_operator.execution.route import replacement, way_back
 from scenario_operator.execution.situation import (
     Situation,
     Standing,
@@ -30,9 +32,11 @@ from scenario_operator.execution.situation import (
     skip_command,
     unhold_command,
 )
-from scenario_operator.execution.steps import VOCABULARY, Done, Failed, Todo, job_name
+from scenario_operator.execution.steps import VOCABULARY
+from scenario_operator.execution.steps.hooks import job_name
+from scenario_operator.execution.steps.step import Done, Failed, Todo
 from scenario_operator.execution.view import Grant, View
-from scenario_operator.planning.plan import Kind, Step
+from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import Stored
 
 WAKE = 30.0
@@ -156,8 +160,8 @@ def _cope(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Jou
             return _turned(journal._replace(failure=by), "Superseded")
     if stuck is None:
         return None
-    if journal.skip_revert and step.kind is Kind.REVERT_RESULTS:
-        return journal.finish(step, {f"hook:{step.id}": {"skipped": True}})
+    if journal.skip_revert and (left := VOCABULARY[step.kind].given_up(step)) is not None:
+        return journal.finish(step, left)
     if stuck.final and not journal.crossed and not stuck.human and journal.strategy.on_failure == "RollBack":
         return _turned(journal._replace(failure=stuck.failure(step, view.now)), "Failed")
     return _stand(view, journal, step, stuck)
@@ -173,8 +177,9 @@ def _cope_walking(view: View, journal: Journal, step: Step, stuck: Stuck | None)
     """Back and Replace never turn: they retry; what cannot be reverted is counted and left."""
     if stuck is None:
         return None
-    if step.kind is Kind.REVERT_RESULTS and stuck.exhausted:
-        return journal.finish(step, {f"hook:{step.id}": {"skipped": True, "message": stuck.message[:512]}})
+    left = VOCABULARY[step.kind].given_up(step, stuck.message[:512])
+    if left is not None and stuck.exhausted:
+        return journal.finish(step, left)
     return _stand(view, journal, step, stuck)
 
 
@@ -195,7 +200,7 @@ def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Dec
     if isinstance(check, Todo) and check.facts:
         journal = journal.learn(dict(check.facts))
     effects = VOCABULARY[step.kind].effects(view, journal, step)
-    if effects or (step.kind is not Kind.VERIFY and step.kind is not Kind.RESOLVE_WINDOW):
+    if effects or not step.nature.begins_with_effects:
         journal = journal.begin(step, view.now)
     if known.begun == journal.begun and known.facts == journal.facts and view.journal is not None:
         journal = _unless_news(view.journal, journal)
@@ -215,7 +220,7 @@ def _loose_ends(view: View, journal: Journal, taken: tuple[Effect, ...]) -> tupl
     """Sweep Jobs of no remaining step, and reports held for a Stop that is no longer to come (R5)."""
     remaining = [s for s in journal.route if s.id not in journal.done]
     names = {job_name(view, journal, s) for s in remaining}
-    stops = {s.args.incarnation for s in remaining if s.kind is Kind.STOP}
+    stops = {s.args.incarnation for s in remaining if s.nature.silences}
     jobs: tuple[Effect, ...] = tuple(
         DeleteJob(j.handle, j.name) for j in view.world.jobs if j.name not in names and not j.deleting
     )
@@ -246,7 +251,7 @@ def _released(view: View, journal: Journal) -> Journal:
         return journal
     paused = view.now - journal.held_since
     step = journal.current()
-    judged = {s.id for s in journal.route if step and step.kind is Kind.VERIFY and s.kind is Kind.START}
+    judged = {s.id for s in journal.route if step and step.nature.begins_with_effects and s.nature.wakes}
     over = {*journal.done} - judged
     begun = tuple(b if b.id in over else b._replace(at=b.at + paused) for b in journal.begun)
     attempts = tuple(a._replace(at=a.at + paused) for a in journal.attempts)
@@ -261,12 +266,9 @@ def _progress(view: View, journal: Journal, step: Step, waiting: str) -> Situati
     way = {Heading.FORWARD: "to", Heading.BACK: "back from", Heading.REPLACE: "away from"}.get(
         journal.heading, "of"
     )
-    message = (
-        f"{journal.cause.value} {way} {journal.target.version}, plan {journal.plan_hash}: {shown.kind.value}"
-    )
-    return Situation(
-        Standing.WORKING, shown.kind.value, f"{message}: waiting for {waiting}" if slow else message
-    )
+    word = shown.nature.reason.value
+    message = f"{journal.cause.value} {way} {journal.target.version}, plan {journal.plan_hash}: {word}"
+    return Situation(Standing.WORKING, word, f"{message}: waiting for {waiting}" if slow else message)
 
 
 def _last_begun(journal: Journal) -> Step | None:
@@ -276,9 +278,8 @@ def _last_begun(journal: Journal) -> Step | None:
 
 def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation:
     """Explain a step that fails, and what moves it on."""
-    where = (
-        f"{step.kind.value} of plan {journal.plan_hash} ({journal.cause.value} to {journal.target.version})"
-    )
+    word = step.nature.reason.value
+    where = f"{word} of plan {journal.plan_hash} ({journal.cause.value} to {journal.target.version})"
     message = f"{where}: {stuck.message}"
     if journal.heading is Heading.BACK:
         attention = (
@@ -288,7 +289,8 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
     attempt = "" if ungranted(view, journal) else journal.attempt
     if journal.crossed:
         acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
-        skippable = step.kind is Kind.REVERT_RESULTS and attempt and journal.heading is Heading.FORWARD
+        ends = VOCABULARY[step.kind].given_up(step) is not None
+        skippable = ends and attempt and journal.heading is Heading.FORWARD
         give_up = f"give the hook up, its results stay: {skip_command(view, attempt)}, " if skippable else ""
         attention = (
             f"{message}; the old version cannot come back: publish a fixed version, {give_up}"
@@ -298,7 +300,7 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
             Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN, message, attention if acute else "", message
         )
     if not stuck.final:
-        return Situation(Standing.WORKING, step.kind.value, f"{message}; it is tried again")
+        return Situation(Standing.WORKING, word, f"{message}; it is tried again")
     onward = f"take it back: {abort_command(view, attempt)}"
     # A plan keeps its strategy, so a retry would find the same report missing again.
     if stuck.reason is not Reason.STOP_REPORT_MISSING:

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution.journal import Failure, Heading, Journal, way_back
+from scenario_operator.execution.journal import Failure, Journal
 from scenario_operator.execution.own import own_plan, withdrawn
-from scenario_operator.execution.steps import VOCABULARY, Failed, Todo
+from scenario_operator.execution.route import way_back
+from scenario_operator.execution.steps import VOCABULARY
+from scenario_operator.execution.steps.step import Failed, Todo
 from scenario_operator.execution.view import View
-from scenario_operator.planning.plan import Kind, Step
+from scenario_operator.planning.steps import Step
 
 _BACKOFF_CAP = 300.0
-_EXPIRED = {
-    Kind.PREFLIGHT: Reason.HOOK_TIMEOUT,
-    Kind.STOP: Reason.STOP_TIMEOUT,
-    Kind.REVERT_RESULTS: Reason.HOOK_TIMEOUT,
-    Kind.START: Reason.START_TIMEOUT,
-    Kind.VERIFY: Reason.VERIFY_FAILED,
-}
 
 
 class Stuck(NamedTuple):
@@ -88,7 +84,7 @@ def _trouble_so_far(view: View, journal: Journal) -> Failure | None:
         return stuck.failure(step, view.now)
     told = check.waiting if isinstance(check, Todo) else check.message
     return Failure(
-        step.id, Reason.ABORTED.value, f"{step.kind.value} was waiting for {told}"[:1024], view.now
+        step.id, Reason.ABORTED.value, f"{step.nature.reason.value} was waiting for {told}"[:1024], view.now
     )
 
 
@@ -135,34 +131,21 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
         return Stuck(Reason.HOOK_FAILED, message, final, exhausted=exhausted, retry_in=retry_in)
     if not _expired(view, journal, step):
         return None
-    reason = _EXPIRED[step.kind]
+    reason = step.nature.expired
     waiting = check.waiting if isinstance(check, Todo) else check.message
     refusal = view.refusal or view.world.refused
     told = f": {refusal}" if refusal else ""
     message = f"{_deadline(journal, step)} s passed waiting for {waiting}{told}"
     # A stop that takes too long is no failure: nothing is forced, only abort or a newer revision turns it.
-    human = step.kind is Kind.STOP
+    human = step.nature.patient
     return Stuck(reason, message, final=True, human=human, retry_in=0.0)
 
 
 def time_left(view: View, journal: Journal, step: Step) -> float | None:
-    """Return the seconds until a step counts as expired, None when it never does or has not begun.
-
-    Verify without a hook has no beginning of its own on record: its time follows that of Start.
-    """
-    since = journal.begun_at(step.id)
+    """Return the seconds until a step counts as expired, None when it never does or has not begun."""
     allowed = _deadline(journal, step)
-    looping = [p.born for p in view.world.of(step.args.incarnation) if p.loops]
-    started = [
-        at for s in journal.steps if s.kind is Kind.START and (at := journal.begun_at(s.id)) is not None
-    ]
-    if step.kind is Kind.VERIFY and looping:
-        # A hold has moved the start on record, not the pod's birth.
-        return max([min(looping), *started]) + allowed - view.now
-    if since is None and step.kind is Kind.VERIFY:
-        since = started[0] if started else None
-        allowed += journal.strategy.timeouts.start
-    return since + allowed - view.now if since is not None and allowed else None
+    since = VOCABULARY[step.kind].since(view, journal, step) if allowed else None
+    return since + allowed - view.now if since is not None else None
 
 
 def _expired(view: View, journal: Journal, step: Step) -> bool:
@@ -171,4 +154,4 @@ def _expired(view: View, journal: Journal, step: Step) -> bool:
 
 
 def _deadline(journal: Journal, step: Step) -> int:
-    return VOCABULARY[step.kind].deadline(step, journal.strategy.timeouts)
+    return step.nature.seconds(journal.strategy.timeouts)

@@ -7,18 +7,11 @@ crossed. Facts are write-once. All collections are sorted tuples: a journal is h
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Any, NamedTuple
 
-from scenario_operator.planning.plan import Args, Cause, End, Kind, Snapshot, Step, irreversible
-
-
-class Heading(StrEnum):
-    """Which way a plan is going; Back and Replace never turn again."""
-
-    FORWARD = "Forward"
-    BACK = "Back"
-    REPLACE = "Replace"
+from scenario_operator.api.journal import Heading
+from scenario_operator.planning.plan import Cause, End, Snapshot
+from scenario_operator.planning.steps import Step
 
 
 class Begun(NamedTuple):
@@ -90,7 +83,7 @@ class Journal(NamedTuple):
     def crossed(self) -> bool:
         """Say whether a begun step of the forward plan has no undo."""
         begun = {b.id for b in self.begun}
-        return any(s.id in begun and irreversible(s.kind, s.args) for s in self.steps)
+        return any(s.id in begun and s.nature.final(s.args) for s in self.steps)
 
     @property
     def route(self) -> tuple[Step, ...]:
@@ -154,61 +147,3 @@ class Journal(NamedTuple):
         What a late abort gave up is the way forward: the way away from it is tried again like any other.
         """
         return self._replace(heading=heading, path=path, turned_by=by, gave_up=False).forgive()
-
-
-def way_back(journal: Journal) -> tuple[Step, ...]:
-    """Return the reversed undo of everything begun, failed attempts included.
-
-    Undoing a start that this plan made means: stop it with its report, revert what it published, delete its
-    state. The last step resumes the old version; that it runs is enough, Verify judged the new one only.
-    """
-    begun = {b.id for b in journal.begun}
-    path: list[Step] = []
-    for step in reversed(journal.steps):
-        if step.id not in begun:
-            continue
-        for undone in _undo(journal, step):
-            path.append(undone._replace(needs=(path[-1].id,) if path else ()))
-    return tuple(path)
-
-
-def _undo(journal: Journal, step: Step) -> tuple[Step, ...]:
-    args = step.args
-    if step.kind is Kind.START and args.create:
-        return uncommitted(args.incarnation, "back")
-    if step.kind is Kind.START:
-        ambiguous = journal.source.state_version != journal.target.state_version
-        return (Step("back-stop", Kind.STOP, Args(args.incarnation, report=ambiguous)),)
-    if step.kind is Kind.STOP:
-        resumed = Args(args.incarnation, revision=journal.source.revision, resume=True)
-        return (Step("back-start", Kind.START, resumed),)
-    return ()
-
-
-def uncommitted(number: int, prefix: str) -> tuple[Step, ...]:
-    """Return the steps that remove an incarnation which never committed."""
-    return (
-        Step(f"{prefix}-stop", Kind.STOP, Args(number, report=True)),
-        Step(f"{prefix}-revert", Kind.REVERT_RESULTS, Args(number)),
-        Step(f"{prefix}-delete", Kind.DELETE_STATE, Args(number)),
-    )
-
-
-def replacement(journal: Journal) -> tuple[Step, ...]:
-    """Return the path past the point of no return when a newer revision takes over.
-
-    First every destructive step that remains (consent was given for them, and what they destroy must not
-    outlive them), then the removal of the incarnation that never committed. An only copy is never deleted.
-    """
-    begun = {b.id for b in journal.begun}
-    path = [
-        s
-        for s in journal.steps
-        if s.id not in journal.done and s.kind in (Kind.REVERT_RESULTS, Kind.DELETE_STATE)
-    ]
-    for step in journal.steps:
-        if step.kind is not Kind.START or step.id not in begun:
-            continue
-        removal = uncommitted(step.args.incarnation, "replace")
-        path += removal if step.args.create else removal[:1]
-    return tuple(s._replace(needs=(path[i - 1].id,) if i else ()) for i, s in enumerate(path))

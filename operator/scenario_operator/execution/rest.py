@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import facts
 from scenario_operator.execution.close import answer, applied_of
 from scenario_operator.execution.effects import (
     DeleteClaim,
@@ -26,18 +27,15 @@ from scenario_operator.execution.situation import (
     unhold_command,
     waiting,
 )
-from scenario_operator.execution.steps import (
-    Failed,
-    in_the_way,
-    lives_with_its_pod,
-    start_effects,
-    state_trouble,
-)
+from scenario_operator.execution.steps.claims import lives_with_its_pod, state_trouble
+from scenario_operator.execution.steps.start import in_the_way, start_effects, steady
+from scenario_operator.execution.steps.step import Failed
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.parameters import merge
-from scenario_operator.planning.plan import Args, Cause, Kind, Plan, Step
+from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import (
     DELETED,
     LIVE,
@@ -163,7 +161,7 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opening:
     target = view.revision(plan.target.revision)
     if target is not None and plan.cause is not Cause.STOP:
         merged = merge(stored.parameters, dict(view.run.parameters), target.spec.parameters or ())
-        journal = journal.learn({"parameters": merged.parameters._asdict()})
+        journal = journal.learn(facts.merged(merged.parameters))
     records = stored.incarnations
     if creates:
         records = (*records, Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE))
@@ -284,7 +282,7 @@ def _needs_claim(view: View) -> bool:
 
 def _steady(view: View) -> Step:
     record = view.stored.incarnation(view.stored.live)
-    return Step("rest", Kind.START, Args(view.stored.live, revision=record.revision if record else ""))
+    return steady(view.stored.live, record.revision if record else "")
 
 
 def _bury(view: View) -> list[Effect]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenario_operator.api.common import shortened, wire_name
+from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.journal import Attempt, Begun, Failure, Heading, Journal
+from scenario_operator.execution.journal import Attempt, Begun, Failure, Journal
 from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters
-from scenario_operator.planning.plan import PLANNER, Args, Cause, End, Kind, Snapshot, Step, Timeouts
+from scenario_operator.planning.plan import PLANNER, Cause, End, Snapshot
+from scenario_operator.planning.steps import Args, Step, Timeouts
 from scenario_operator.planning.stored import (
     Applied,
     Handled,

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from scenario_operator.api.common import Level
+from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning import compatibility, windows
 from scenario_operator.planning.compatibility import Edge, Word
+from scenario_operator.planning.legality import violations
 from scenario_operator.planning.parameters import merge
-from scenario_operator.planning.plan import Args, Cause, Draft, End, Kind, Plan, Slot, Snapshot
+from scenario_operator.planning.plan import Cause, End, Plan, Snapshot
 from scenario_operator.planning.presets import FRESH, PRESETS, RECOMPUTE, REVERT, Axes, bounds
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import Args, Draft, Slot
 from scenario_operator.planning.stored import DELETED, KEPT, Applied, Stored
 
 _LIVE, _NEXT = Slot("live"), Slot("next")
@@ -54,7 +57,23 @@ class Change(NamedTuple):
 
 
 def plan_upgrade(case: Case) -> Plan | Blocked:
-    """Make the plan that leads a run from its applied revision to the target."""
+    """Make the plan that leads a run from its applied revision to the target; one that is not legal is never shown."""
+    plan = _upgrade(case)
+    if isinstance(plan, Blocked):
+        return plan
+    applied, target = case.stored.applied, case.target
+    accepted = target.accepts(applied.formats if applied else ())
+    running = applied is not None and not case.stored.stopped
+    broken = violations(plan, running=running, accepted=accepted)
+    if not broken:
+        return plan
+    return Blocked(
+        Reason.STRATEGY_INVALID,
+        f"no legal plan leads to {_label(target)}: {broken[0]}; change spec.upgrade.strategy or the UpgradeStrategy",
+    )
+
+
+def _upgrade(case: Case) -> Plan | Blocked:
     applied = case.stored.applied
     if applied is None:
         return plan_start(case)

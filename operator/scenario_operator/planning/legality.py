@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from scenario_operator.api.common import Level
-from scenario_operator.planning.plan import Args, Draft, Kind, Plan
+from scenario_operator.api.journal import Kind
+from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.presets import FRESH, PRESETS, REVERT
+from scenario_operator.planning.steps import RESULTS, STATE, Args, Draft
 
 
 def violations(plan: Plan, *, running: bool, accepted: bool) -> tuple[str, ...]:
@@ -37,13 +39,13 @@ def _two_writers(plan: Plan, *, running: bool) -> tuple[str, ...]:
     """Nothing starts, and nothing is destroyed, under a version that may still run."""
     alive: set[str] = {"live"} if running else set()
     for draft in plan.steps:
-        if draft.kind is Kind.STOP:
+        if draft.nature.silences:
             alive.discard(str(draft.slot))
-        if draft.kind is Kind.START:
+        if draft.nature.wakes:
             if alive:
                 return (f"{draft.title()} while {', '.join(sorted(alive))} may still run",)
             alive.add(str(draft.slot))
-        if draft.kind in (Kind.REVERT_RESULTS, Kind.DELETE_STATE) and str(draft.slot) in alive:
+        if draft.nature.destroys and str(draft.slot) in alive:
             return (f"{draft.title()} while {draft.slot} may still run",)
     return ()
 
@@ -52,11 +54,11 @@ def _unasked_destruction(plan: Plan) -> tuple[str, ...]:
     axes = PRESETS.get(plan.strategy.type)
     found: list[str] = []
     for draft in plan.steps:
-        if draft.kind is Kind.REVERT_RESULTS and (axes is None or axes.results != REVERT):
+        if draft.nature.destroys == RESULTS and (axes is None or axes.results != REVERT):
             found.append(f"{draft.title()} without a strategy that reverts results")
-        if draft.kind is Kind.DELETE_STATE and draft.args.committed and (axes is None or axes.state != FRESH):
+        if draft.nature.destroys == STATE and draft.args.committed and (axes is None or axes.state != FRESH):
             found.append(f"{draft.title()} without a strategy that gives up state")
-    destroys = any(d.kind in (Kind.REVERT_RESULTS, Kind.DELETE_STATE) for d in plan.steps)
+    destroys = any(d.nature.destroys for d in plan.steps)
     if destroys and plan.level != Level.REPLACE:
         found.append(f"a plan of level {plan.level} keeps state and results")
     if destroys and not plan.destructive:
@@ -70,11 +72,7 @@ def _order(plan: Plan) -> tuple[str, ...]:
     found: list[str] = []
     for draft in plan.steps:
         deletion = f"delete-{draft.slot}"
-        if (
-            draft.kind is Kind.REVERT_RESULTS
-            and deletion in ids
-            and ids.index(deletion) < ids.index(draft.id)
-        ):
+        if draft.nature.destroys == RESULTS and deletion in ids and ids.index(deletion) < ids.index(draft.id):
             found.append(f"{draft.title()} after its state is gone")
         if _fresh_start(draft) and "resolve-window" not in ids[: ids.index(draft.id)]:
             found.append(f"{draft.title()} before its window is resolved")
@@ -82,9 +80,9 @@ def _order(plan: Plan) -> tuple[str, ...]:
 
 
 def _fresh_start(draft: Draft) -> bool:
-    return draft.kind is Kind.START and draft.args.create
+    return draft.nature.wakes and draft.args.create
 
 
 def _unreadable(plan: Plan, *, accepted: bool) -> tuple[str, ...]:
-    keeps = [d for d in plan.steps if d.kind is Kind.START and d.args != Args() and not d.args.create]
+    keeps = [d for d in plan.steps if d.nature.wakes and d.args != Args() and not d.args.create]
     return () if accepted or not keeps else (f"{keeps[0].title()} on state that it does not accept",)

@@ -11,23 +11,11 @@ import json
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from scenario_operator.planning.steps import Args, Draft, Step, Timeouts
 from scenario_operator.planning.windows import Bound, Bounds
 
 PLANNER = 1
 """Version of the rules that make plans; part of every hash, so that plans of different rules never pass for equal."""
-
-
-class Kind(StrEnum):
-    """The closed vocabulary of steps (execution/steps.py says what each one does)."""
-
-    PREFLIGHT = "Preflight"
-    STOP = "Stop"
-    RESOLVE_WINDOW = "ResolveWindow"
-    REVERT_RESULTS = "RevertResults"
-    DELETE_STATE = "DeleteState"
-    START = "Start"
-    VERIFY = "Verify"
-    COMMIT = "Commit"
 
 
 class Cause(StrEnum):
@@ -39,70 +27,6 @@ class Cause(StrEnum):
     STOP = "Stop"
     RESTART = "Restart"
     PARAMETERS = "Parameters"
-
-
-class Slot(NamedTuple):
-    """An incarnation as a plan names it: `live`, `next`, or so many before the live one."""
-
-    base: str
-    back: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.base}-{self.back}" if self.back else self.base
-
-    def number(self, live: int, upcoming: int) -> int:
-        """Return the incarnation number that this slot means on one run."""
-        return upcoming if self.base == "next" else live - self.back
-
-
-class Args(NamedTuple):
-    """Arguments of a step; only those that its kind uses are set.
-
-    `report`: hold the pod's report. `committed`: the state destroyed is the run's own, not a failed attempt's.
-    `create`: this plan makes the incarnation. `irreversible`: a start that the old version cannot follow.
-    `resume`: the last start of a way back, judged by nobody.
-    """
-
-    incarnation: int = 0
-    revision: str = ""
-    report: bool = False
-    committed: bool = False
-    create: bool = False
-    irreversible: bool = False
-    resume: bool = False
-    hook: bool = False
-
-
-class Step(NamedTuple):
-    """One step as the journal holds it, with its incarnation bound."""
-
-    id: str
-    kind: Kind
-    args: Args = Args()
-    needs: tuple[str, ...] = ()
-
-
-class Draft(NamedTuple):
-    """One step as a plan shows it, before it is bound to a run."""
-
-    id: str
-    kind: Kind
-    slot: Slot | None = None
-    args: Args = Args()
-
-    def title(self) -> str:
-        """Render the step for people: `Stop(live)`."""
-        return f"{self.kind.value}({self.slot})" if self.slot else self.kind.value
-
-
-class Timeouts(NamedTuple):
-    """Seconds that each kind of step may take before it counts as failed."""
-
-    preflight: int = 300
-    stop: int = 300
-    revert: int = 600
-    start: int = 600
-    verify: int = 300
 
 
 class Snapshot(NamedTuple):
@@ -163,7 +87,7 @@ class Plan(NamedTuple):
     @property
     def point_of_no_return(self) -> str:
         """Name the first step that nothing undoes, or "" when every step can be undone."""
-        return next((d.title() for d in self.steps if irreversible(d.kind, d.args)), "")
+        return next((d.title() for d in self.steps if d.nature.final(d.args)), "")
 
     def bind(self, live: int, upcoming: int) -> tuple[Step, ...]:
         """Give the steps the incarnation numbers of one run; each needs the one before it."""
@@ -176,15 +100,6 @@ class Plan(NamedTuple):
             )
             bound.append(Step(draft.id, draft.kind, args, (bound[-1].id,) if bound else ()))
         return tuple(bound)
-
-
-def irreversible(kind: Kind, args: Args) -> bool:
-    """Say whether a step has no undo: the point of no return is the first such step that has begun."""
-    return (
-        kind is Kind.REVERT_RESULTS
-        or (kind is Kind.DELETE_STATE and args.committed)
-        or (kind is Kind.START and args.irreversible)
-    )
 
 
 def digest_of(content: Any) -> str:

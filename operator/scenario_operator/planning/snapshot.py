@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scenario_operator.api.run import HorizonBound, RunSpec, StartBound
 from scenario_operator.api.strategy import StrategyBound, StrategySpec
-from scenario_operator.planning.plan import Snapshot, Timeouts
+from scenario_operator.planning.plan import Snapshot
+from scenario_operator.planning.steps import Timeouts
 from scenario_operator.planning.windows import Bound, Bounds, Mode
 
 

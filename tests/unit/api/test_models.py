@@ -20,7 +20,7 @@ from scenario_operator.api.common import (
     wire,
     wire_name,
 )
-from scenario_operator.api.journal import Journal, JournalStep, StepKind
+from scenario_operator.api.journal import Journal, JournalStep, Kind
 from scenario_operator.api.run import Loss, RunStatus, ScenarioRun, Window
 from scenario_operator.api.scenario import Scenario, ScenarioSpec
 from scenario_operator.api.strategy import (
@@ -218,7 +218,7 @@ class TestWire:
         assert wire(UpgradeStatus())["counts"]["failed"] == 0
 
     def test_a_step_says_only_what_applies(self) -> None:
-        step = JournalStep(id="stop", kind=StepKind.STOP, incarnation=2, report=True)
+        step = JournalStep(id="stop", kind=Kind.STOP, incarnation=2, report=True)
 
         assert wire(step) == {"id": "stop", "kind": "Stop", "incarnation": 2, "report": True}
 

@@ -9,7 +9,7 @@ from scenario_operator.api.reasons import Reason
 DESIGN = re.findall(
     r"\w+",
     """
-StrategyRequired StrategyInsufficient StrategyNotFound ApprovalRequired AwaitingApproval Waiting
+StrategyRequired StrategyInsufficient StrategyInvalid StrategyNotFound ApprovalRequired AwaitingApproval Waiting
 Suspended Pinned Held PlanChanged Downgrade Disputed VersionReused InvalidVersion InvalidSpec
 ParameterRequired UnknownParameter CleanLogicMissing OutputIdentityChanged StateOutOfSync
 StateNotAccepted StopReportMissing StopTimeout StartTimeout VerifyFailed HookFailed HookTimeout

@@ -22,14 +22,15 @@ from tests.sim.setups import (
 )
 from tests.unit.execution.life import HOLD, Life, at, closed
 
+from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import Hook, ParameterDefinition
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.journal import Heading
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.status import render
-from scenario_operator.execution.steps import VOCABULARY, Done
+from scenario_operator.execution.steps import VOCABULARY
+from scenario_operator.execution.steps.step import Done
 from scenario_operator.execution.view import Gate, Handle, Pod, Template
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision, make

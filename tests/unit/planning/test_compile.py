@@ -25,6 +25,7 @@ from tests.unit.planning.build import (
     titles,
 )
 
+from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning import windows
 from scenario_operator.planning.compile import (
@@ -37,8 +38,9 @@ from scenario_operator.planning.compile import (
     plan_upgrade,
 )
 from scenario_operator.planning.legality import violations
-from scenario_operator.planning.plan import Cause, Kind, Plan, Slot, Snapshot, Step
+from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import Slot, Step
 from scenario_operator.planning.stored import DELETED, KEPT, RETAINED, REVERTED, Incarnation, LastStop, Stored
 from scenario_operator.planning.windows import Bound, Bounds, Mode, Window
 

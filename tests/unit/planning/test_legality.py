@@ -15,9 +15,13 @@ from tests.unit.planning.build import (
     revision,
 )
 
-from scenario_operator.planning.compile import plan_upgrade
+from scenario_operator.api.journal import Kind
+from scenario_operator.api.reasons import Reason
+from scenario_operator.planning import compile as compiling
+from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.legality import violations
-from scenario_operator.planning.plan import Args, Draft, Kind, Plan, Slot
+from scenario_operator.planning.plan import Plan
+from scenario_operator.planning.steps import Args, Draft, Slot
 
 LIVE, NEXT = Slot("live"), Slot("next")
 
@@ -138,3 +142,14 @@ def test_a_stopped_run_needs_no_stop() -> None:
 @pytest.mark.parametrize("make", [keep, forward, continuation], ids=lambda m: m.__name__)
 def test_the_plans_that_we_make_are_legal(make: Callable[[], Plan]) -> None:
     assert violations(make(), running=True, accepted=True) == ()
+
+
+def test_an_illegal_plan_is_blocked_for_its_run_with_the_promise_it_would_break(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a strategy that leads to an illegal plan, when it is planned, then the run is blocked and told why."""
+    monkeypatch.setattr(compiling, "_verify", lambda target, slot: (Draft("commit-early", Kind.COMMIT),))
+    plan = plan_upgrade(case(revision(), compatible()))
+    assert isinstance(plan, Blocked)
+    assert plan.reason is Reason.STRATEGY_INVALID
+    assert "a plan ends with its only Commit" in plan.message

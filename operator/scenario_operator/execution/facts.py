@@ -1,0 +1,125 @@
+"""What a journal has recorded, read and written by name: no key of a fact is spelled anywhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.view import View
+from scenario_operator.planning import windows
+from scenario_operator.planning.parameters import Conflict, Pairs, Parameters
+from scenario_operator.planning.steps import Step
+from scenario_operator.planning.stored import LastStop
+from scenario_operator.planning.windows import Window
+
+
+def stop_of(journal: Journal, step: Step) -> dict[str, Any] | None:
+    """Return what a Stop recorded of the pod that it ended, None before."""
+    known: dict[str, Any] | None = journal.fact(f"stop:{step.id}")
+    return known
+
+
+def stopped(step: Step, words: dict[str, Any]) -> dict[str, Any]:
+    """Return the fact of a Stop."""
+    return {f"stop:{step.id}": words}
+
+
+def hook_of(journal: Journal, step: Step) -> dict[str, Any] | None:
+    """Return what the hook of a step answered, None before."""
+    known: dict[str, Any] | None = journal.fact(f"hook:{step.id}")
+    return known
+
+
+def answered(step: Step, words: dict[str, Any]) -> dict[str, Any]:
+    """Return the fact of a hook's answer."""
+    return {f"hook:{step.id}": words}
+
+
+def removed(step: Step) -> dict[str, Any]:
+    """Return the fact that an incarnation's state is gone."""
+    return {f"deleted:{step.id}": True}
+
+
+def resolved(window: Window, *, at_risk: bool) -> dict[str, Any]:
+    """Return the fact of a resolved window; `at_risk`: input in flight may be lost or repeated."""
+    return {"window": window._asdict(), "atRisk": at_risk}
+
+
+def at_risk(journal: Journal) -> bool:
+    """Say whether input in flight may be lost or repeated."""
+    return bool(journal.fact("atRisk"))
+
+
+def merged(parameters: Parameters) -> dict[str, Any]:
+    """Return the fact of the parameters that a plan starts its version with."""
+    return {"parameters": parameters._asdict()}
+
+
+def planned_window(journal: Journal) -> Window | None:
+    """Return the window that this plan resolved, None when it resolves none."""
+    known = journal.fact("window")
+    return Window(**known) if known is not None else None
+
+
+def planned_values(journal: Journal, otherwise: Pairs) -> Pairs:
+    """Return the parameters that this plan merged for the version it leads to."""
+    known = journal.fact("parameters")
+    return tuple((name, value) for name, value in known["effective"]) if known is not None else otherwise
+
+
+def raised(journal: Journal, window: Window) -> Window:
+    """Raise notificationsFrom to what the version that is being removed has processed."""
+    reached = [
+        fact["processed_until"]
+        for step in journal.path
+        if step.nature.silences and (fact := stop_of(journal, step))
+    ]
+    for until in reached:
+        window = window._replace(notifications_from=windows.later(window.notifications_from, until))
+    return window
+
+
+def last_stop(view: View, journal: Journal) -> LastStop | None:
+    """Return the stop that a hand-over refers to: this plan's, else the one on record."""
+    return newest_stop(journal, journal.live) or view.stored.last_stop
+
+
+def newest_stop(journal: Journal | None, number: int) -> LastStop | None:
+    """Return the report of the newest stop of an incarnation, unless a start of it began afterwards."""
+    if journal is None:
+        return None
+    newest: LastStop | None = None
+    for step in (*journal.steps, *journal.path):
+        if step.args.incarnation != number:
+            continue
+        if step.nature.wakes and journal.begun_at(step.id) is not None and not step.args.resume:
+            newest = None
+        if step.nature.silences and (fact := stop_of(journal, step)):
+            newest = LastStop(**fact)
+    return newest
+
+
+def started(journal: Journal, step: Step) -> bool:
+    """Say whether the incarnation to be removed was ever woken; nothing ran means nothing to revert."""
+    return any(
+        s.nature.wakes and s.args.incarnation == step.args.incarnation and journal.begun_at(s.id) is not None
+        for s in journal.steps
+    )
+
+
+def planned_parameters(journal: Journal) -> Parameters | None:
+    """Return the merge that this plan recorded when it opened."""
+    known = journal.fact("parameters")
+    if known is None:
+        return None
+    return Parameters(
+        base=_pairs(known["base"]),
+        effective=_pairs(known["effective"]),
+        overrides=tuple(known["overrides"]),
+        orphaned=_pairs(known["orphaned"]),
+        conflicts=tuple(Conflict(*c) for c in known["conflicts"]),
+    )
+
+
+def _pairs(listed: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in listed)

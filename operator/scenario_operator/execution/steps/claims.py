@@ -1,0 +1,117 @@
+"""The state and results claims that a start stands on: what is wrong with them, and what is still to be made."""
+
+from __future__ import annotations
+
+from scenario_operator.api import names
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import facts
+from scenario_operator.execution.effects import CreateClaim, CreateResults, Effect, StampClaim
+from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.steps.step import Check, Failed, Todo
+from scenario_operator.execution.view import View
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import STATE, Step
+
+
+def state_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
+    """Say what stands against starting this incarnation on its state, None when nothing does.
+
+    What only a person can resolve comes first: a StatefulSet of another run may wait for the same.
+    """
+    found = _claim_trouble(view, journal, step, revision)
+    if isinstance(found, Failed) or step.args.incarnation not in view.world.strangers:
+        return found
+    name = names.statefulset(view.run.name, step.args.incarnation)
+    return Todo(f"StatefulSet {name}, which is not of this run, to go")
+
+
+def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
+    number = step.args.incarnation
+    if revision.spec.results is not None and view.world.results == "foreign":
+        return Failed(Reason.STATE_OUT_OF_SYNC, "the results claim belongs to another run", human=True)
+    if revision.spec.results is not None and view.world.results == "deleting":
+        return Todo("a results claim that is being deleted to go")
+    if not revision.has_state:
+        return None
+    claim = view.world.claim(number)
+    if claim is None:
+        if step.args.create:
+            return None
+        return Failed(
+            Reason.STATE_OUT_OF_SYNC, f"the state claim of incarnation {number} is gone", human=True
+        )
+    if claim.deleting and step.args.create:
+        return Todo("a claim that is being deleted to go")
+    if claim.deleting and claim.ours:
+        return Failed(Reason.STATE_OUT_OF_SYNC, lives_with_its_pod(view, number), human=True)
+    if not claim.ours:
+        return Failed(
+            Reason.STATE_OUT_OF_SYNC,
+            f"the claim of incarnation {number} carries the stamps of another run",
+            human=True,
+        )
+    formats = possible_formats(view, journal, number)
+    if not revision.accepts(formats):
+        return Failed(
+            Reason.STATE_NOT_ACCEPTED,
+            f"the state may be in format {', '.join(formats)}, version {revision.version} does not accept that",
+        )
+    return None
+
+
+def make_claims(view: View, journal: Journal | None, step: Step, revision: Revision) -> tuple[Effect, ...]:
+    """Return what makes the claims of a start, or stamps the one that stands (R11)."""
+    number = step.args.incarnation
+    made: list[Effect] = []
+    if revision.has_state:
+        claim = view.world.claim(number)
+        if claim is None:
+            made.append(CreateClaim(number, (revision.state_version,), revision.name))
+        else:
+            wanted = tuple(sorted({*possible_formats(view, journal, number), revision.state_version}))
+            if wanted != claim.formats:
+                made.append(StampClaim(claim.handle, number, wanted))
+    if revision.spec.results is not None and not view.world.results:
+        made.append(CreateResults(revision.name))
+    return tuple(made)
+
+
+def possible_formats(view: View, journal: Journal | None, number: int) -> tuple[str, ...]:
+    """Return the formats the claim can have: its stamp, narrowed by the report of a stop after which nothing ran."""
+    claim = view.world.claim(number)
+    if claim is None:
+        return ()
+    told = facts.newest_stop(journal, number) if journal else None
+    version = told.state_version if told else None
+    return (version,) if version in claim.formats and version is not None else claim.formats
+
+
+def lives_with_its_pod(view: View, number: int) -> str:
+    """Say that somebody deleted a claim which only an incarnation's pod still keeps, "" when nobody did."""
+    claim = view.world.claim(number)
+    doomed = [f"state claim of incarnation {number}"] if claim and claim.ours and claim.deleting else []
+    doomed += ["results claim"] if _results_live_with(view, number) else []
+    if not doomed:
+        return ""
+    return f"somebody deleted the {' and the '.join(doomed)}: it goes when its pod ends; copy it first"
+
+
+def _results_live_with(view: View, number: int) -> bool:
+    return view.world.results == "deleting" and number == view.stored.live
+
+
+def gives_up(view: View, journal: Journal, number: int) -> bool:
+    """Say whether the plan deletes an incarnation's state itself; no plan gives the results' volume up."""
+    steps = (*journal.steps, *journal.path)
+    return not _results_live_with(view, number) and any(
+        s.nature.destroys == STATE and s.args.incarnation == number for s in steps
+    )
+
+
+def awaited_by_a_stranger(view: View, number: int, revision: Revision) -> bool:
+    """Say whether a claim that is yet to be made has a pod of somebody else waiting for it.
+
+    A deleted run's pod may wait for its claim under this name: it would start on the one that we make.
+    """
+    unmade = revision.has_state and view.world.claim(number) is None
+    return unmade and any(p.foreign for p in view.world.of(number))

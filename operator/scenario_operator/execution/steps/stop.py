@@ -1,0 +1,106 @@
+"""Stop: hold the report if it is asked for, scale to 0, record the report, let the pod go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scenario_operator.api.journal import Heading, Kind
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import facts
+from scenario_operator.execution.effects import Effect, HoldReport, PutToSleep, ReleaseReport
+from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.steps.claims import gives_up, lives_with_its_pod
+from scenario_operator.execution.steps.step import Check, Done, Failed, Row, Todo, asleep, stop_stamp
+from scenario_operator.execution.view import Pod, Report, View
+from scenario_operator.planning import windows
+from scenario_operator.planning.steps import Args, Step
+from scenario_operator.planning.stored import LastStop
+
+
+class Stop(Row):
+    """Hold the report if it is asked for, scale to 0, record the report, let the pod go."""
+
+    def check(self, view: View, journal: Journal, step: Step) -> Check:
+        number = step.args.incarnation
+        workload = view.world.workload(number)
+        pods = view.world.of(number)
+        wants_report = step.args.report and facts.stop_of(journal, step) is None
+        doomed = lives_with_its_pod(view, number)
+        if doomed and workload is not None and workload.replicas and not gives_up(view, journal, number):
+            return Failed(Reason.STATE_OUT_OF_SYNC, doomed, human=True)
+        if workload is not None and not asleep(workload, stop_stamp(journal, step)):
+            return Todo("the workload to be scaled to 0")
+        if workload is not None and not workload.settled:
+            return Todo("the StatefulSet controller to observe replicas 0")
+        if wants_report:
+            running = [p for p in pods if not p.ended and not p.foreign]
+            if running:
+                return Todo(f"{len(running)} pod to end")
+            found = facts.stopped(step, _last_words(number, pods))
+            return Todo("the pod to go", found) if pods else Done(found)
+        if pods or (workload is not None and workload.status_replicas):
+            return Todo(f"{len(pods)} pod that mounts the state to go")
+        return Done()
+
+    def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:
+        number = step.args.incarnation
+        workload = view.world.workload(number)
+        stamp = stop_stamp(journal, step)
+        own = [p for p in view.world.of(number) if not p.foreign]
+        if workload is not None and not asleep(workload, stamp):
+            if step.args.report and workload.replicas and facts.stop_of(journal, step) is None:
+                waited = _waited_for_pod(view, journal, step)
+                if holds := _holds(own if waited else _speaking(own, journal, number), number, stamp):
+                    return holds
+                if not any(p.held for p in own) and not waited:
+                    return ()
+            return (PutToSleep(workload.handle, number, stamp),)
+        recorded = not step.args.report or facts.stop_of(journal, step) is not None
+        if not recorded and (holds := _holds(own, number, stamp)):
+            return holds
+        released = recorded and (workload is None or workload.settled)
+        return tuple(ReleaseReport(p.handle, number) for p in own if p.held and released)
+
+    def undo(self, journal: Journal, step: Step) -> tuple[Step, ...]:
+        resumed = Args(step.args.incarnation, revision=journal.source.revision, resume=True)
+        return (Step("back-start", Kind.START, resumed),)
+
+
+def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
+    """Turn what the ended pods left into the fact of a stop."""
+    ended = [p for p in pods if not p.foreign]
+    words = next((p.report for p in ended if p.report is not None), None) or Report()
+    finished = [p.finished_at for p in ended if p.finished_at]
+    return LastStop(
+        incarnation=number,
+        processed_until=words.processed_until,
+        state_version=words.state_version,
+        finished_at=max(finished, default=None),
+        clean=all(p.exit_code == 0 for p in ended),
+        reported=words.processed_until is not None,
+        open_outputs=words.open_outputs,
+    )._asdict()
+
+
+def _holds(own: list[Pod], number: int, stamp: str) -> tuple[Effect, ...]:
+    """Mark every pod that this Stop does not hold yet; a Terminating pod takes no new finalizer."""
+    loose = [p for p in own if p.held != stamp and (p.held or not p.terminating)]
+    return tuple(HoldReport(p.handle, number, stamp) for p in loose)
+
+
+def _speaking(own: list[Pod], journal: Journal, number: int) -> list[Pod]:
+    """Return the pods whose report can be waited for.
+
+    A plan that goes on where its live version stopped, and holds when that is not known, waits for one that runs: a
+    pod that was evicted, or ends again and again, has no report to give, and held it would keep its successor away.
+    """
+    resolves = any(s.kind is Kind.RESOLVE_WINDOW for s in journal.steps)
+    forward = journal.heading is Heading.FORWARD and number == journal.live
+    if not forward or not resolves or not windows.needs_report(journal.strategy.window):
+        return own
+    return [p for p in own if p.running or p.report is not None]
+
+
+def _waited_for_pod(view: View, journal: Journal, step: Step) -> bool:
+    since = journal.begun_at(step.id)
+    return since is not None and view.now - since >= journal.strategy.timeouts.stop
