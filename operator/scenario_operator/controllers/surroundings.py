@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scenario_operator.api import names
+from scenario_operator.api import commands, names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.api.strategy import StrategySpec
@@ -288,6 +288,6 @@ def _no_revision(scenario: JsonObject, view: View) -> Gate:
     name, namespace = view.run.scenario, view.run.namespace
     if stated.get("Stalled", {}).get("status") != "True":
         return Gate(reason, f"Scenario {name} has no released revision yet: {reason} {told}".rstrip())
-    see = f"kubectl -n {namespace} describe scn {name}"
+    see = commands.describe("scn", namespace, name)
     message = f"Scenario {name} has no valid revision: {reason} {told}; see: {see}"
     return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api import commands
 from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.close import answer, close
@@ -29,7 +30,6 @@ from scenario_operator.execution.situation import (
     abort_command,
     refused,
     retry_command,
-    skip_command,
     unhold_command,
 )
 from scenario_operator.execution.steps import VOCABULARY
@@ -283,7 +283,7 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
     message = f"{where}: {stuck.message}"
     if journal.heading is Heading.BACK:
         attention = (
-            f"{message}; it is retried, see: kubectl -n {view.run.namespace} describe srun {view.run.name}"
+            f"{message}; it is retried, see: {commands.describe('srun', view.run.namespace, view.run.name)}"
         )
         return Situation(Standing.STALLED, Reason.ROLLBACK_FAILED, message, attention, degraded=message)
     attempt = "" if ungranted(view, journal) else journal.attempt
@@ -291,7 +291,11 @@ def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situatio
         acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
         ends = VOCABULARY[step.kind].given_up(step) is not None
         skippable = ends and attempt and journal.heading is Heading.FORWARD
-        give_up = f"give the hook up, its results stay: {skip_command(view, attempt)}, " if skippable else ""
+        give_up = (
+            f"give the hook up, its results stay: {commands.skip_revert(view.run.namespace, attempt)}, "
+            if skippable
+            else ""
+        )
         attention = (
             f"{message}; the old version cannot come back: publish a fixed version, {give_up}"
             f"or retry: {retry_command(view)}"

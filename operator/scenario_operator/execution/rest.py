@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api import commands
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import facts
 from scenario_operator.execution.close import answer, applied_of
@@ -20,8 +21,6 @@ from scenario_operator.execution.own import own_plan
 from scenario_operator.execution.situation import (
     Situation,
     Standing,
-    claims_command,
-    edit_command,
     keep_volume_command,
     retry_command,
     unhold_command,
@@ -344,7 +343,13 @@ def _out_of_sync(view: View) -> Situation | None:
             reason, message = trouble.reason, trouble.message
     if not message:
         return None
-    return Situation(Standing.STALLED, reason, message, f"{message}; look: {claims_command(view)}", message)
+    return Situation(
+        Standing.STALLED,
+        reason,
+        message,
+        f"{message}; look: {commands.claims_of(view.run.namespace, view.run.name)}",
+        message,
+    )
 
 
 def _missing_scenario(view: View) -> Situation | None:
@@ -385,7 +390,10 @@ def _blocked(view: View) -> Situation | None:
         return None
     standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
     return Situation(
-        standing, blocked.reason, blocked.message, f"{blocked.message}; correct it: {edit_command(view)}"
+        standing,
+        blocked.reason,
+        blocked.message,
+        f"{blocked.message}; correct it: {commands.edit('srun', view.run.namespace, view.run.name)}",
     )
 
 
@@ -453,7 +461,7 @@ def _next_step(view: View, gate: Gate) -> str:
     """Return what a person has to do about a gate; it is the Scenario that has to change, if not said otherwise."""
     if "kubectl" in gate.message:
         return gate.message
-    return f"{gate.message}; edit: {edit_command(view, 'scn', view.run.scenario)}"
+    return f"{gate.message}; edit: {commands.edit('scn', view.run.namespace, view.run.scenario)}"
 
 
 def is_behind(view: View) -> bool:

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from scenario_operator.api import names
+from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution.situation import refusal_command
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import is_behind
-from scenario_operator.rollout.wire import approve_command
 
 JsonObject = dict[str, Any]
 _C = ConditionType
@@ -71,7 +69,7 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
 
 def refused(refusal: str, fleet: Fleet) -> Standing:
     """Return how a Scenario stands for which the API server refuses what has to be written next."""
-    look = refusal_command(fleet.namespace, refusal)
+    look = commands.behind_refusal(fleet.namespace, refusal)
     attention = f"{refusal}; it is tried again, correct what refuses it; see: {look}"
     return Standing(Reason.REFUSED.value, refusal, stalled=True, attention=attention)
 
@@ -124,7 +122,7 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             group = next(g for g in attempt.groups if not g.approved)
             what = ", ".join((*([group.attention] if group.attention else []), *group.destroys))
             what = what or f"level {group.level}"
-            command = approve_command(namespace, attempt, group.hash)
+            command = commands.approve(namespace, attempt.name, group.hash, first=not attempt.approvals)
             origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
             told = f"plan {group.hash} ({origin}) needs consent: {what}"
             return Standing(
@@ -139,17 +137,19 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             told += f"kubectl -n {namespace} get supg {attempt.name} -o yaml"
             return Standing(Reason.SUSPENDED.value, told, ready=True, attention=told)
         case "Held":
-            told = f"{attempt.name} is held by failures; see: kubectl -n {namespace} describe supg {attempt.name}"
+            told = f"{attempt.name} is held by failures; see: {commands.describe('supg', namespace, attempt.name)}"
             return Standing(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
         case _:
             waits = [g for g in attempt.groups if not g.approved]
             parked = [e for e in attempt.active if e.parked]
             told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
             if waits:
-                attention = f"{told}; approve: {approve_command(namespace, attempt, waits[0].hash)}"
+                first = not attempt.approvals
+                command = commands.approve(namespace, attempt.name, waits[0].hash, first=first)
+                attention = f"{told}; approve: {command}"
                 return _rolling(told, attention, Reason.APPROVAL_REQUIRED)
             if parked:
-                see = f"kubectl -n {parked[0].namespace} describe srun {parked[0].name}"
+                see = commands.describe("srun", parked[0].namespace, parked[0].name)
                 return _rolling(
                     told, f"{told}; {len(parked)} wait for a person; see: {see}", Reason.ROLLING_OUT
                 )
@@ -163,13 +163,11 @@ def _rolling(told: str, attention: str, reason: Reason) -> Standing:
 
 
 def _unsuspend(fleet: Fleet) -> str:
-    command = f"kubectl -n {fleet.namespace} patch scn {fleet.scenario} --type=merge"
-    patch = '{"spec":{"upgrade":{"suspend":false}}}'
-    return f"{command} --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
+    return commands.patch("scn", fleet.namespace, fleet.scenario, {"spec": {"upgrade": {"suspend": False}}})
 
 
 def _edit(fleet: Fleet) -> str:
-    return f"kubectl -n {fleet.namespace} edit scn {fleet.scenario} --field-manager={names.CLI_FIELD_MANAGER}"
+    return commands.edit("scn", fleet.namespace, fleet.scenario)
 
 
 def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
@@ -180,12 +178,12 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     if failed:
         told = f"not on {fleet.wanted.version}: {_listed(failed)}; publish a fixed version, or retry them"
-        look = f"{told}; see: kubectl -n {failed[0].namespace} describe srun {failed[0].name}"
+        look = f"{told}; see: {commands.describe('srun', failed[0].namespace, failed[0].name)}"
         return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
     asking = [r for r in fleet.runs if r.asks]
     if asking:
         told = f"cannot start: {_listed(asking)}"
-        look = f"{told}; see: kubectl -n {fleet.namespace} describe srun {asking[0].name}"
+        look = f"{told}; see: {commands.describe('srun', fleet.namespace, asking[0].name)}"
         return Standing(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy and fleet.suspend and all(_is_unborn(r) for r in busy):

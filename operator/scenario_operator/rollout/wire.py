@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from scenario_operator.api import names
 from scenario_operator.api.common import Outcome as Word
 from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
@@ -120,17 +119,6 @@ def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
         _approved(attempt, unapproved),
         Assessment(_C.SUCCEEDED, "Unknown", reason, message),
     ]
-
-
-def approve_command(namespace: str, attempt: Attempt, plan_hash: str) -> str:
-    """Return the command that approves a plan beside those approved already; the approver is who runs it."""
-    who = "'\"$(kubectl auth whoami -o jsonpath={.status.userInfo.username})\"'"
-    approval = f'{{"planHash":"{plan_hash}","approver":"{who}"}}'
-    kind, patch = "merge", f'{{"spec":{{"approvals":[{approval}]}}}}'
-    if attempt.approvals:
-        kind, patch = "json", f'[{{"op":"add","path":"/spec/approvals/-","value":{approval}}}]'
-    command = f"kubectl -n {namespace} patch supg {attempt.name} --type={kind}"
-    return f"{command} --field-manager={names.CLI_FIELD_MANAGER} -p '{patch}'"
 
 
 def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:

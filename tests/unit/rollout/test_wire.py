@@ -10,7 +10,7 @@ from scenario_operator.api.upgrade import UpgradeStatus
 from scenario_operator.planning.stored import Loss, Outcome
 from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.facts import Approval, Asked, Attempt, Entry, Group, Report, Tally
-from scenario_operator.rollout.wire import approve_command, assess, counts_of, dump_attempt
+from scenario_operator.rollout.wire import assess, counts_of, dump_attempt
 
 from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, entry, fleet, outcome, run, runs, written
 
@@ -164,16 +164,6 @@ def test_a_stale_approval_is_told_with_both_hashes() -> None:
     assert (told.status, told.reason) == ("False", "PlanChanged")
     assert "old" in told.message
     assert made.groups[0].hash in told.message
-
-
-def test_the_command_that_approves_keeps_the_approvals_that_are_there() -> None:
-    """Given two plans, when the second is approved by the printed command, then the first stays approved."""
-    first = approve_command("ns", attempt(), "h1")
-    second = approve_command("ns", attempt(approvals=(Approval("h1", "ann"),)), "h2")
-    assert "--type=merge" in first
-    assert "--type=json" in second
-    assert '"op":"add","path":"/spec/approvals/-"' in second
-    assert all("--field-manager=scenario-cli" in one for one in (first, second))
 
 
 def test_no_more_is_granted_in_a_report_that_is_full_to_a_run_that_ended_here() -> None:

@@ -1,0 +1,86 @@
+"""Every kubectl command that a message ends with, from plain namespaces and names.
+
+Foreign text never enters one: what the API server, a hook or an author says only chooses between commands, and the one
+word that is taken over, the user whom the API server names, is taken only if it is made of the signs of a user's name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+from scenario_operator.api import names
+
+CLI = f"--field-manager={names.CLI_FIELD_MANAGER}"
+"""Edits by these commands are a person's, so that GitOps tools do not take them back."""
+_BY_ADMISSION = re.compile(r"webhook|AdmissionPolicy")
+_WITHOUT_RIGHT = re.compile(r'is forbidden: User "([A-Za-z0-9][A-Za-z0-9:._@-]{0,252})" cannot ')
+
+
+def patch(kind: str, namespace: str, name: str, content: object) -> str:
+    """Return the command that merges `content` into an object; it is written as JSON and quoted."""
+    text = json.dumps(content, separators=(",", ":"))
+    return f"kubectl -n {namespace} patch {kind} {name} --type=merge {CLI} -p {shlex.quote(text)}"
+
+
+def patch_run(namespace: str, name: str, **spec: object) -> str:
+    """Return the command that changes fields of a run's spec, named as on the wire."""
+    return patch("srun", namespace, name, {"spec": spec})
+
+
+def edit(kind: str, namespace: str, name: str) -> str:
+    """Return the command that opens an object in an editor."""
+    return f"kubectl -n {namespace} edit {kind} {name} {CLI}"
+
+
+def describe(kind: str, namespace: str, name: str) -> str:
+    """Return the command that shows an object with its Events."""
+    return f"kubectl -n {namespace} describe {kind} {name}"
+
+
+def claims_of(namespace: str, run: str) -> str:
+    """Return the command that lists the workloads and claims of a run."""
+    return f"kubectl -n {namespace} get sts,pvc -l {names.LABEL_RUN}={run}"
+
+
+def keep_volume(namespace: str, claim: str) -> str:
+    """Return the command that lets a volume outlive its claim, whose deletion cannot be taken back."""
+    volume = f"kubectl -n {namespace} get pvc {claim} -o jsonpath={{.spec.volumeName}}"
+    retain = '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'
+    return f"{volume} | xargs kubectl patch pv {CLI} --type=merge -p '{retain}'"
+
+
+def abort(namespace: str, attempt: str) -> str:
+    """Return the command that aborts an attempt; it reads the uid that says which one is meant."""
+    uid = f"$(kubectl -n {namespace} get supg {attempt} -o jsonpath={{.metadata.uid}})"
+    content = f'{{\\"spec\\":{{\\"abort\\":\\"{uid}\\"}}}}'
+    return f'kubectl -n {namespace} patch supg {attempt} --type=merge {CLI} -p "{content}"'
+
+
+def skip_revert(namespace: str, attempt: str) -> str:
+    """Return the command that gives up a revert hook, for all runs of an attempt."""
+    return patch("supg", namespace, attempt, {"spec": {"skipRevert": True}})
+
+
+def approve(namespace: str, attempt: str, plan_hash: str, *, first: bool) -> str:
+    """Return the command that approves a plan beside those approved already; the approver is who runs it."""
+    who = "'\"$(kubectl auth whoami -o jsonpath={.status.userInfo.username})\"'"
+    approval = f'{{"planHash":"{plan_hash}","approver":"{who}"}}'
+    kind, content = "merge", f'{{"spec":{{"approvals":[{approval}]}}}}'
+    if not first:
+        kind, content = "json", f'[{{"op":"add","path":"/spec/approvals/-","value":{approval}}}]'
+    return f"kubectl -n {namespace} patch supg {attempt} --type={kind} {CLI} -p '{content}'"
+
+
+def behind_refusal(namespace: str, refusal: str) -> str:
+    """Return the command that shows what stands behind a refusal of the API server, chosen by its words."""
+    look = f"kubectl -n {namespace}"
+    if "exceeded quota" in refusal:
+        return f"{look} describe resourcequota"
+    if user := _WITHOUT_RIGHT.search(refusal):
+        return f"{look} auth can-i --list --as={user[1]}"
+    if _BY_ADMISSION.search(refusal):
+        kinds = "validatingadmissionpolicies,validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        return f"{look} get {kinds}"
+    return f"{look} get events --field-selector=type=Warning"
