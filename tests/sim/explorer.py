@@ -9,25 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.rest import case_of, is_behind
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import Loss, Stored
+from scenario_operator.planning.stored import Loss
 
-from . import model, people
+from . import model, people, promises
 from .graph import Graph
 from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
+from .promises import EXPIRED
 from .states import Found, Move, Rules, Setup, State, Violation
 
-EXPIRED = frozenset({"StopTimeout", "StartTimeout", "HookTimeout", "VerifyFailed"})
-"""Reasons for which a plan turns when a time has passed."""
 BLOCKING = frozenset({"Held", "ScenarioNotFound", "StrategyNotFound", "RevisionNotFound", "Downgrade"})
 """Reasons that only a person can take away."""
 
@@ -94,7 +91,7 @@ class Explorer:
                 record = decision.record if decision.record != state.record else None
                 if record is None and not decision.effects:
                     continue
-                self.check_quiet(state, decision)
+                promises.check_quiet(state, decision)
                 flight = Flight(record, True, self._calls(state, decision))
                 yield Move(
                     f"observe{' late' if late else ''}: {_told(decision, record)}",
@@ -167,7 +164,7 @@ class Explorer:
 
     def write(self, state: State, record: Record) -> State:
         """Write the run's status: whoever observed before is stale now."""
-        self.check_record(state.record, record, state)
+        promises.check_record(self.setup, state.record, record, state)
         active = state.active._replace(fresh=False) if state.active else None
         late = tuple(f._replace(fresh=False) for f in state.late)
         return state._replace(record=record, active=active, late=late)
@@ -218,7 +215,7 @@ class Explorer:
                 assert isinstance(known, C)
                 # What a deleted run made goes with it: a late deletion only comes before the garbage collector's.
                 if known.of == state.run.uid and not state.run.deleting:
-                    self.check_claim_deletion(state, effect.incarnation)
+                    promises.check_claim_deletion(state, effect.incarnation)
                 return put(cluster, key, known._replace(deleting=True))
             case fx.CreateJob():
                 job = J(
@@ -303,7 +300,7 @@ class Explorer:
         seen = state if w.settled else self._set(state, ("workloads", n), w._replace(settled=True))
         if w.replicas and pod is None:
             if w.of == state.run.uid:
-                self.check_start(state, n, w)
+                promises.check_start(self.setup, state, n, w)
             yield Move(f"pod {n} created", self._set(seen, key, P(w.template, of=w.of)))
         elif not w.replicas and isinstance(pod, P) and not pod.term:
             yield Move(f"pod {n} told to end", self._set(seen, key, pod._replace(term=True)))
@@ -314,7 +311,7 @@ class Explorer:
         key = ("pods", n)
         if p.term and p.phase != "ended":
             if p.of == state.run.uid:
-                self.check_last_words(state, n, p)
+                promises.check_last_words(self.setup, state, n, p)
             after = p._replace(phase="ended") if p.held else None
             told = self._wrote(state, n, p, ended=True) if p.ran else state
             yield Move(f"pod {n} ended", self._set(told, key, after))
@@ -323,7 +320,7 @@ class Explorer:
         elif not p.term:
             if p.phase == "pending" and self._can_start(state, n, p):
                 if p.of == state.run.uid:
-                    self.check_past_report(state, n)
+                    promises.check_past_report(state, n)
                 yield Move(
                     f"pod {n} started",
                     self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)),
@@ -366,14 +363,13 @@ class Explorer:
             yield Move(f"job {name} expired", self._set(state, key, None))
 
     def ran_hook(self, state: State, name: str, j: J) -> State:
-        """Count a destructive hook; more than one success a plan is a broken promise."""
+        """Count a success of a destructive hook."""
         if j.hook != "revert":
             return state
         step = "-".join((*name.split("-")[1:-1], j.of))
         count = dict(state.ran)
         count[step] = count.get(step, 0) + 1
-        if count[step] > 1:
-            self.fail(f"hook of {step} ran to success {count[step]} times", state)
+        promises.check_hook(step, count[step])
         return state._replace(ran=tuple(sorted(count.items())))
 
     def moves(self, state: State) -> Iterator[Move]:
@@ -382,177 +378,6 @@ class Explorer:
         yield from self.late_moves(state)
         yield from self.cluster_moves(state)
         yield from people.moves(self, state)
-
-    # --- promises -----------------------------------------------------------------------------------
-
-    def fail(self, promise: str, state: State) -> None:
-        """Raise the violation; the trace is added where the exploration knows it."""
-        raise Violation(promise, [])
-
-    def check_quiet(self, state: State, decision: Decision) -> None:
-        """Check that nothing is done for a run on hold, and nothing but letting go for one that is being deleted."""
-        if state.run.deleting:
-            moved = [e for e in decision.effects if not isinstance(e, fx.ReleaseReport)]
-        else:
-            moved = list(decision.effects) if state.run.hold else []
-        if moved:
-            self.fail(f"{type(moved[0]).__name__} while nothing is to move", state)
-
-    def check_state(self, state: State) -> None:
-        """Check what must hold in every state."""
-        pods = [(n, p) for n, p in state.cluster.pods if p.phase != "ended"]
-        if len({p.of for _, p in pods}) < len(pods):
-            self.fail(f"two possibly-live pods: incarnations {[n for n, _ in pods]}", state)
-        for n, p in pods:
-            claim = get(state.cluster, ("claims", n))
-            if isinstance(claim, C):
-                if claim.of != p.of and p.ran:
-                    self.fail(f"pod {n} mounts the state of another run", state)
-                revision = self.setup.revisions[p.template.revision]
-                if not revision.accepts(claim.content):
-                    self.fail(f"{revision.name} runs on state that may be {claim.content}", state)
-                if not set(claim.content) <= set(claim.formats):
-                    self.fail(f"the stamp {claim.formats} hides that the state may be {claim.content}", state)
-            reverting = [j for _, j in state.cluster.jobs if j.hook == "revert" and j.state == "Active"]
-            if any((j.incarnation, j.of) == (n, p.of) for j in reverting):
-                self.fail(f"incarnation {n} runs while its results are being reverted", state)
-        numbers = [i.number for i in state.record.stored.incarnations]
-        if numbers != sorted(set(numbers)):
-            self.fail(f"incarnation numbers {numbers} are not unique and rising", state)
-
-    def check_start(self, state: State, n: int, w: W) -> None:
-        """Check what must hold when a pod is made."""
-        revision = self.setup.revisions[w.template.revision]
-        if revision.has_state and get(state.cluster, ("claims", n)) is None:
-            self.fail(f"pod {n} made without its claim", state)
-        journal = state.record.journal
-        if journal is not None and journal.crossed:
-            replaced = any(
-                s.kind is Kind.DELETE_STATE and s.args.committed and s.args.incarnation == n
-                for s in journal.steps
-            )
-            if replaced and journal.begun_at("delete-live") is not None:
-                self.fail(f"old incarnation {n} starts past the point of no return", state)
-            started = next((s for s in journal.steps if s.kind is Kind.START and s.args.irreversible), None)
-            if (
-                started
-                and journal.begun_at(started.id) is not None
-                and w.template.revision == journal.source.revision
-            ):
-                self.fail("the old version starts on its changed only copy", state)
-
-    def check_last_words(self, state: State, n: int, p: P) -> None:
-        """Check that a pod which we scale away for its report does not go without it; an evicted one may."""
-        if self.setup.luck.evictions != state.luck.evictions:
-            return  # an eviction in the middle of a Stop may cost the report: the window's ifMissing decides
-        journal, workload = state.record.journal, get(state.cluster, ("workloads", n))
-        if (
-            journal is None
-            or p.held
-            or p.evicted
-            or not p.ran
-            or not isinstance(workload, W)
-            or workload.replicas
-        ):
-            return
-        step = next((s for s in journal.route if s.kind is Kind.STOP and s.args.incarnation == n), None)
-        if step is not None and step.args.report and workload.stamp == f"{journal.id}/{step.id}":
-            self.fail(f"the report of incarnation {n} is lost", state)
-
-    def check_past_report(self, state: State, n: int) -> None:
-        """Check that nothing works on past the report that a hand-over refers to."""
-        journal = state.record.journal
-        if journal is None or journal.heading is not Heading.FORWARD or journal.fact("stop:stop") is None:
-            return
-        begun = any(
-            s.kind is Kind.START and s.args.incarnation == n and journal.begun_at(s.id) is not None
-            for s in journal.steps
-        )
-        if not begun:
-            self.fail(f"incarnation {n} works past its report", state)
-
-    def check_claim_deletion(self, state: State, n: int) -> None:
-        """Check that state dies only on record, when nothing old runs, and with consent."""
-        stored, journal = state.record.stored, state.record.journal
-        pod = get(state.cluster, ("pods", n))
-        if isinstance(pod, P) and pod.phase != "ended":
-            self.fail(f"state {n} deleted under a running pod", state)
-        record = stored.incarnation(n)
-        on_record = record is not None and record.state == "Deleted"
-        opened = journal is not None and any(
-            s.kind is Kind.DELETE_STATE and s.args.incarnation == n and journal.begun_at(s.id) is not None
-            for s in (*journal.steps, *journal.path)
-        )
-        if not on_record and not opened:
-            self.fail(f"state {n} deleted off record", state)
-        if n == stored.live and not (journal is not None and journal.crossed):
-            self.fail(f"committed state {n} deleted before the point of no return is on record", state)
-
-    def check_record(self, old: Record, new: Record, state: State) -> None:
-        """Check what must hold of every status write."""
-        before, after = old.journal, new.journal
-        if before is not None and after is not None and before.id == after.id:
-            self._check_progress(before, after, state)
-        if after is not None and before is None:
-            self._check_opening(after, state)
-        if before is not None and (after is None or after.id != before.id):
-            self._check_closing(before, old.stored, new.stored, state)
-        if before is not None and before.held_since is not None:
-            self._check_time_stood_still(before, old.stored, new, state)
-        applied = old.stored.applied, new.stored.applied
-        if applied[0] != applied[1] and before is None and applied[0] is not None and applied[1] is not None:
-            same = applied[0].logic_hash == applied[1].logic_hash
-            returned = {e.grant_id for e in new.stored.history} - {e.grant_id for e in old.stored.history}
-            # A stopped run's plan only commits: it is opened and closed in one write, which returns its grant.
-            if not same and not any(g.id in returned for g in (*state.grants, *state.removed)):
-                self.fail("applied changed without a plan", state)
-        spent = [e.grant_id for e in new.stored.history if e.grant_id]
-        if len(spent) != len(set(spent)):
-            self.fail(f"a grant was returned twice: {spent}", state)
-
-    def _check_progress(self, before: Journal, after: Journal, state: State) -> None:
-        changed = {k for k, v in before.facts if dict(after.facts).get(k) != v}
-        if changed:
-            self.fail(f"facts changed: {sorted(changed)}", state)
-        if before.heading is not Heading.FORWARD and after.heading is not before.heading:
-            self.fail(f"turned again: {before.heading} to {after.heading}", state)
-        if before.crossed and after.heading is Heading.BACK:
-            self.fail("went back past the point of no return", state)
-
-    def _check_time_stood_still(self, held: Journal, old: Stored, new: Record, state: State) -> None:
-        """Check that no deadline has passed when a hold ends, however long it was."""
-        known = (held.failure.step, held.failure.reason) if held.failure else None
-        after = new.journal.failure if new.journal else None
-        expired = after is not None and after.reason in EXPIRED and (after.step, after.reason) != known
-        told = {e.reason for e in new.stored.history if e not in old.history} & EXPIRED
-        if expired or (told and known is None):
-            self.fail("the time of a hold counted towards a deadline", state)
-
-    def _check_opening(self, after: Journal, state: State) -> None:
-        if state.run.hold or state.run.deleting:
-            self.fail("a plan was opened while nothing is to move", state)
-        if after.upcoming and state.record.stored.incarnation(after.upcoming) is not None:
-            self.fail(f"incarnation number {after.upcoming} is used again", state)
-        if not after.grant_id:
-            if any(s.args.committed for s in after.steps):
-                self.fail("an own plan destroys", state)
-            return
-        if state.run.pinned:
-            self.fail("an attempt moved a pinned run", state)
-        given = (*state.grants, *state.removed)
-        if not any(g.id == after.grant_id and g.plan_hash == after.plan_hash for g in given):
-            self.fail(f"plan {after.plan_hash} opened without its grant", state)
-        if state.record.stored.spent(after.grant_id):
-            self.fail(f"spent grant {after.grant_id} opened again", state)
-
-    def _check_closing(self, before: Journal, old: Stored, new: Stored, state: State) -> None:
-        newest = self.setup.revisions[state.wanted].logic_hash
-        comes_back = old.applied is not None and old.applied.logic_hash == newest
-        as_it_was = _as_it_was(old, labelled=not comes_back) == _as_it_was(new, labelled=not comes_back)
-        if before.heading is Heading.BACK and not as_it_was:
-            self.fail("going back did not end as before", state)
-        if old.applied != new.applied and before.heading is Heading.REPLACE and new.applied is not None:
-            self.fail("a replacement left something applied", state)
 
     # --- goals --------------------------------------------------------------------------------------
 
@@ -650,7 +475,7 @@ class Explorer:
         goals: list[int] = []
         for number, state in graph.walk():
             try:
-                self.check_state(state)
+                promises.check_state(self.setup, state)
                 if self.goal(state):
                     goals.append(number)
                 for label, after, luck in self.moves(state):
@@ -668,18 +493,6 @@ class Explorer:
             decision = self.decision(graph.state(stuck), True)
             way = graph.trace(stuck) or ["from the first state"]
             raise Violation(f"no goal can be reached: {decision.situation}", way)
-
-
-def _as_it_was(stored: Stored, *, labelled: bool) -> object:
-    """Return what going back must bring back; the horizon of notifications may be later, nobody is told twice.
-
-    `labelled` False: whatever the revision is called, since a content that comes back has a new number.
-    """
-    applied = stored.applied._replace(formats=()) if stored.applied else None
-    if applied is not None and not labelled:
-        applied = applied._replace(revision="", version="")
-    window = stored.window._replace(notifications_from=None) if stored.window else None
-    return applied, stored.live, stored.parameters, window
 
 
 def _gate(view: View) -> Gate | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tests.sim import model, people
+from tests.sim import model, people, promises
 from tests.sim.explorer import Explorer
 from tests.sim.model import Call, J, P, W
 from tests.sim.setups import STRATEGY, begin, first_start, started
@@ -101,7 +101,7 @@ class Life:
 
     def move(self) -> bool:
         """One move of whoever has one: the operator, the cluster, the rollout, and the operator after a while."""
-        self.explorer.check_state(self.state)
+        promises.check_state(self.explorer.setup, self.state)
         if self.work():
             return True
         for moves in (self.explorer.cluster_moves, partial(people.moves, self.explorer)):
