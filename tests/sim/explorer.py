@@ -19,9 +19,10 @@ from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss
 
-from . import model, people, promises
+from . import model, people, promises, world
 from .graph import Graph
 from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
+from .operator import changed, stale
 from .promises import EXPIRED
 from .states import Found, Move, Rules, Setup, State, Violation
 
@@ -156,9 +157,7 @@ class Explorer:
         if after is None:
             return (state, None), f"{label}: refused"
         # This flight's own later calls are about other objects; freshness of theirs was updated in `changed`.
-        remaining = Flight(
-            flight.record, flight.fresh, tuple(self._stale(c, key_of(call.effect)) for c in rest)
-        )
+        remaining = Flight(flight.record, flight.fresh, tuple(stale(c, key_of(call.effect)) for c in rest))
         over = not remaining.calls and remaining.record is None
         return (after, None if over else remaining), label
 
@@ -179,7 +178,7 @@ class Explorer:
         if not creating and (known is None or (self.rules.fenced and not call.fresh)):
             return None
         cluster = self.apply(state, call, key, known)
-        return self.changed(state, key, cluster)
+        return changed(state, key, cluster)
 
     def apply(  # noqa: C901 - a table of effects, one arm each
         self, state: State, call: Call, key: tuple[str, object], known: object
@@ -234,149 +233,11 @@ class Explorer:
             case fx.CreateResults():
                 return cluster
 
-    def changed(self, state: State, key: tuple[str, object], cluster: Cluster) -> State:
-        """Make every call in flight stale whose object has changed."""
-        if cluster == state.cluster:
-            return state
-        touched = [key]
-        if key[0] == "workloads" and cluster.pods != state.cluster.pods:
-            touched.append(("pods", key[1]))
-        active, late = state.active, state.late
-        for one in touched:
-            active = self._stale_flight(active, one) if active else None
-            late = tuple(self._stale_flight(f, one) for f in late)
-        return state._replace(cluster=cluster, active=active, late=late)
-
-    def _stale_flight(self, flight: Flight, key: tuple[str, object]) -> Flight:
-        return flight._replace(calls=tuple(self._stale(c, key) for c in flight.calls))
-
-    @staticmethod
-    def _stale(call: Call, key: tuple[str, object]) -> Call:
-        return call._replace(fresh=False) if key_of(call.effect) == key else call
-
-    # --- the cluster --------------------------------------------------------------------------------
-
-    def cluster_moves(self, state: State) -> Iterator[Move]:
-        """StatefulSet controller, kubelet, Job controller, claim protection, garbage collector."""
-        for n, w in state.cluster.workloads:
-            yield from self._controller(state, n, w)
-        for n, p in state.cluster.pods:
-            yield from self._kubelet(state, n, p)
-        for name, j in state.cluster.jobs:
-            yield from self._job(state, name, j)
-        for n, c in state.cluster.claims:
-            mounted = get(state.cluster, ("pods", n)) or any(
-                j.incarnation == n for _, j in state.cluster.jobs
-            )
-            if c.deleting and not mounted:
-                yield Move(f"claim {n} gone", self._set(state, ("claims", n), None))
-        yield from self._collector(state)
-
-    def _collector(self, state: State) -> Iterator[Move]:
-        """What a run made goes after it, in any order; the pods that it held are let go by the operator."""
-        for n, w in state.cluster.workloads:
-            if w.of != state.run.uid:
-                yield Move(f"workload {n} collected", self._set(state, ("workloads", n), None))
-        for name, j in state.cluster.jobs:
-            if j.of != state.run.uid:
-                yield Move(f"job {name} collected", self._set(state, ("jobs", name), None))
-        for n, c in state.cluster.claims:
-            if c.of != state.run.uid and not c.deleting:
-                yield Move(f"claim {n} collected", self._set(state, ("claims", n), c._replace(deleting=True)))
-        for n, p in state.cluster.pods:
-            workload = get(state.cluster, ("workloads", n))
-            if not p.term and (not isinstance(workload, W) or workload.of != p.of):
-                yield Move(f"pod {n} collected", self._set(state, ("pods", n), p._replace(term=True)))
-            if p.of != state.run.uid and p.held:
-                gone = None if p.phase == "ended" else p._replace(held="")
-                yield Move(f"pod {n} of another run let go", self._set(state, ("pods", n), gone))
-
-    def _set(self, state: State, key: tuple[str, object], value: object | None) -> State:
-        return self.changed(state, key, put(state.cluster, key, value))
-
-    def _controller(self, state: State, n: int, w: W) -> Iterator[Move]:
-        pod = get(state.cluster, ("pods", n))
-        key = ("pods", n)
-        seen = state if w.settled else self._set(state, ("workloads", n), w._replace(settled=True))
-        if w.replicas and pod is None:
-            if w.of == state.run.uid:
-                promises.check_start(self.setup, state, n, w)
-            yield Move(f"pod {n} created", self._set(seen, key, P(w.template, of=w.of)))
-        elif not w.replicas and isinstance(pod, P) and not pod.term:
-            yield Move(f"pod {n} told to end", self._set(seen, key, pod._replace(term=True)))
-        elif not w.settled:
-            yield Move(f"workload {n} settled", seen)
-
-    def _kubelet(self, state: State, n: int, p: P) -> Iterator[Move]:
-        key = ("pods", n)
-        if p.term and p.phase != "ended":
-            if p.of == state.run.uid:
-                promises.check_last_words(self.setup, state, n, p)
-            after = p._replace(phase="ended") if p.held else None
-            told = self._wrote(state, n, p, ended=True) if p.ran else state
-            yield Move(f"pod {n} ended", self._set(told, key, after))
-        elif p.term and not p.held:
-            yield Move(f"pod {n} gone", self._set(state, key, None))
-        elif not p.term:
-            if p.phase == "pending" and self._can_start(state, n, p):
-                if p.of == state.run.uid:
-                    promises.check_past_report(state, n)
-                yield Move(
-                    f"pod {n} started",
-                    self._set(self._wrote(state, n, p), key, p._replace(phase="started", ran=True)),
-                )
-            if p.phase == "started":
-                yield Move(f"pod {n} ready", self._set(state, key, p._replace(phase="ready")))
-            if state.luck.evictions:
-                luck = state.luck._replace(evictions=state.luck.evictions - 1)
-                yield Move(
-                    f"pod {n} evicted",
-                    self._set(state, key, p._replace(term=True, evicted=True))._replace(luck=luck),
-                    luck=True,
-                )
-
-    def _can_start(self, state: State, n: int, p: P) -> bool:
-        """Say whether a pod comes up: its version works, and there is a claim of the name that it mounts."""
-        revision = self.setup.revisions[p.template.revision]
-        mounted = not revision.has_state or get(state.cluster, ("claims", n)) is not None
-        return mounted and revision.name not in self.setup.broken
-
-    def _wrote(self, state: State, n: int, p: P, *, ended: bool = False) -> State:
-        """A pod that runs may have rewritten its state; its report at the end says in which format it left it."""
-        claim = get(state.cluster, ("claims", n))
-        if not isinstance(claim, C):
-            return state
-        mine = self.formats[p.template.revision]
-        content = (mine,) if ended else tuple(sorted({*claim.content, mine}))
-        return state._replace(cluster=put(state.cluster, ("claims", n), claim._replace(content=content)))
-
-    def _job(self, state: State, name: str, j: J) -> Iterator[Move]:
-        key = ("jobs", name)
-        if j.state == "Active":
-            done = self._set(state, key, j._replace(state="Succeeded"))
-            yield Move(f"job {name} succeeded", self.ran_hook(done, name, j))
-            if state.luck.hook_failures:
-                failed = self._set(state, key, j._replace(state="Failed"))
-                luck = state.luck._replace(hook_failures=state.luck.hook_failures - 1)
-                yield Move(f"job {name} failed", failed._replace(luck=luck), luck=True)
-        if self.rules.job_ttl and j.state in ("Succeeded", "Failed"):
-            yield Move(f"job {name} expired", self._set(state, key, None))
-
-    def ran_hook(self, state: State, name: str, j: J) -> State:
-        """Count a success of a destructive hook."""
-        if j.hook != "revert":
-            return state
-        step = "-".join((*name.split("-")[1:-1], j.of))
-        count = dict(state.ran)
-        count[step] = count.get(step, 0) + 1
-        promises.check_hook(step, count[step])
-        return state._replace(ran=tuple(sorted(count.items())))
-
     def moves(self, state: State) -> Iterator[Move]:
         """Every move from a state."""
         yield from self.operator_moves(state)
         yield from self.late_moves(state)
-        yield from self.cluster_moves(state)
+        yield from world.moves(self.setup, self.rules, state)
         yield from people.moves(self, state)
 
     # --- goals --------------------------------------------------------------------------------------

@@ -6,15 +6,15 @@ for a deadline; `wait` lets deadlines pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
-from tests.sim import model, people, promises
+from tests.sim import model, people, promises, world
 from tests.sim.explorer import Explorer
 from tests.sim.model import Call, J, P, W
 from tests.sim.setups import STRATEGY, begin, first_start, started
-from tests.sim.states import Luck, Setup
+from tests.sim.states import Luck, Move, Setup
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, decide
@@ -104,12 +104,15 @@ class Life:
         promises.check_state(self.explorer.setup, self.state)
         if self.work():
             return True
-        for moves in (self.explorer.cluster_moves, partial(people.moves, self.explorer)):
-            for found in moves(self.state):
-                if not found.luck:
-                    self.state = found.state
-                    return True
+        for found in chain(self.cluster_moves(), people.moves(self.explorer, self.state)):
+            if not found.luck:
+                self.state = found.state
+                return True
         return self.work(late=True)
+
+    def cluster_moves(self) -> Iterator[Move]:
+        """What the cluster may do next."""
+        return world.moves(self.explorer.setup, self.explorer.rules, self.state)
 
     def run(self, until: Callable[[Life], bool] = lambda _: False) -> Life:
         """Let everything happen until nothing is left, or until a moment."""

@@ -227,7 +227,7 @@ def test_an_unclean_stop_is_recorded_and_the_input_in_flight_is_at_risk() -> Non
 def killed(life: Life) -> None:
     """Let the operator see the ended pod as killed, without a report; the workload is settled."""
     while life.explorer.view(life.state, late=False).world.workloads[0][1].settled is False:
-        life.state = next(m.state for m in life.explorer.cluster_moves(life.state))
+        life.state = next(m.state for m in life.cluster_moves())
     view = life.view()
     (pod,) = view.world.pods
     world = view.world._replace(pods=(pod._replace(exit_code=137, report=None),))
@@ -967,7 +967,7 @@ def test_a_version_that_accepts_nothing_stored_never_starts_on_it() -> None:
     """The claim's stamp decides, not the label: the record was made before somebody restored another volume."""
     life = Life.on_v1(KEEP_SAME).run(at("stop")).put("claims", 1, C(("9",), ("1",)))
     while life.work() or life.state.cluster.pods:
-        moves = [m for m in life.explorer.cluster_moves(life.state) if not m.luck]
+        moves = [m for m in life.cluster_moves() if not m.luck]
         if not moves:
             break
         life.state = moves[0].state
