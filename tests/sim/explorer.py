@@ -12,22 +12,17 @@ from collections.abc import Iterator
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.rest import case_of, is_behind
-from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss
 
-from . import model, people, promises, world
+from . import goals, model, people, promises, world
 from .graph import Graph
 from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
 from .operator import changed, stale
-from .promises import EXPIRED
 from .states import Found, Move, Rules, Setup, State, Violation
-
-BLOCKING = frozenset({"Held", "ScenarioNotFound", "StrategyNotFound", "RevisionNotFound", "Downgrade"})
-"""Reasons that only a person can take away."""
 
 
 class Explorer:
@@ -240,116 +235,28 @@ class Explorer:
         yield from world.moves(self.setup, self.rules, state)
         yield from people.moves(self, state)
 
-    # --- goals --------------------------------------------------------------------------------------
-
-    def goal(self, state: State) -> bool:
-        """A state in which nothing is left to do, and in which the operator is silent."""
-        if state.active is not None or state.late or state.run.deleting:
-            return False
-        if not state.run.uid:
-            return state.cluster == Cluster() and not state.grants
-        if state.record.journal is not None:
-            return self._waits(state)
-        if any(not g.suspend or state.record.stored.spent(g.id) for g in state.grants):
-            return False
-        if not self._settled(state) and not self._reasoned(state):
-            return False
-        if not state.run.hold and not self._answered(state):
-            return False
-        for late in (False, True):
-            decision = self.decision(state, late)
-            if decision.record != state.record or decision.effects:
-                return False
-        return bool(state.run.hold) or self._clean(state)
-
-    @staticmethod
-    def _answered(state: State) -> bool:
-        """What the user asked of the run itself is done, or was tried and refused."""
-        stored, run = state.record.stored, state.run
-        if stored.refused or stored.applied is None:
-            return True
-        restarted = not run.restart_nonce or stored.handled.restart == run.restart_nonce
-        return restarted and stored.stopped is not run.desired_running
-
-    def _settled(self, state: State) -> bool:
-        """The run is on what is wanted, with the parameters that its spec states."""
-        view = self.view(state, False)
-        stored = view.stored
-        if stored.applied is None or view.wanted is None or is_behind(view) or view.wants_recompute:
-            return False
-        given = dict(stored.parameters.effective)
-        return stored.stopped or all(given.get(name) == value for name, value in view.run.parameters)
-
-    def _reasoned(self, state: State) -> bool:
-        situation = self.decision(state, True).situation
-        match situation.standing:
-            case Standing.ROLLED_BACK | Standing.STOPPED:
-                return bool(situation.message)
-            case Standing.WAITING:
-                return situation.reason == "Pinned" or state.suspended
-            case Standing.BLOCKED | Standing.STALLED:
-                return situation.reason in BLOCKING and "kubectl" in situation.attention
-        return False
-
-    def _waits(self, state: State) -> bool:
-        """An open plan that waits, with its reason and the next command, for somebody to do something."""
-        decision = self.decision(state, True)
-        silent = decision.record == state.record and not decision.effects
-        waits = decision.situation.standing in (Standing.STALLED, Standing.PAST_RETURN)
-        waits = waits and decision.situation.reason != "StateOutOfSync"
-        waits = waits and (decision.situation.reason not in EXPIRED or self._can_take_long(state))
-        return silent and waits and "kubectl" in decision.situation.attention and decision.wake is not None
-
-    def _can_take_long(self, state: State) -> bool:
-        """Say whether a deadline may pass for good: a version never starts, or luck has broken something."""
-        left, had = state.luck, self.setup.luck
-        unlucky = (left.evictions, left.hook_failures) != (had.evictions, had.hook_failures)
-        return bool(self.setup.broken) or unlucky
-
-    def _clean(self, state: State) -> bool:
-        """The world matches the record: one live pod if it is to run, nothing left over."""
-        stored, cluster = state.record.stored, state.cluster
-        runs = bool(stored.live) and not stored.stopped
-        alive = {n for n, p in cluster.pods if not p.term and p.phase != "ended"}
-        kept = {i.number for i in stored.incarnations if i.state != "Deleted"}
-        left = {n for n, _ in (*cluster.workloads, *cluster.claims)} - kept
-        things = (*cluster.workloads, *cluster.pods, *cluster.claims)
-        if any(thing.of != state.run.uid for _, thing in things):
-            return False
-        if runs and not self._told_what_is_stored(state):
-            return False
-        return alive == ({stored.live} if runs else set()) and not left and not cluster.jobs
-
-    @staticmethod
-    def _told_what_is_stored(state: State) -> bool:
-        """The live pod works with the window and the parameters that are on record."""
-        stored = state.record.stored
-        pod = get(state.cluster, ("pods", stored.live))
-        told = (stored.window, stored.parameters.effective)
-        return isinstance(pod, P) and (pod.template.window, pod.template.parameters) == told
-
     # --- the search ---------------------------------------------------------------------------------
 
     def explore(self, start: State) -> Found:
         """Explore everything reachable; raise Violation with the shortest trace that leads to one."""
         graph = Graph(start)
-        goals: list[int] = []
+        settled: list[int] = []
         for number, state in graph.walk():
             try:
                 promises.check_state(self.setup, state)
-                if self.goal(state):
-                    goals.append(number)
+                if goals.goal(self, state):
+                    settled.append(number)
                 for label, after, luck in self.moves(state):
                     graph.link(number, label, after, luck=luck)
             except Violation as violation:
                 raise Violation(violation.promise, [*graph.trace(number), *violation.trace]) from None
             if len(graph) > self.limit:
                 raise AssertionError(f"{self.setup.name}: more than {self.limit} states")
-        self._check_liveness(graph, goals)
-        return Found(len(graph), len(goals), graph.longest)
+        self._check_liveness(graph, settled)
+        return Found(len(graph), len(settled), graph.longest)
 
-    def _check_liveness(self, graph: Graph[State], goals: list[int]) -> None:
-        stuck = graph.stuck(goals)
+    def _check_liveness(self, graph: Graph[State], settled: list[int]) -> None:
+        stuck = graph.stuck(settled)
         if stuck is not None:
             decision = self.decision(graph.state(stuck), True)
             way = graph.trace(stuck) or ["from the first state"]
