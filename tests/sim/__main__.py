@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import grants
-from .explorer import Explorer
 from .fleets import DEEP as DEEP_FLEETS
 from .fleets import QUICK as FLEETS
 from .mutants import MUTANTS
+from .search import Explorer
 from .setups import DEEP, QUICK, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS
 from .states import Setup

@@ -16,7 +16,7 @@ from .promises import EXPIRED
 from .states import Setup, State
 
 if TYPE_CHECKING:
-    from .explorer import Explorer
+    from .search import Explorer
 
 BLOCKING = frozenset({"Held", "ScenarioNotFound", "StrategyNotFound", "RevisionNotFound", "Downgrade"})
 """Reasons that only a person can take away."""

@@ -13,7 +13,7 @@ from typing import Any
 from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.status import render
 
-from .explorer import Explorer
+from .search import Explorer
 from .setups import QUICK, begin
 from .states import Setup, State
 

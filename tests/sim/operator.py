@@ -1,9 +1,275 @@
-"""What the operator's process does: which of its calls in flight no longer hold."""
+"""What an operator process does: it observes, decides, writes the record and then makes one call after the other.
+
+The decision is the real one. The process may freeze between any two of its moves, and a new one takes over: every call
+in flight keeps to what was seen, and holds no longer once its object has changed.
+"""
 
 from __future__ import annotations
 
-from .model import Call, Cluster, Flight, key_of
-from .states import State
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from scenario_operator.execution import effects as fx
+from scenario_operator.execution.decide import Decision, Record, decide
+from scenario_operator.execution.rest import case_of, is_behind
+from scenario_operator.execution.view import Gate, View
+from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.plan import Cause
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import Loss
+
+from . import model, promises
+from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
+from .states import Move, Rules, Setup, State
+
+if TYPE_CHECKING:
+    from .search import Explorer
+
+# --- what it sees -----------------------------------------------------------------------------------
+
+
+def view(setup: Setup, state: State, late: bool) -> View:
+    """Return what a process sees when it observes now."""
+    spent = state.record.stored.spent
+    journal = state.record.journal.grant_id if state.record.journal else ""
+    grants = sorted(state.grants, key=lambda g: (g.id != journal, spent(g.id)))
+    newest = setup.revisions[state.wanted] if state.scenario else None
+    view = View(
+        run=state.run,
+        stored=state.record.stored,
+        journal=state.record.journal,
+        grant=grants[0] if grants else None,
+        wanted=newest,
+        revisions=setup.revisions,
+        world=model.world_of(state.cluster, setup.formats, late, state.run.uid),
+        now=model.LATE if late else 0.0,
+        entry=_pinned(setup, state) if state.run.pinned and newest else newest,
+        strategy=setup.strategies[state.strategy] if newest else None,
+        taken_back=frozenset(state.taken_back),
+    )
+    return view._replace(gate=_gate(view))
+
+
+def _pinned(setup: Setup, state: State) -> Revision | None:
+    """Return the newest revision with the version to which the run is pinned."""
+    found = [r for r in setup.revisions.values() if r.version == state.run.pinned]
+    return max(found, key=lambda r: r.number, default=None)
+
+
+def _gate(view: View) -> Gate | None:
+    """Say what the scenario's side would: why nothing leads a run on."""
+    look = "; see: kubectl -n ns get scn,ustrat"
+    if view.wanted is None:
+        return Gate("ScenarioNotFound", f"the Scenario is gone{look}", attention=True)
+    if view.entry is None:
+        return Gate("RevisionNotFound", f"no revision has that version{look}", attention=True)
+    if view.journal is not None or not is_behind(view):
+        return None
+    if view.strategy is None:
+        return Gate("StrategyNotFound", f"the strategy is gone{look}", attention=True)
+    plan = plan_upgrade(case_of(view, view.wanted, Cause.UPGRADE))
+    return (
+        Gate(plan.reason.value, f"{plan.message}{look}", attention=True)
+        if isinstance(plan, Blocked)
+        else None
+    )
+
+
+def decision(setup: Setup, state: State, late: bool) -> Decision:
+    """Return the real decision, with the times taken out of its record."""
+    made = decide(view(setup, state, late))
+    return made._replace(record=squash(made.record))
+
+
+def squash(record: Record) -> Record:
+    """Take the times out of a record, so that the same progress is the same state."""
+    journal, stored = record.journal, record.stored
+    if journal is not None:
+        journal = journal._replace(
+            opened_at=0.0,
+            begun=tuple(b._replace(at=0.0) for b in journal.begun),
+            attempts=tuple(a._replace(at=0.0) for a in journal.attempts),
+            failure=journal.failure._replace(at=0.0, message="") if journal.failure else None,
+            held_since=None if journal.held_since is None else 0.0,
+        )
+    history = tuple(
+        e._replace(message="", start_time="", completion_time="", plan_hash="", loss=Loss())
+        for e in stored.history
+    )
+    return Record(stored._replace(history=history), journal)
+
+
+# --- what it does next ------------------------------------------------------------------------------
+
+
+def moves(explorer: Explorer, state: State) -> Iterator[Move]:
+    """The active process: observe, then write the record, then one call after the other."""
+    if state.active is None and not state.run.uid:
+        return
+    if state.active is None and explorer.rules.torn:
+        yield Move("reads the run", state._replace(active=Flight(None, True, (), state.record)))
+        return
+    if state.active is None:
+        for late in (False, True):
+            decision = explorer.decision(state, late)
+            record = decision.record if decision.record != state.record else None
+            if record is None and not decision.effects:
+                continue
+            promises.check_quiet(state, decision)
+            flight = Flight(record, True, _calls(state, decision))
+            yield Move(
+                f"observe{' late' if late else ''}: {_label(decision, record)}",
+                state._replace(active=flight),
+            )
+        return
+    if state.active.reading is not None:
+        (after, flight), label = _read_world(explorer, state, state.active, late=True)
+        yield Move(f"{label} late", after._replace(active=flight))
+    done, label = advance(explorer, state, state.active)
+    yield Move(label, done[0]._replace(active=done[1]))
+    if state.luck.late > len(state.late):
+        # Frozen here: a new process takes over, this one may still act on what it saw, at any time, or never.
+        yield Move("freeze", state._replace(active=None, late=(*state.late, state.active)), luck=True)
+
+
+def late_moves(explorer: Explorer, state: State) -> Iterator[Move]:
+    """Frozen processes thaw, or are gone for good."""
+    for index, flight in enumerate(state.late):
+        rest = state.late[:index] + state.late[index + 1 :]
+        done, label = advance(explorer, state._replace(late=rest), flight)
+        after = done[0]
+        if done[1] is not None:
+            after = after._replace(late=(*after.late, done[1]))
+        yield Move(f"late {label}", after, luck=True)
+        luck = state.luck._replace(late=state.luck.late - 1)
+        yield Move("late one dies", state._replace(late=rest, luck=luck))
+
+
+def _label(decision: Decision, record: Record | None) -> str:
+    effects = ", ".join(type(e).__name__ for e in decision.effects) or "no effects"
+    return f"{'writes, ' if record else ''}{effects} ({decision.situation.reason or decision.situation.standing})"
+
+
+def _calls(state: State, decision: Decision) -> tuple[Call, ...]:
+    return tuple(Call(e, of=state.run.uid) for e in decision.effects)
+
+
+def _read_world(
+    explorer: Explorer, state: State, flight: Flight, *, late: bool = False
+) -> tuple[tuple[State, Flight | None], str]:
+    """Read the world after the run: what was decided then is about a run that may have moved on."""
+    assert flight.reading is not None
+    if explorer.rules.looks_again and not flight.fresh:
+        return (state, None), "the run has moved on while the world was read"
+    decision = explorer.decision(state._replace(record=flight.reading), late)
+    record = decision.record if decision.record != flight.reading else None
+    calls = _calls(state, decision)
+    empty = record is None and not calls
+    return (state, None if empty else Flight(record, flight.fresh, calls)), "reads the world"
+
+
+def advance(explorer: Explorer, state: State, flight: Flight) -> tuple[tuple[State, Flight | None], str]:
+    """Carry out the next call of a flight; a refused one ends it."""
+    if flight.reading is not None:
+        return _read_world(explorer, state, flight)
+    if explorer.rules.act_first and flight.calls:
+        return _call(explorer.rules, state, flight)
+    if flight.record is not None:
+        if explorer.rules.fenced and not flight.fresh:
+            return (state, None), "write record: conflict"
+        after = write(explorer.setup, state, flight.record)
+        return (after, flight._replace(record=None) if flight.calls else None), "write record"
+    return _call(explorer.rules, state, flight)
+
+
+def _call(rules: Rules, state: State, flight: Flight) -> tuple[tuple[State, Flight | None], str]:
+    call, rest = flight.calls[0], flight.calls[1:]
+    after = perform(rules, state, call)
+    label = f"{call.effect}"
+    if after is None:
+        return (state, None), f"{label}: refused"
+    # This flight's own later calls are about other objects; freshness of theirs was updated in `changed`.
+    remaining = Flight(flight.record, flight.fresh, tuple(_stale(c, key_of(call.effect)) for c in rest))
+    over = not remaining.calls and remaining.record is None
+    return (after, None if over else remaining), label
+
+
+# --- what becomes of a write or a call --------------------------------------------------------------
+
+
+def write(setup: Setup, state: State, record: Record) -> State:
+    """Write the run's status: whoever observed before is stale now."""
+    promises.check_record(setup, state.record, record, state)
+    active = state.active._replace(fresh=False) if state.active else None
+    late = tuple(f._replace(fresh=False) for f in state.late)
+    return state._replace(record=record, active=active, late=late)
+
+
+def perform(rules: Rules, state: State, call: Call) -> State | None:
+    """Carry out one effect as the API server would; None: refused."""
+    effect, key = call.effect, key_of(call.effect)
+    known = get(state.cluster, key)
+    creating = isinstance(effect, fx.CreateClaim | fx.CreateWorkload | fx.CreateJob)
+    if creating and known is not None and not rules.upsert:
+        return None
+    if not creating and (known is None or (rules.fenced and not call.fresh)):
+        return None
+    cluster = apply(rules, state, call, key, known)
+    return changed(state, key, cluster)
+
+
+def apply(  # noqa: C901 - a table of effects, one arm each
+    rules: Rules, state: State, call: Call, key: tuple[str, object], known: object
+) -> Cluster:
+    """Return the cluster after one accepted effect."""
+    cluster, effect = state.cluster, call.effect
+    match effect:
+        case fx.HoldReport() | fx.ReleaseReport():
+            assert isinstance(known, P)
+            mark = effect.mark if isinstance(effect, fx.HoldReport) else ""
+            if mark and known.term and not known.held:
+                return cluster
+            gone = not mark and known.phase == "ended"
+            return put(cluster, key, None if gone else known._replace(held=mark))
+        case fx.PutToSleep():
+            assert isinstance(known, W)
+            return put(cluster, key, W(0, known.template, effect.stamp, False, known.of))
+        case fx.WakeWorkload():
+            assert isinstance(known, W)
+            template = model.template_of(effect, known.template)
+            return put(cluster, key, W(1, template, effect.stamp or known.stamp, False, known.of))
+        case fx.CreateWorkload():
+            awake = 1 if rules.awake_workload or isinstance(known, W) else 0
+            return put(cluster, key, W(awake, effect.template, "", not awake, call.of))
+        case fx.DeleteWorkload():
+            return put(cluster, key, None)
+        case fx.CreateClaim():
+            return put(cluster, key, C(effect.formats, (), of=call.of))
+        case fx.StampClaim():
+            assert isinstance(known, C)
+            return put(cluster, key, known._replace(formats=effect.formats))
+        case fx.DeleteClaim():
+            assert isinstance(known, C)
+            # What a deleted run made goes with it: a late deletion only comes before the garbage collector's.
+            if known.of == state.run.uid and not state.run.deleting:
+                promises.check_claim_deletion(state, effect.incarnation)
+            return put(cluster, key, known._replace(deleting=True))
+        case fx.CreateJob():
+            job = J(
+                effect.hook,
+                effect.incarnation,
+                effect.revision,
+                "Active" if rules.awake_job else "Suspended",
+                of=call.of,
+            )
+            return put(cluster, key, job)
+        case fx.ReleaseJob():
+            assert isinstance(known, J)
+            return put(cluster, key, known._replace(state="Active"))
+        case fx.DeleteJob():
+            return put(cluster, key, None)
+        case fx.CreateResults():
+            return cluster
 
 
 def changed(state: State, key: tuple[str, object], cluster: Cluster) -> State:
@@ -21,9 +287,9 @@ def changed(state: State, key: tuple[str, object], cluster: Cluster) -> State:
 
 
 def _stale_flight(flight: Flight, key: tuple[str, object]) -> Flight:
-    return flight._replace(calls=tuple(stale(c, key) for c in flight.calls))
+    return flight._replace(calls=tuple(_stale(c, key) for c in flight.calls))
 
 
-def stale(call: Call, key: tuple[str, object]) -> Call:
+def _stale(call: Call, key: tuple[str, object]) -> Call:
     """Return a call that holds no longer if it is about the object that has changed."""
     return call._replace(fresh=False) if key_of(call.effect) == key else call

@@ -20,7 +20,7 @@ from scenario_operator.planning.windows import Bound, Bounds, Mode
 from .states import RUN_UID, Move, State, by_people
 
 if TYPE_CHECKING:
-    from .explorer import Explorer
+    from .search import Explorer
 
 PINNED_TO = "1.0.0"
 LATER = Bounds(notifications_from=Bound(Mode.AT, "2026-05-01T00:00:00Z"))

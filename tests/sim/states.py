@@ -120,6 +120,11 @@ class Setup:
         """Return every strategy that may be in force, the first one first."""
         return (self.strategy, *self.others)
 
+    @property
+    def formats(self) -> dict[str, str]:
+        """Return in which format each revision writes its state."""
+        return {name: revision.state_version for name, revision in self.revisions.items()}
+
 
 class Rules(NamedTuple):
     """What the API server and the operator do, so that a mutant can break exactly one of them.

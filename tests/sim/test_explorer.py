@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .explorer import Explorer
 from .mutants import MUTANTS, Mutant
+from .search import Explorer
 from .setups import DEEP, QUICK, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS, Signal
 from .states import Rules, Setup, Violation

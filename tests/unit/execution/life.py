@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from tests.sim import model, people, promises, world
-from tests.sim.explorer import Explorer
+from tests.sim import model, operator, people, promises, world
 from tests.sim.model import Call, J, P, W
+from tests.sim.search import Explorer
 from tests.sim.setups import STRATEGY, begin, first_start, started
 from tests.sim.states import Luck, Move, Setup
 
@@ -78,10 +78,10 @@ class Life:
         """Write the record if it differs, then carry out the effects; say whether anything was done."""
         changed = decision.record != self.state.record
         if changed:
-            self.state = self.explorer.write(self.state, decision.record)
+            self.state = operator.write(self.explorer.setup, self.state, decision.record)
             self.writes += 1
         for effect in decision.effects:
-            after = self.explorer.perform(self.state, Call(effect))
+            after = operator.perform(self.explorer.rules, self.state, Call(effect))
             if after is None:
                 self.refused.append(effect)
                 break

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 
 import pytest
-from tests.sim.explorer import Explorer
 from tests.sim.model import C, Cluster
+from tests.sim.search import Explorer
 from tests.sim.setups import (
     BROKEN,
     CONTINUE,

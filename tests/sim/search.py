@@ -1,0 +1,73 @@
+"""Breadth-first exploration of the real `decide` against the model cluster.
+
+A state is explored once; from each state every move of the operator, of the cluster, of the user and of bad
+luck is tried. Safety is checked on every state and move, liveness afterwards on the graph: from every state a
+goal must be reachable by moves that need no luck, good or bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenario_operator.execution.decide import Decision
+from scenario_operator.execution.view import View
+
+from . import goals, operator, people, promises, world
+from .graph import Graph
+from .states import Found, Move, Rules, Setup, State, Violation
+
+
+class Explorer:
+    """Explores one setup under one set of rules; what it has decided and planned once, it remembers."""
+
+    def __init__(self, setup: Setup, rules: Rules | None = None, limit: int = 2_000_000) -> None:
+        self.setup = setup
+        self.rules = rules or Rules()
+        self.limit = limit
+        self.decisions: dict[object, Decision] = {}
+        self.plans: dict[object, tuple[str, str]] = {}
+        self.changes = [(luck, c) for luck, c in people.CHANGES.items() if getattr(setup.luck, luck)]
+
+    def view(self, state: State, late: bool) -> View:
+        """Return what a process sees when it observes now."""
+        return operator.view(self.setup, state, late)
+
+    def decision(self, state: State, late: bool) -> Decision:
+        """Return the real decision, remembered by what it depends on."""
+        around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
+        key = (state.record, state.cluster, state.run, *around, late)
+        if key not in self.decisions:
+            self.decisions[key] = operator.decision(self.setup, state, late)
+        return self.decisions[key]
+
+    def moves(self, state: State) -> Iterator[Move]:
+        """Every move from a state."""
+        yield from operator.moves(self, state)
+        yield from operator.late_moves(self, state)
+        yield from world.moves(self.setup, self.rules, state)
+        yield from people.moves(self, state)
+
+    def explore(self, start: State) -> Found:
+        """Explore everything reachable; raise Violation with the shortest trace that leads to one."""
+        graph = Graph(start)
+        settled: list[int] = []
+        for number, state in graph.walk():
+            try:
+                promises.check_state(self.setup, state)
+                if goals.goal(self, state):
+                    settled.append(number)
+                for label, after, luck in self.moves(state):
+                    graph.link(number, label, after, luck=luck)
+            except Violation as violation:
+                raise Violation(violation.promise, [*graph.trace(number), *violation.trace]) from None
+            if len(graph) > self.limit:
+                raise AssertionError(f"{self.setup.name}: more than {self.limit} states")
+        self._check_liveness(graph, settled)
+        return Found(len(graph), len(settled), graph.longest)
+
+    def _check_liveness(self, graph: Graph[State], settled: list[int]) -> None:
+        stuck = graph.stuck(settled)
+        if stuck is not None:
+            decision = self.decision(graph.state(stuck), True)
+            way = graph.trace(stuck) or ["from the first state"]
+            raise Violation(f"no goal can be reached: {decision.situation}", way)
