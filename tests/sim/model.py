@@ -9,7 +9,7 @@ may come after it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Record
@@ -106,6 +106,8 @@ def key_of(effect: fx.Effect) -> tuple[str, object]:
             return "jobs", effect.name
         case fx.CreateResults():
             return "results", 0
+        case _:
+            assert_never(effect)
 
 
 def get(cluster: Cluster, key: tuple[str, object]) -> object | None:

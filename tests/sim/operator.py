@@ -7,7 +7,7 @@ in flight keeps to what was seen, and holds no longer once its object has change
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
@@ -218,58 +218,70 @@ def perform(rules: Rules, state: State, call: Call) -> State | None:
     return changed(state, key, cluster)
 
 
-def apply(  # noqa: C901 - a table of effects, one arm each
-    rules: Rules, state: State, call: Call, key: tuple[str, object], known: object
-) -> Cluster:
+def apply(rules: Rules, state: State, call: Call, key: tuple[str, object], known: object) -> Cluster:
     """Return the cluster after one accepted effect."""
-    cluster, effect = state.cluster, call.effect
+    effect = call.effect
+    after: object | None
     match effect:
         case fx.HoldReport() | fx.ReleaseReport():
-            assert isinstance(known, P)
-            mark = effect.mark if isinstance(effect, fx.HoldReport) else ""
-            if mark and known.term and not known.held:
-                return cluster
-            gone = not mark and known.phase == "ended"
-            return put(cluster, key, None if gone else known._replace(held=mark))
-        case fx.PutToSleep():
-            assert isinstance(known, W)
-            return put(cluster, key, W(0, known.template, effect.stamp, False, known.of))
-        case fx.WakeWorkload():
-            assert isinstance(known, W)
-            template = model.template_of(effect, known.template)
-            return put(cluster, key, W(1, template, effect.stamp or known.stamp, False, known.of))
-        case fx.CreateWorkload():
-            awake = 1 if rules.awake_workload or isinstance(known, W) else 0
-            return put(cluster, key, W(awake, effect.template, "", not awake, call.of))
-        case fx.DeleteWorkload():
-            return put(cluster, key, None)
-        case fx.CreateClaim():
-            return put(cluster, key, C(effect.formats, (), of=call.of))
-        case fx.StampClaim():
-            assert isinstance(known, C)
-            return put(cluster, key, known._replace(formats=effect.formats))
-        case fx.DeleteClaim():
-            assert isinstance(known, C)
-            # What a deleted run made goes with it: a late deletion only comes before the garbage collector's.
-            if known.of == state.run.uid and not state.run.deleting:
-                promises.check_claim_deletion(state, effect.incarnation)
-            return put(cluster, key, known._replace(deleting=True))
-        case fx.CreateJob():
-            job = J(
-                effect.hook,
-                effect.incarnation,
-                effect.revision,
-                "Active" if rules.awake_job else "Suspended",
-                of=call.of,
-            )
-            return put(cluster, key, job)
-        case fx.ReleaseJob():
-            assert isinstance(known, J)
-            return put(cluster, key, known._replace(state="Active"))
-        case fx.DeleteJob():
-            return put(cluster, key, None)
+            after = _pod_after(effect, known)
+        case fx.PutToSleep() | fx.WakeWorkload() | fx.CreateWorkload():
+            after = _workload_after(rules, effect, known, call.of)
+        case fx.CreateClaim() | fx.StampClaim() | fx.DeleteClaim():
+            after = _claim_after(state, effect, known, call.of)
+        case fx.CreateJob() | fx.ReleaseJob():
+            after = _job_after(rules, effect, known, call.of)
+        case fx.DeleteWorkload() | fx.DeleteJob():
+            after = None
         case fx.CreateResults():
-            return cluster
+            return state.cluster
+        case _:
+            assert_never(effect)
+    return put(state.cluster, key, after)
+
+
+def _pod_after(effect: fx.HoldReport | fx.ReleaseReport, known: object) -> P | None:
+    assert isinstance(known, P)
+    mark = effect.mark if isinstance(effect, fx.HoldReport) else ""
+    if mark and known.term and not known.held:
+        return known
+    gone = not mark and known.phase == "ended"
+    return None if gone else known._replace(held=mark)
+
+
+def _workload_after(
+    rules: Rules, effect: fx.PutToSleep | fx.WakeWorkload | fx.CreateWorkload, known: object, of: str
+) -> W:
+    if isinstance(effect, fx.CreateWorkload):
+        awake = 1 if rules.awake_workload or isinstance(known, W) else 0
+        return W(awake, effect.template, "", not awake, of)
+    assert isinstance(known, W)
+    if isinstance(effect, fx.PutToSleep):
+        return W(0, known.template, effect.stamp, False, known.of)
+    template = model.template_of(effect, known.template)
+    return W(1, template, effect.stamp or known.stamp, False, known.of)
+
+
+def _claim_after(
+    state: State, effect: fx.CreateClaim | fx.StampClaim | fx.DeleteClaim, known: object, of: str
+) -> C:
+    if isinstance(effect, fx.CreateClaim):
+        return C(effect.formats, (), of=of)
+    assert isinstance(known, C)
+    if isinstance(effect, fx.StampClaim):
+        return known._replace(formats=effect.formats)
+    # What a deleted run made goes with it: a late deletion only comes before the garbage collector's.
+    if known.of == state.run.uid and not state.run.deleting:
+        promises.check_claim_deletion(state, effect.incarnation)
+    return known._replace(deleting=True)
+
+
+def _job_after(rules: Rules, effect: fx.CreateJob | fx.ReleaseJob, known: object, of: str) -> J:
+    if isinstance(effect, fx.CreateJob):
+        begins = "Active" if rules.awake_job else "Suspended"
+        return J(effect.hook, effect.incarnation, effect.revision, begins, of=of)
+    assert isinstance(known, J)
+    return known._replace(state="Active")
 
 
 def changed(state: State, key: tuple[str, object], cluster: Cluster) -> State:
