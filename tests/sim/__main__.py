@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from . import grants
+from . import grant_states
 from .fleets import DEEP as DEEP_FLEETS
 from .fleets import QUICK as FLEETS
+from .grants import GrantExplorer
 from .mutants import MUTANTS
 from .search import Explorer
 from .setups import DEEP, QUICK, begin
@@ -53,9 +54,9 @@ def _explored(name: str, setups: tuple[Setup, ...]) -> Row:
     return Row(name, len(found), states, goals, max(f.longest for f in found))
 
 
-def _rolled_out(setup: grants.Setup) -> Row:
+def _rolled_out(setup: grant_states.Setup) -> Row:
     started = time.monotonic()
-    found = grants.GrantExplorer(setup).explore()
+    found = GrantExplorer(setup).explore()
     print(f"{setup.name}: {found.states:,} states in {time.monotonic() - started:.1f} s", flush=True)
     return Row(setup.name, 1, found.states, found.goals, 0)
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from scenario_operator.rollout.facts import Approval, Attempt
 
-if TYPE_CHECKING:
-    from .grants import GrantExplorer, R, State
+from .grant_states import R, State
 
-Change = Callable[["GrantExplorer", "State"], Iterator[tuple[str, "State"]]]
+if TYPE_CHECKING:
+    from .grants import GrantExplorer
+
+Change = Callable[["GrantExplorer", State], Iterator[tuple[str, State]]]
 """What one person may do: labels and states; the luck is spent already."""
 
 
@@ -98,8 +100,7 @@ def _consents(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
 
 def _arrivals(explorer: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     name = f"r{explorer.setup.runs + state.luck.arrivals + 1}"
-    unborn = explorer.a_run()._replace(on="")
-    yield f"{name} appears", state._replace(runs=tuple(sorted((*state.runs, (name, unborn)))))
+    yield f"{name} appears", state._replace(runs=tuple(sorted((*state.runs, (name, R(on=""))))))
 
 
 def _deletions(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
@@ -107,9 +108,9 @@ def _deletions(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
         yield f"{name} is deleted", state._replace(runs=tuple(pair for pair in state.runs if pair[0] != name))
 
 
-def _replacements(explorer: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
+def _replacements(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     for name, run in state.runs:
-        another = explorer.a_run()._replace(on="", life=run.life + 1)
+        another = R(on="", life=run.life + 1)
         yield f"{name} is replaced", put(state, name, another)
 
 

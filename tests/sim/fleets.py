@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenario_operator.rollout.facts import Pace
 
-from .grants import Luck, Setup
+from .grant_states import Luck, Setup
 from .setups import KEEP_BACK, STRATEGY
 
 TWO = Pace(max_concurrent=2, max_failed=1)

@@ -25,7 +25,8 @@ from .fleets import (
     STRAY,
     TAKEN_OVER,
 )
-from .grants import GrantExplorer, Rules, Setup
+from .grant_states import Rules, Setup
+from .grants import GrantExplorer
 from .states import Violation
 
 
