@@ -65,10 +65,11 @@ async def complaint(client: Client, lacking: Missing | None) -> str:
 
 
 def _since(run: Object, record: Record) -> float | None:
-    """Return since when a pod is missed: from the begin of the step, or from the end of being available."""
-    step = record.journal.current() if record.journal else None
-    if record.journal is not None:
-        return record.journal.begun_at(step.id) if step else None
+    """Return since when a pod is missed: from the begin of a ready step, or from the end of being available."""
+    journal = record.journal
+    if journal is not None:
+        begun = (journal.begun_at(step.id) for step in journal.ready())
+        return min((at for at in begun if at is not None), default=None)
     conditions = (run.get("status") or {}).get("conditions") or ()
     gone = (c for c in conditions if c["type"] == "Available" and c["status"] == "False")
     return next((epoch(c["lastTransitionTime"]) for c in gone), None)

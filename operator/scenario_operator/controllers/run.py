@@ -297,8 +297,7 @@ def _extra(decision: Decision) -> Extra:
 
 def _looks_everywhere(journal: Journal | None) -> bool:
     """Say whether the live read takes in every pod of the namespace: a stripped label hides nothing."""
-    step = journal.current() if journal else None
-    return step is not None and step.nature.sees_all
+    return journal is not None and any(step.nature.sees_all for step in journal.ready())
 
 
 def _expected(record: Record) -> list[int]:

@@ -6,30 +6,27 @@ was read at; the effects are carried out only after that write succeeded (R1).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from scenario_operator.api import commands
 from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.close import answer, close
+from scenario_operator.execution.describe import progress, trouble
 from scenario_operator.execution.direction import (
     Stuck,
     stuck_at,
     superseded,
     time_left,
     turn_by_signals,
-    ungranted,
 )
 from scenario_operator.execution.effects import DeleteJob, Effect, ReleaseReport
-from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.journal import Failure, Journal
 from scenario_operator.execution.rest import Rest, at_rest
 from scenario_operator.execution.route import replacement, way_back
 from scenario_operator.execution.situation import (
     Situation,
     Standing,
-    abort_command,
     refused,
-    retry_command,
     unhold_command,
 )
 from scenario_operator.execution.steps import VOCABULARY
@@ -43,8 +40,6 @@ WAKE = 30.0
 """Seconds after which everything that waits is looked at again, whatever the watches say."""
 _GRACE = 0.05
 """Seconds added to a wake that waits for a time to pass, so that it has passed."""
-_SLOW = 20.0
-"""Seconds after which a step's message says what it waits for; before that the detail is not worth a write."""
 
 
 class Record(NamedTuple):
@@ -115,20 +110,92 @@ def _carry_on(view: View, journal: Journal) -> Decision:
         return _closed(view, journal, closing)
     # Bounded by the steps of the two routes a plan can take in one pass, forward and then its turn.
     for _ in range(2 * len(journal.steps) + 8):
-        step = journal.current()
-        if step is None or step.kind is Kind.COMMIT:
-            return _finish(view, journal)
+        found = _round(view, journal)
+        if isinstance(found, Decision):
+            return found
+        journal = found
+    raise AssertionError(f"plan {journal.id} does not settle on a step")
+
+
+class _Look(NamedTuple):
+    """A ready step that is not done: what its row said, and whether and how it is stuck."""
+
+    step: Step
+    check: Todo | Failed
+    stuck: Stuck | None
+
+
+class _Part(NamedTuple):
+    """What one ready step adds to a decision."""
+
+    situation: Situation
+    effects: tuple[Effect, ...]
+    wake: float
+
+
+def _round(view: View, journal: Journal) -> Journal | Decision:
+    """Look at each ready step in the order of the route; a journal that comes back is to be looked at again."""
+    ready = journal.ready()
+    if not ready or ready[0].kind is Kind.COMMIT:
+        return _finish(view, journal)
+    looks: list[_Look] = []
+    for step in ready:
         check = VOCABULARY[step.kind].check(view, journal, step)
         if isinstance(check, Done):
-            journal = journal.finish(step, dict(check.facts))
-            continue
-        turned = _cope(view, journal, step, check)
-        if turned is None:
-            return _work(view, journal, step, check)
-        if isinstance(turned, Decision):
-            return turned
-        journal = turned
-    raise AssertionError(f"plan {journal.id} does not settle on a step")
+            return journal.finish(step, dict(check.facts))
+        if isinstance(check, Failed) and check.uid:
+            journal = journal.fail(step, check.uid, view.now, check.message)
+        looks.append(_Look(step, check, stuck_at(view, journal, step, check)))
+    overtaken = journal.heading is Heading.FORWARD and superseded(view, journal)
+    if overtaken and not journal.begun:
+        return _closed(view, journal, "Superseded")
+    for look in looks:
+        if (left := _given_up(journal, look, overtaken=overtaken)) is not None:
+            return journal.finish(look.step, left)
+    turning = [
+        look.stuck.failure(look.step, view.now)
+        for look in looks
+        if look.stuck is not None and _turns(journal, look.stuck, overtaken=overtaken)
+    ]
+    return _turned_by(view, journal, looks, turning, overtaken=overtaken)
+
+
+def _turned_by(
+    view: View, journal: Journal, looks: list[_Look], turning: list[Failure], *, overtaken: bool
+) -> Journal | Decision:
+    """Turn once nothing that has begun moves any more; until then nothing begins, and what runs may end."""
+    if not turning:
+        return _combined(view, journal, looks)
+    moving = [look for look in looks if look.stuck is None and journal.begun_at(look.step.id) is not None]
+    if moving:
+        stopped = [look._replace(stuck=look.stuck._replace(retry_in=None)) for look in looks if look.stuck]
+        return _combined(view, journal, [*moving, *stopped])
+    return _turned(journal._replace(failure=turning[0]), "Superseded" if overtaken else "Failed")
+
+
+def _combined(view: View, journal: Journal, looks: list[_Look]) -> Decision:
+    """Put together what the ready steps do: the last record, each effect once, the most pressing word, the first wake.
+
+    Done marks alone are no news: checks find them again, a write is saved.
+    """
+    parts: list[_Part] = []
+    for look in looks:
+        if look.stuck is None:
+            journal, part = _work(view, journal, look.step, look.check)
+        else:
+            journal, part = _stand(view, journal, look.step, look.stuck)
+        parts.append(part)
+    if view.journal is not None and not any(look.stuck for look in looks):
+        journal = view.journal if journal._replace(done=view.journal.done) == view.journal else journal
+    effects = tuple(dict.fromkeys(effect for part in parts for effect in part.effects))
+    effects = (*_loose_ends(view, journal, effects), *effects)
+    situation = min((part.situation for part in parts), key=_pressing)
+    return Decision(Record(view.stored, journal), situation, effects, min(part.wake for part in parts))
+
+
+def _pressing(situation: Situation) -> tuple[bool, bool]:
+    """Order situations: what asks for a person comes first, then what does not move."""
+    return not situation.attention, situation.standing is Standing.WORKING
 
 
 def _finish(view: View, journal: Journal) -> Decision:
@@ -145,26 +212,24 @@ def _closed(view: View, journal: Journal, outcome: str) -> Decision:
     return Decision(Record(rest.stored, None), rest.situation, (), 0.0)
 
 
-def _cope(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Journal | Decision | None:
-    """Decide what a step that is not done means for the direction; None: work on it."""
-    if isinstance(check, Failed) and check.uid:
-        journal = journal.fail(step, check.uid, view.now, check.message)
-    stuck = stuck_at(view, journal, step, check)
-    if journal.heading is not Heading.FORWARD:
-        return _cope_walking(view, journal, step, stuck)
-    if superseded(view, journal):
-        if not journal.begun:
-            return _closed(view, journal, "Superseded")
-        if stuck is not None:
-            by = stuck.failure(step, view.now)
-            return _turned(journal._replace(failure=by), "Superseded")
+def _given_up(journal: Journal, look: _Look, *, overtaken: bool) -> dict[str, Any] | None:
+    """Return the facts of a stuck step that is abandoned: by a person, or by a way back that has tried enough."""
+    step, stuck = look.step, look.stuck
     if stuck is None:
         return None
-    if journal.skip_revert and (left := VOCABULARY[step.kind].given_up(step)) is not None:
-        return journal.finish(step, left)
-    if stuck.final and not journal.crossed and not stuck.human and journal.strategy.on_failure == "RollBack":
-        return _turned(journal._replace(failure=stuck.failure(step, view.now)), "Failed")
-    return _stand(view, journal, step, stuck)
+    if journal.heading is Heading.FORWARD:
+        return VOCABULARY[step.kind].given_up(step) if journal.skip_revert and not overtaken else None
+    return VOCABULARY[step.kind].given_up(step, stuck.message[:512]) if stuck.exhausted else None
+
+
+def _turns(journal: Journal, stuck: Stuck, *, overtaken: bool) -> bool:
+    """Say whether a stuck step turns the plan; Back and Replace never turn, they retry."""
+    if journal.heading is not Heading.FORWARD:
+        return False
+    if overtaken:
+        return True
+    rolls_back = journal.strategy.on_failure == "RollBack" and not journal.crossed
+    return rolls_back and stuck.final and not stuck.human
 
 
 def _turned(journal: Journal, by: str) -> Journal:
@@ -173,47 +238,27 @@ def _turned(journal: Journal, by: str) -> Journal:
     return journal.turn(Heading.BACK, way_back(journal), by)
 
 
-def _cope_walking(view: View, journal: Journal, step: Step, stuck: Stuck | None) -> Journal | Decision | None:
-    """Back and Replace never turn: they retry; what cannot be reverted is counted and left."""
-    if stuck is None:
-        return None
-    left = VOCABULARY[step.kind].given_up(step, stuck.message[:512])
-    if left is not None and stuck.exhausted:
-        return journal.finish(step, left)
-    return _stand(view, journal, step, stuck)
-
-
-def _stand(view: View, journal: Journal, step: Step, stuck: Stuck) -> Decision:
+def _stand(view: View, journal: Journal, step: Step, stuck: Stuck) -> tuple[Journal, _Part]:
     """Stay at a step that fails: retry after its back-off, or wait for a person; say which."""
     effects: tuple[Effect, ...] = ()
     if stuck.retry_in is not None and stuck.retry_in <= 0 and not journal.gave_up:
         journal = journal.begin(step, view.now)
         effects = VOCABULARY[step.kind].effects(view, journal, step)
-    effects = (*_loose_ends(view, journal, effects), *effects)
     wake = min(WAKE, max(0.5, stuck.retry_in)) if stuck.retry_in else WAKE
-    return Decision(Record(view.stored, journal), _trouble(view, journal, step, stuck), effects, wake)
+    return journal, _Part(trouble(view, journal, step, stuck), effects, wake)
 
 
-def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Decision:
+def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> tuple[Journal, _Part]:
     """Take the step's next effects; what it learnt is recorded with its beginning, before them."""
-    known = journal
     if isinstance(check, Todo) and check.facts:
         journal = journal.learn(dict(check.facts))
     effects = VOCABULARY[step.kind].effects(view, journal, step)
     if effects or not step.nature.begins_with_effects:
         journal = journal.begin(step, view.now)
-    if known.begun == journal.begun and known.facts == journal.facts and view.journal is not None:
-        journal = _unless_news(view.journal, journal)
-    effects = (*_loose_ends(view, journal, effects), *effects)
     waiting = check.waiting if isinstance(check, Todo) else check.message
     due = [check.due if isinstance(check, Todo) else None, time_left(view, journal, step)]
     wake = max(0.1, min([WAKE, *(seconds + _GRACE for seconds in due if seconds is not None)]))
-    return Decision(Record(view.stored, journal), _progress(view, journal, step, waiting), effects, wake)
-
-
-def _unless_news(old: Journal, new: Journal) -> Journal:
-    """Keep the recorded journal when only `done` marks were added: checks find them again, a write is saved."""
-    return old if new._replace(done=old.done) == old else new
+    return journal, _Part(progress(view, journal, step, waiting), effects, wake)
 
 
 def _loose_ends(view: View, journal: Journal, taken: tuple[Effect, ...]) -> tuple[Effect, ...]:
@@ -250,64 +295,9 @@ def _released(view: View, journal: Journal) -> Journal:
     if journal.held_since is None:
         return journal
     paused = view.now - journal.held_since
-    step = journal.current()
-    judged = {s.id for s in journal.route if step and step.nature.begins_with_effects and s.nature.wakes}
+    judging = any(s.nature.begins_with_effects for s in journal.ready())
+    judged = {s.id for s in journal.route if judging and s.nature.wakes}
     over = {*journal.done} - judged
     begun = tuple(b if b.id in over else b._replace(at=b.at + paused) for b in journal.begun)
     attempts = tuple(a._replace(at=a.at + paused) for a in journal.attempts)
     return journal._replace(held_since=None, begun=begun, attempts=attempts)
-
-
-def _progress(view: View, journal: Journal, step: Step, waiting: str) -> Situation:
-    """Say which step is under way; the detail only when it takes long, since every change costs a write."""
-    begun = max(journal.begun, key=lambda b: b.at, default=None)
-    shown = step if journal.begun_at(step.id) is not None else _last_begun(journal) or step
-    slow = begun is not None and view.now - begun.at > _SLOW
-    way = {Heading.FORWARD: "to", Heading.BACK: "back from", Heading.REPLACE: "away from"}.get(
-        journal.heading, "of"
-    )
-    word = shown.nature.reason.value
-    message = f"{journal.cause.value} {way} {journal.target.version}, plan {journal.plan_hash}: {word}"
-    return Situation(Standing.WORKING, word, f"{message}: waiting for {waiting}" if slow else message)
-
-
-def _last_begun(journal: Journal) -> Step | None:
-    begun = [s for s in journal.route if journal.begun_at(s.id) is not None]
-    return begun[-1] if begun else None
-
-
-def _trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation:
-    """Explain a step that fails, and what moves it on."""
-    word = step.nature.reason.value
-    where = f"{word} of plan {journal.plan_hash} ({journal.cause.value} to {journal.target.version})"
-    message = f"{where}: {stuck.message}"
-    if journal.heading is Heading.BACK:
-        attention = (
-            f"{message}; it is retried, see: {commands.describe('srun', view.run.namespace, view.run.name)}"
-        )
-        return Situation(Standing.STALLED, Reason.ROLLBACK_FAILED, message, attention, degraded=message)
-    attempt = "" if ungranted(view, journal) else journal.attempt
-    if journal.crossed:
-        acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
-        ends = VOCABULARY[step.kind].given_up(step) is not None
-        skippable = ends and attempt and journal.heading is Heading.FORWARD
-        give_up = (
-            f"give the hook up, its results stay: {commands.skip_revert(view.run.namespace, attempt)}, "
-            if skippable
-            else ""
-        )
-        attention = (
-            f"{message}; the old version cannot come back: publish a fixed version, {give_up}"
-            f"or retry: {retry_command(view)}"
-        )
-        return Situation(
-            Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN, message, attention if acute else "", message
-        )
-    if not stuck.final:
-        return Situation(Standing.WORKING, word, f"{message}; it is tried again")
-    onward = f"take it back: {abort_command(view, attempt)}"
-    # A plan keeps its strategy, so a retry would find the same report missing again.
-    if stuck.reason is not Reason.STOP_REPORT_MISSING:
-        onward = f"retry: {retry_command(view)}; {onward}"
-    degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
-    return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)

@@ -75,17 +75,18 @@ def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal,
 
 def _trouble_so_far(view: View, journal: Journal) -> Failure | None:
     """Say what an abort found: whoever comes next must know the cause, not only that somebody gave up."""
-    step = journal.current()
-    check = VOCABULARY[step.kind].check(view, journal, step) if step is not None else None
-    if step is None or not isinstance(check, Todo | Failed):
-        return journal.failure
-    stuck = stuck_at(view, journal, step, check)
-    if stuck is not None:
-        return stuck.failure(step, view.now)
-    told = check.waiting if isinstance(check, Todo) else check.message
-    return Failure(
-        step.id, Reason.ABORTED.value, f"{step.nature.reason.value} was waiting for {told}"[:1024], view.now
-    )
+    waiting: Failure | None = None
+    for step in journal.ready():
+        check = VOCABULARY[step.kind].check(view, journal, step)
+        if not isinstance(check, Todo | Failed):
+            continue
+        stuck = stuck_at(view, journal, step, check)
+        if stuck is not None:
+            return stuck.failure(step, view.now)
+        told = check.waiting if isinstance(check, Todo) else check.message
+        message = f"{step.nature.reason.value} was waiting for {told}"[:1024]
+        waiting = waiting or Failure(step.id, Reason.ABORTED.value, message, view.now)
+    return waiting or journal.failure
 
 
 def ungranted(view: View, journal: Journal) -> bool:

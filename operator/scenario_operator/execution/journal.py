@@ -90,9 +90,10 @@ class Journal(NamedTuple):
         """Return the steps of the current heading."""
         return self.steps if self.heading is Heading.FORWARD else self.path
 
-    def current(self) -> Step | None:
-        """Return the first step of the route that is not done, None when all are."""
-        return next((s for s in self.route if s.id not in self.done), None)
+    def ready(self) -> tuple[Step, ...]:
+        """Return the steps of the route that are not done and need nothing that is not; of a chain it is one."""
+        done = {*self.done}
+        return tuple(s for s in self.route if s.id not in done and done.issuperset(s.needs))
 
     def begun_at(self, step_id: str) -> float | None:
         """Return when a step began, in epoch seconds."""

@@ -958,7 +958,7 @@ def test_stability_is_waited_for_before_a_plan_commits() -> None:
     life = Life.on_v1(KEEP_SAME).run(started_on_v2)
     for _ in range(5):
         life.wait(5).work()
-    assert life.journal.current() is not None
+    assert life.journal.ready()
     assert life.journal.strategy.stable_seconds == STRATEGY.stable_seconds
     assert life.run().stored.history[0].outcome == "Upgraded"
 
