@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenario_operator.execution.rest import is_behind
+from scenario_operator.execution.own import is_behind
 from scenario_operator.execution.situation import Standing
 
 from .model import Cluster, P, get

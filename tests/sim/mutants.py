@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from scenario_operator.api.journal import Heading
-from scenario_operator.execution import close, facts, own, rest
+from scenario_operator.execution import close, facts, opening, own, rest, upkeep
 from scenario_operator.execution import decide as decide_module
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution import journal as journal_module
@@ -193,7 +193,7 @@ def reuses_numbers(patch: pytest.MonkeyPatch) -> None:
 
 def sweeps_claims_off_record(patch: pytest.MonkeyPatch) -> None:
     """Upkeep deletes whatever is not live, retained or not."""
-    real = rest._bury
+    real = upkeep._bury
 
     def greedy(view: Any) -> Any:
         found = real(view)
@@ -202,7 +202,7 @@ def sweeps_claims_off_record(patch: pytest.MonkeyPatch) -> None:
                 found.append(fx.DeleteClaim(claim.handle, claim.incarnation))
         return found
 
-    patch.setattr(rest, "_bury", greedy)
+    patch.setattr(upkeep, "_bury", greedy)
 
 
 def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
@@ -233,9 +233,9 @@ def works_during_a_hold(patch: pytest.MonkeyPatch) -> None:
 
 def moves_pinned_runs(patch: pytest.MonkeyPatch) -> None:
     """A grant is taken whatever the run is pinned to."""
-    real = rest._refusal
+    real = opening._refusal
     patch.setattr(
-        rest, "_refusal", lambda view, grant: real(view._replace(run=view.run._replace(pinned="")), grant)
+        opening, "_refusal", lambda view, grant: real(view._replace(run=view.run._replace(pinned="")), grant)
     )
 
 
@@ -296,16 +296,16 @@ def keeps_the_planned_window(patch: pytest.MonkeyPatch) -> None:
 
 def carries_out_other_plans(patch: pytest.MonkeyPatch) -> None:
     """A grant is taken for whatever plan is made now."""
-    real = rest._take_grant
+    real = opening.take_grant
 
     def take(view: Any) -> Any:
         if view.grant is None or view.wanted is None:
             return real(view)
-        plan = rest.plan_upgrade(rest.case_of(view, view.wanted, Cause.UPGRADE))
+        plan = opening.plan_upgrade(opening.case_of(view, view.wanted, Cause.UPGRADE))
         changed = getattr(plan, "hash", view.grant.plan_hash)
         return real(view._replace(grant=view.grant._replace(plan_hash=changed)))
 
-    patch.setattr(rest, "_take_grant", take)
+    patch.setattr(rest, "take_grant", take)
 
 
 KEEP = ("keep", "keep, abort", "keep, newer revision")

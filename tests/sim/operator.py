@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.rest import case_of, is_behind
+from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.plan import Cause

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.rest import case_of, is_behind
+from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.view import Grant, Run
 from scenario_operator.planning.compile import plan_upgrade
 from scenario_operator.planning.plan import Cause, Plan

@@ -23,7 +23,7 @@ from scenario_operator.cluster.kinds import (
     Ref,
 )
 from scenario_operator.cluster.store import filed
-from scenario_operator.execution.rest import case_of, is_behind
+from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.situation import retry_command
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.manifests.revision import is_revision, parse_revision

@@ -1,4 +1,4 @@
-"""What is said of a step that is under way, and of one that fails: the word, the cause, the next command."""
+"""What is said of a run: of a step under way, of one that fails, and of a run without a plan; with the next command."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.direction import Stuck, ungranted
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.situation import Situation, Standing, abort_command, retry_command
+from scenario_operator.execution.own import blocker, is_behind, own_plan
+from scenario_operator.execution.situation import (
+    Situation,
+    Standing,
+    abort_command,
+    keep_volume_command,
+    retry_command,
+    unhold_command,
+    waiting,
+)
 from scenario_operator.execution.steps import VOCABULARY
-from scenario_operator.execution.view import View
+from scenario_operator.execution.steps.claims import lives_with_its_pod, state_trouble
+from scenario_operator.execution.steps.start import in_the_way
+from scenario_operator.execution.steps.step import Failed
+from scenario_operator.execution.upkeep import lost, steady_start
+from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.steps import Step
 
 _SLOW = 20.0
@@ -69,3 +82,152 @@ def trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation
         onward = f"retry: {retry_command(view)}; {onward}"
     degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
     return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)
+
+
+def situation(view: View) -> Situation:
+    """Describe a run without an open plan, in the order in which a person needs to know."""
+    return (
+        _held(view)
+        or _out_of_sync(view)
+        or _missing_scenario(view)
+        or _rolled_back(view)
+        or _blocked(view)
+        or _not_serving(view)
+        or _never_recomputed(view)
+        or _behind(view)
+        or Situation(Standing.SETTLED, Reason.UP_TO_DATE, f"on version {_version(view)}")
+    )
+
+
+def _held(view: View) -> Situation | None:
+    if not view.run.hold:
+        return None
+    message = f"spec.hold: {view.run.hold}"
+    return Situation(Standing.BLOCKED, Reason.HELD, message, f"{message}; to go on: {unhold_command(view)}")
+
+
+def _out_of_sync(view: View) -> Situation | None:
+    reason, message = Reason.STATE_OUT_OF_SYNC, ""
+    doomed = lives_with_its_pod(view, view.stored.live) if view.stored.live else ""
+    if doomed:
+        serves = any(p.ready for p in view.world.of(view.stored.live))
+        attention = f"{doomed}; keep its volume: {keep_volume_command(view)}"
+        return Situation(Standing.BLOCKED if serves else Standing.STALLED, reason, doomed, attention, doomed)
+    if lost(view):
+        message = (
+            "there are workloads or state claims of this run that its status does not know, and it cannot be told "
+            "what it was on"
+        )
+    elif view.stored.applied is not None and view.stored.live:
+        step = steady_start(view)
+        revision = view.revision(step.args.revision)
+        trouble = state_trouble(view, None, step, revision) if revision else None
+        if isinstance(trouble, Failed):
+            reason, message = trouble.reason, trouble.message
+    if not message:
+        return None
+    return Situation(
+        Standing.STALLED,
+        reason,
+        message,
+        f"{message}; look: {commands.claims_of(view.run.namespace, view.run.name)}",
+        message,
+    )
+
+
+def _missing_scenario(view: View) -> Situation | None:
+    """Say why there is nothing to start on, or nothing that is wanted."""
+    unborn = view.stored.applied is None and view.run.desired_running
+    gate = view.gate
+    if view.entry is not None or gate is None or (view.wanted is not None and not unborn):
+        return None
+    if gate.attention:
+        standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
+        return Situation(standing, gate.reason, gate.message, _next_step(view, gate))
+    gated = gate.reason in (Reason.SUSPENDED.value, Reason.AWAITING_APPROVAL.value)
+    return Situation(Standing.WAITING if gated else Standing.STARTING, gate.reason, gate.message)
+
+
+def _rolled_back(view: View) -> Situation | None:
+    """The last plan of its kind, own or granted, went back: nothing is retried behind the user's back."""
+    history, wish = view.stored.history, own_plan(view)
+    refused = wish is not None and wish.desire == view.stored.refused
+    last = next((e for e in history if bool(e.grant_id) is not refused), None)
+    if last is None or last.outcome not in ("RolledBack", "Aborted"):
+        return None
+    behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
+    if not (refused or behind):
+        return None
+    told = last.message if last.reason == last.outcome else f"{last.reason} {last.message}"
+    message = f"{last.outcome} on the way to {last.to_version}: {told}".rstrip(": ")
+    onward = f"publish a fixed version, or try again: {retry_command(view)}"
+    gate = view.gate
+    if view.wants_retry and gate is not None and gate.reason == Reason.NO_VALID_REVISION:
+        onward = _next_step(view, gate)
+    return Situation(Standing.ROLLED_BACK, Reason.ROLLED_BACK, message, f"{message}; {onward}")
+
+
+def _blocked(view: View) -> Situation | None:
+    blocked = blocker(view)
+    if blocked is None:
+        return None
+    standing = Standing.STALLED if view.stored.applied is None else Standing.BLOCKED
+    return Situation(
+        standing,
+        blocked.reason,
+        blocked.message,
+        f"{blocked.message}; correct it: {commands.edit('srun', view.run.namespace, view.run.name)}",
+    )
+
+
+def _not_serving(view: View) -> Situation | None:
+    if view.stored.stopped or (not view.run.desired_running and not view.stored.live):
+        return (
+            Situation(Standing.STOPPED, Reason.STOPPED, "stopped by spec.desiredState")
+            if not is_behind(view)
+            else None
+        )
+    pods = [p for p in view.world.of(view.stored.live) if not p.foreign and not p.terminating]
+    if any(p.ready for p in pods):
+        return None
+    window = view.stored.window
+    if any(p.started for p in pods) and window is not None and window.output_actions_from is not None:
+        return Situation(
+            Standing.LEARNING, Reason.LEARNING, f"no side effects before {window.output_actions_from}"
+        )
+    told = next((p.trouble for p in pods if p.trouble), "")
+    awaited = in_the_way(view, view.stored.live) if not pods else ""
+    told = told or (f"waiting for {awaited}" if awaited else "the pod is not ready")
+    return Situation(Standing.STARTING, Reason.STARTING, told)
+
+
+def _behind(view: View) -> Situation | None:
+    if view.run.pinned:
+        return waiting(Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}")
+    if not is_behind(view):
+        return None
+    gate = view.gate
+    wanted = view.wanted.version if view.wanted else ""
+    if gate is None:
+        return waiting(Reason.WAITING, f"waiting for its turn to {wanted}")
+    standing = Standing.BLOCKED if gate.attention else Standing.WAITING
+    return Situation(standing, gate.reason, gate.message, _next_step(view, gate) if gate.attention else "")
+
+
+def _never_recomputed(view: View) -> Situation | None:
+    """A recompute that was asked for and cannot be planned."""
+    gate = view.gate
+    if not view.wants_recompute or gate is None or not gate.attention:
+        return None
+    return Situation(Standing.BLOCKED, gate.reason, gate.message, _next_step(view, gate))
+
+
+def _next_step(view: View, gate: Gate) -> str:
+    """Return what a person has to do about a gate; it is the Scenario that has to change, if not said otherwise."""
+    if "kubectl" in gate.message:
+        return gate.message
+    return f"{gate.message}; edit: {commands.edit('scn', view.run.namespace, view.run.scenario)}"
+
+
+def _version(view: View) -> str:
+    return view.stored.applied.version if view.stored.applied else "none"

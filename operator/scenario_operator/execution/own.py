@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.view import View
 from scenario_operator.planning.compile import Blocked, Case, plan_restart, plan_resume, plan_start, plan_stop
 from scenario_operator.planning.parameters import merge
@@ -98,3 +99,36 @@ def _desire(view: View, cause: Cause, target: Revision) -> str:
     run = view.run
     asked = [cause.value, target.name, run.parameters, run.restart_nonce, run.desired_running]
     return digest_of(asked)[:16]
+
+
+def case_of(view: View, wanted: Revision, cause: Cause) -> Case:
+    """Return the planning case that leads this run to the wanted revision."""
+    applied = view.stored.applied
+    source = view.revision(applied.revision) if applied else None
+    return Case(view.stored, source, wanted, view.strategy, view.run.parameters, cause)
+
+
+def blocker(view: View) -> Blocked | None:
+    """Say why an own plan cannot be made; a key that nobody declares is most likely a misspelt one."""
+    wish = own_plan(view)
+    if wish is None:
+        return None
+    if isinstance(wish.plan, Blocked):
+        return wish.plan
+    if view.stored.applied is None and view.entry is not None and not view.stored.window:
+        declared = {p.name for p in view.entry.spec.parameters or ()}
+        unknown = sorted(name for name, _ in view.run.parameters if name not in declared)
+        if unknown:
+            return Blocked(
+                Reason.UNKNOWN_PARAMETER,
+                f"spec.parameters.{unknown[0]} is not a parameter of version {view.entry.version}",
+            )
+    return None
+
+
+def is_behind(view: View) -> bool:
+    """Say whether the run is on other content than what is wanted."""
+    applied, wanted = view.stored.applied, view.wanted
+    if applied is None or wanted is None:
+        return False
+    return (applied.logic_hash, applied.config_hash) != (wanted.logic_hash, wanted.config_hash)

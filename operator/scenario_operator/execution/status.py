@@ -13,7 +13,7 @@ from typing import Any
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.decide import Decision
-from scenario_operator.execution.rest import is_behind
+from scenario_operator.execution.own import is_behind
 from scenario_operator.execution.situation import Situation, Standing
 from scenario_operator.execution.view import View
 from scenario_operator.execution.wire import dump

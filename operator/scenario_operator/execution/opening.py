@@ -1,0 +1,140 @@
+"""How a plan is opened: a grant is taken or answered, an own wish becomes a journal, each nonce counts once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import facts
+from scenario_operator.execution.close import answer
+from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.own import blocker, case_of, own_plan
+from scenario_operator.execution.view import Grant, View
+from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.parameters import merge
+from scenario_operator.planning.plan import Cause, Plan
+from scenario_operator.planning.stored import (
+    LIVE,
+    Handled,
+    Incarnation,
+    Stored,
+)
+
+
+class Opening(NamedTuple):
+    """A plan was opened: its journal and what is stored with it."""
+
+    stored: Stored
+    journal: Journal
+
+
+def baseline(view: View) -> Stored:
+    """Take the nonces seen first as baseline, and a retry of a plan that was refused as permission to try again.
+
+    What a nonce had asked for and somebody aborted is handled: the attempt that remembers it may be deleted.
+    """
+    run, stored = view.run, view.stored
+    seen = Handled(run.recompute_nonce, run.restart_nonce, run.retry_nonce, run.abort_nonce)
+    handled = Handled(*(now if old is None else old for old, now in zip(stored.handled, seen, strict=True)))
+    if ("Recompute", run.recompute_nonce) in view.taken_back:
+        handled = handled._replace(recompute=run.recompute_nonce)
+    if ("Retry", run.retry_nonce) in view.taken_back:
+        handled = handled._replace(retry=run.retry_nonce)
+    retried = bool(run.retry_nonce) and run.retry_nonce != handled.retry and bool(stored.refused)
+    if retried:
+        handled = handled._replace(retry=run.retry_nonce)
+    if run.abort_nonce and run.abort_nonce != handled.abort:
+        # There is nothing to abort: the wish is spent, and never falls on a later plan.
+        handled = handled._replace(abort=run.abort_nonce)
+    return stored._replace(handled=handled, refused="" if retried else stored.refused)
+
+
+def free(view: View) -> bool:
+    """Say whether the run may carry out plans of its own: no grant, or one whose attempt is suspended."""
+    grant = view.grant
+    return grant is None or (grant.suspend and not view.stored.spent(grant.id))
+
+
+def take_grant(view: View) -> Opening | Stored | None:
+    """Open the granted plan, or answer why not: a grant is always returned (R8). None: there is nothing to take."""
+    grant = view.grant
+    if grant is None or view.stored.spent(grant.id):
+        return None
+    refusal = _refusal(view, grant)
+    if refusal is not None:
+        word, reason, message = refusal
+        return answer(view, grant, word, str(reason), message)
+    if grant.suspend or view.wanted is None or view.wanted.name != grant.revision:
+        return None
+    cause = Cause.RECOMPUTE if grant.cause == "Recompute" else Cause.UPGRADE
+    plan = plan_upgrade(case_of(view, view.wanted, cause))
+    if isinstance(plan, Blocked):
+        return answer(view, grant, "PlanChanged", plan.reason.value, plan.message)
+    if plan.hash != grant.plan_hash:
+        message = f"the plan is now {plan.hash}, {grant.plan_hash} was granted"
+        return answer(view, grant, "PlanChanged", Reason.PLAN_CHANGED.value, message)
+    return _open(view, plan, grant, "")
+
+
+def _refusal(view: View, grant: Grant) -> tuple[str, Reason, str] | None:
+    if grant.abort:
+        return "Aborted", Reason.ABORTED, "the attempt was aborted before the plan began"
+    if view.run.pinned:
+        return "Pinned", Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}"
+    if view.run.hold:
+        return "Held", Reason.HELD, f"spec.hold: {view.run.hold}"
+    if view.wanted is not None and view.overtaken(grant.revision):
+        return "Superseded", Reason.SUPERSEDED, f"revision {view.wanted.name} is wanted now"
+    return None
+
+
+def open_own(view: View) -> Opening | None:
+    """Open the plan that the user asks of the run itself, None when there is none to open."""
+    if view.run.hold:
+        return None
+    wish = own_plan(view)
+    if wish is None or isinstance(wish.plan, Blocked) or blocker(view) is not None:
+        return None
+    if wish.desire == view.stored.refused:
+        return None
+    return _open(view, wish.plan, None, wish.desire)
+
+
+def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opening:
+    """Open a journal: bind the plan to this run, enter the next incarnation's number (R10), merge parameters."""
+    stored = view.stored
+    creates = any(d.slot is not None and d.slot.base == "next" for d in plan.steps)
+    upcoming = stored.next_incarnation() if creates else 0
+    journal = Journal(
+        id=f"p{stored.plans + 1}",
+        plan_hash=plan.hash,
+        cause=plan.cause,
+        source=plan.source,
+        target=plan.target,
+        level=plan.level,
+        strategy=plan.strategy,
+        steps=plan.bind(stored.live, upcoming),
+        live=stored.live,
+        upcoming=upcoming,
+        opened_at=view.now,
+        grant_id=grant.id if grant else "",
+        attempt=grant.attempt if grant else "",
+        desire=desire,
+    )
+    target = view.revision(plan.target.revision)
+    if target is not None and plan.cause is not Cause.STOP:
+        merged = merge(stored.parameters, dict(view.run.parameters), target.spec.parameters or ())
+        journal = journal.learn(facts.merged(merged.parameters))
+    records = stored.incarnations
+    if creates:
+        records = (*records, Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE))
+    opened = stored._replace(plans=stored.plans + 1, incarnations=records, handled=_acted(view, plan.cause))
+    return Opening(opened, journal)
+
+
+def _acted(view: View, cause: Cause) -> Handled:
+    handled, run = view.stored.handled, view.run
+    if cause is Cause.RECOMPUTE:
+        handled = handled._replace(recompute=run.recompute_nonce)
+    # Any restart satisfies a pending wish for one.
+    return handled._replace(restart=run.restart_nonce, retry=run.retry_nonce)
