@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.view import Gate, View
-from scenario_operator.planning.compile import Blocked, plan_upgrade
-from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss
+from scenario_operator.rollout.gate import Around, Told, gate_of
 
 from . import model, promises
 from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
@@ -57,22 +55,9 @@ def _pinned(setup: Setup, state: State) -> Revision | None:
 
 
 def _gate(view: View) -> Gate | None:
-    """Say what the scenario's side would: why nothing leads a run on."""
-    look = "; see: kubectl -n ns get scn,ustrat"
-    if view.wanted is None:
-        return Gate("ScenarioNotFound", f"the Scenario is gone{look}", attention=True)
-    if view.entry is None:
-        return Gate("RevisionNotFound", f"no revision has that version{look}", attention=True)
-    if view.journal is not None or not is_behind(view):
-        return None
-    if view.strategy is None:
-        return Gate("StrategyNotFound", f"the strategy is gone{look}", attention=True)
-    plan = plan_upgrade(case_of(view, view.wanted, Cause.UPGRADE))
-    return (
-        Gate(plan.reason.value, f"{plan.message}{look}", attention=True)
-        if isinstance(plan, Blocked)
-        else None
-    )
+    """Say what the scenario's side does: why nothing leads a run on."""
+    told = Told() if view.wanted is not None else None
+    return gate_of(view, Around(told, strategy_missing="" if view.strategy else "gone"))
 
 
 def decision(setup: Setup, state: State, late: bool) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from scenario_operator.execution.view import Claim, Gate, Handle, Pod, Run, View
 from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
 
 V1 = KEEP_SAME["v1"]
+_VERSIONS = count(1)
 SCENARIO = {"status": {"latestRevision": "v2", "activeRevision": "v2"}}
 
 
@@ -21,7 +23,7 @@ def attempt(name: str, *, abort: bool = False, over: bool = True, **spec: Any) -
     told = {"abort": name} if abort else {}
     status = {"completionTime": "2026-01-01T00:00:00Z"} if over else {"phase": "Running"}
     return {
-        "metadata": {"name": name, "uid": name},
+        "metadata": {"name": name, "uid": name, "resourceVersion": str(next(_VERSIONS))},
         "spec": {"revision": "v2", "cause": "Revision", **told, **spec},
         "status": status,
     }

@@ -13,10 +13,11 @@ from scenario_operator.api.run import LastStop, Loss
 from scenario_operator.controllers import observe
 from scenario_operator.controllers.observe import Things, read_report, world_of
 from scenario_operator.controllers.run import _is_held_for_another
-from scenario_operator.controllers.surroundings import _no_revision, strategy_for
+from scenario_operator.controllers.surroundings import strategy_for, told_by
 from scenario_operator.execution import close
 from scenario_operator.execution.view import Run, View, World
 from scenario_operator.planning.stored import Stored
+from scenario_operator.rollout.gate import no_revision
 
 RUN = Run("ns", "a", "uid-a", scenario="s")
 MINE = {names.LABEL_RUN: "a", names.LABEL_RUN_UID: "uid-a", names.LABEL_COMPONENT: "workload"}
@@ -88,7 +89,7 @@ def test_a_pod_without_any_label_is_known_by_its_name(volumes: tuple[dict[str, A
 def test_a_reason_of_a_newer_operator_is_told_as_resolving() -> None:
     stated = {"type": "Ready", "status": "False", "reason": "BrandNew", "message": ""}
     view = View(RUN, Stored(), None, None, None, {}, World(), 0.0)
-    gate = _no_revision({"status": {"conditions": [stated]}}, view)
+    gate = no_revision(told_by({"status": {"conditions": [stated]}}), view)
     assert gate.reason == Reason.RESOLVING.value
 
 

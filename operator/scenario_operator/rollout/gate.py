@@ -1,0 +1,149 @@
+"""Why a run has no grant: one answer for the decision, for its message and for the explorer.
+
+It looks from the run's side at what the Scenario's side says: its conditions, its attempts, its strategy.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.api import commands, names
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.own import case_of, is_behind
+from scenario_operator.execution.situation import retry_command
+from scenario_operator.execution.view import Gate, Grant, View
+from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.plan import Cause
+from scenario_operator.planning.revision import Revision
+from scenario_operator.rollout.facts import Attempt, Entry
+
+_REASONS = frozenset(reason.value for reason in Reason)
+
+
+class Word(NamedTuple):
+    """What a condition says: its reason and its message."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Told(NamedTuple):
+    """What a Scenario says of itself: why it is Ready or not, whether it is stalled, and why its spec is not valid."""
+
+    ready: Word = Word()
+    stalled: bool = False
+    invalid: Word | None = None
+
+
+class Around(NamedTuple):
+    """The Scenario's side as a run sees it; `told` is None when there is no Scenario.
+
+    `strategy_missing` names a strategy that is referred to and cannot be read.
+    """
+
+    told: Told | None
+    attempts: tuple[Attempt, ...] = ()
+    strategy_missing: str = ""
+
+
+def gate_of(view: View, around: Around) -> Gate | None:
+    """Say why a run that is behind has no grant, or why it has nothing to start on; None: it is its turn's matter."""
+    if around.told is None:
+        name = view.run.scenario
+        see = f"kubectl -n {view.run.namespace} get scn"
+        message = f"spec.scenarioRef: there is no Scenario {name}; apply it, see: {see}"
+        return Gate(Reason.SCENARIO_NOT_FOUND.value, message, attention=True)
+    if view.entry is None:
+        return no_revision(around.told, view)
+    asks = view.wants_recompute
+    if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):
+        return None
+    if around.strategy_missing:
+        see = f"kubectl -n {view.run.namespace} get ustrat"
+        message = f"there is no UpgradeStrategy {around.strategy_missing}; see: {see}"
+        return Gate(Reason.STRATEGY_NOT_FOUND.value, message, attention=True)
+    plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if asks else Cause.UPGRADE))
+    if isinstance(plan, Blocked):
+        return Gate(plan.reason.value, plan.message, attention=True)
+    return _attempts_gate(view, around, view.wanted, plan.hash)
+
+
+def grant_of(view: View, attempts: tuple[Attempt, ...]) -> Grant | None:
+    """Return the run's live grant: that of its open plan, else one that is not spent, else one that is listed."""
+    grants = [_grant(a, entry) for a in attempts for entry in a.active if entry.run_uid == view.run.uid]
+    journal = view.journal.grant_id if view.journal else ""
+    grants.sort(key=lambda g: (g.id != journal, view.stored.spent(g.id)))
+    return grants[0] if grants else None
+
+
+def taken_back(uid: str, attempts: tuple[Attempt, ...]) -> frozenset[tuple[str, str]]:
+    """Return the nonces of a run whose attempts were aborted, each with the attempt's cause."""
+    aborted = (a for a in attempts if a.abort)
+    return frozenset((a.cause, asked.nonce) for a in aborted for asked in a.asked if asked.uid == uid)
+
+
+def _grant(attempt: Attempt, entry: Entry) -> Grant:
+    return Grant(
+        id=entry.id,
+        attempt=attempt.name,
+        plan_hash=entry.plan_hash,
+        revision=attempt.revision,
+        cause=attempt.cause,
+        abort=attempt.abort,
+        suspend=attempt.suspend,
+        skip_revert=attempt.skip_revert,
+    )
+
+
+def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str) -> Gate | None:
+    here = [
+        a for a in around.attempts if a.revision == wanted.name and (not a.only or view.run.name in a.only)
+    ]
+    waits = [a for a in here if not a.finished]
+    refused = _refused_spec(around.told, view) if not waits else None
+    aborted = next((a for a in here if a.abort), None)
+    if refused is not None and (aborted is None or view.wants_retry or view.wants_recompute):
+        return refused
+    if not waits and aborted is not None:
+        retry = f"publish a fixed version, or try again: {retry_command(view)}"
+        told = f"{aborted.name} to {wanted.version} was aborted; {retry}"
+        return Gate(Reason.ABORTED.value, told, attention=True)
+    return next((found for a in waits if (found := _attempt_gate(a, wanted, plan_hash)) is not None), None)
+
+
+def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | None:
+    name = f"{attempt.name} to {wanted.version}"
+    if attempt.phase == "Suspended":
+        return Gate(Reason.SUSPENDED.value, f"{name} is suspended")
+    if attempt.phase == "Held":
+        return Gate(Reason.ROLLOUT_HELD.value, f"{name} is held by failures")
+    group = next((g for g in attempt.groups if g.hash == plan_hash), None)
+    if group is not None and not group.approved:
+        return Gate(Reason.AWAITING_APPROVAL.value, f"plan {plan_hash} of {name} waits for approval")
+    return None
+
+
+def _refused_spec(told: Told | None, view: View) -> Gate | None:
+    """Say that no attempt is opened while the spec of the Scenario is not valid."""
+    if told is None or told.invalid is None:
+        return None
+    asked = "spec.recomputeNonce " if view.wants_recompute else "spec.retryNonce " if view.wants_retry else ""
+    waits = f"{asked}waits until the spec of Scenario {view.run.scenario} is valid"
+    message = f"{waits}: {told.invalid.reason} {told.invalid.message}"
+    return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)
+
+
+def no_revision(told: Told, view: View) -> Gate:
+    """Say why a run has nothing to start on: no version of its pin, or none that was released."""
+    name, namespace = view.run.scenario, view.run.namespace
+    if view.run.pinned:
+        missing = f"spec.pinnedVersion: no revision of {name} has version {view.run.pinned}"
+        see = f"kubectl -n {namespace} get controllerrevisions -l {names.LABEL_SCENARIO}={name}"
+        return Gate(Reason.REVISION_NOT_FOUND.value, f"{missing}; see: {see}", attention=True)
+    reason = told.ready.reason if told.ready.reason in _REASONS else Reason.RESOLVING.value
+    if not told.stalled:
+        message = f"Scenario {name} has no released revision yet: {reason} {told.ready.message}".rstrip()
+        return Gate(reason, message)
+    see = commands.describe("scn", namespace, name)
+    message = f"Scenario {name} has no valid revision: {reason} {told.ready.message}; see: {see}"
+    return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)
