@@ -2,7 +2,11 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# Assertions in what unit tests share show their values, as those in the tests themselves do.
+pytest.register_assert_rewrite("tests.unit")
 
 settings.register_profile(
     "project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
