@@ -6,6 +6,7 @@ for a deadline; `wait` lets deadlines pass.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
@@ -13,20 +14,24 @@ from typing import Any
 from tests.sim import model, operator, people, promises, world
 from tests.sim.model import Call, J, P, W
 from tests.sim.search import Explorer
-from tests.sim.setups import STRATEGY, begin, first_start, started
+from tests.sim.setups import KEEP_SAME, STRATEGY, begin, first_start, started
 from tests.sim.states import Luck, Move, Setup
 
+from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.view import View
 from scenario_operator.planning.plan import Snapshot
-from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.revision import Revision, make
 from scenario_operator.planning.stored import Stored
 
 NO_LUCK = Luck(late=0, evictions=0, hook_failures=0)
 HOLD = STRATEGY._replace(on_failure="Hold")
+REPORTED = "2026-01-01T01:00:00Z"
+"""Where v1 as incarnation 1 stops in the model cluster."""
+KUBECTL = "kubectl -n ns patch"
 
 
 class Life:
@@ -179,3 +184,45 @@ def at(step: str) -> Callable[[Life], bool]:
 def closed(life: Life) -> bool:
     """Say when there is no open plan any more and one has been closed."""
     return life.state.record.journal is None and bool(life.stored.history)
+
+
+def granted(life: Life) -> bool:
+    """Say when an attempt has granted a plan."""
+    return bool(life.state.grants)
+
+
+def started_on_v2(life: Life) -> bool:
+    """Say when a pod of v2 is ready."""
+    return any(p.template.revision == "v2" and p.phase == "ready" for _, p in life.state.cluster.pods)
+
+
+def pods_of(life: Life) -> set[int]:
+    """Return the incarnations that have a pod."""
+    return {n for n, _ in life.state.cluster.pods}
+
+
+def heal(life: Life) -> Life:
+    """Let every version start from now on."""
+    life.explorer = Explorer(dataclasses.replace(life.explorer.setup, broken=frozenset()))
+    return life
+
+
+def with_parameter(default: str) -> dict[str, Revision]:
+    """Return the revisions of which v1 has a parameter, city, with this default."""
+    spec = KEEP_SAME["v1"].spec.model_dump(by_alias=True)
+    found = type(KEEP_SAME["v1"].spec).model_validate(
+        {**spec, "parameters": [{"name": "city", "default": default}]}
+    )
+    v1 = make("v1", 1, found, KEEP_SAME["v1"].artifact)
+    return {**KEEP_SAME, "v1": v1}
+
+
+def told(decision: Decision, standing: Standing, reason: Reason) -> str:
+    """Return the attention text of a decision that must be about this."""
+    assert (decision.situation.standing, decision.situation.reason) == (standing, reason)
+    return decision.situation.attention
+
+
+def ends_with_a_command(text: str) -> bool:
+    """Say whether a text ends with a command that can be copied."""
+    return KUBECTL in text and text.rstrip()[-1] in "'\"" and "--field-manager=scenario-cli" in text

@@ -1,0 +1,53 @@
+"""What is wanted changes under an open plan or a grant: who gives way, and who does not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tests.sim.search import Explorer
+from tests.sim.setups import CONTINUE, FORWARD, FRESH, KEEP_SAME
+from tests.unit.execution.life import HOLD, Life, heal, told, with_parameter
+
+from scenario_operator.api.journal import Heading
+from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.situation import Standing
+
+
+def test_a_newer_version_gets_through_after_a_late_abort_also_when_a_hook_fails_on_the_way() -> None:
+    """What an abort gave up is the way forward; the way away from it is tried again like any other."""
+    life = Life.on_v1(FRESH, FORWARD).fail_job().attempt(abort=True).run()
+    assert life.journal.gave_up
+    life.want("v3").fail_job().run()
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "3.0.0"
+
+
+def test_a_stop_that_takes_too_long_turns_for_a_newer_revision() -> None:
+    life = Life.on_v1(KEEP_SAME).run(lambda one: one.pod().term).wait(10_000).want("v3")
+    life.work()
+    assert (life.journal.heading, life.journal.turned_by) == (Heading.BACK, "Superseded")
+    life.run()
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "3.0.0"
+    assert [e.outcome for e in life.stored.history] == ["Upgraded", "Superseded"]
+
+
+def test_a_parameter_that_is_taken_back_ends_the_restart_that_waits_with_it() -> None:
+    life = Life.on_v1(with_parameter("Oslo"), HOLD, wanted="v1").run()
+    life.explorer = Explorer(dataclasses.replace(life.explorer.setup, broken=frozenset({"v1"})))
+    life.edit(parameters=(("city", "Bergen"),)).run().wait(1000).run()
+    told(life.look(), Standing.STALLED, Reason.START_TIMEOUT)
+    heal(life).edit(parameters=()).run()
+    assert life.workload().template.parameters == (("city", "Oslo"),)
+    assert life.stored.history[0].outcome == "Superseded"
+
+
+def test_a_grant_for_a_revision_that_the_scenarios_status_does_not_show_yet_waits() -> None:
+    """Given a status write of the Scenario that failed, when the run is granted, then it does not answer Superseded."""
+    life = Life.on_v1(FRESH, CONTINUE).run(lambda one: bool(one.state.grants))
+    life.want("v1")
+    life.work()
+    assert life.stored.history == ()
+    life.want("v2").run()
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "2.0.0"
