@@ -1,4 +1,4 @@
-"""Short ways to revisions, stored values and cases for planning tests."""
+"""Short ways to revisions, stored values, cases and their plans for planning tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from scenario_operator.api.scenario import ScenarioSpec
-from scenario_operator.planning.compile import Case
+from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
+from scenario_operator.planning.legality import violations
 from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.planning.revision import Artifact, Revision, make
 from scenario_operator.planning.stored import Applied, Incarnation, LastStop, Stored
@@ -18,6 +19,18 @@ IN_PLACE = Snapshot(type="InPlace")
 CONTINUATION = Snapshot(type="Continuation")
 FORWARD_ONLY = Snapshot(type="ForwardOnly")
 STRATEGIES = (None, IN_PLACE, CONTINUATION, FORWARD_ONLY)
+VOLUME = {"size": "1Gi"}
+KEEP = ["Stop(live)", "Start(live)", "Verify(live)", "Commit"]
+CONTINUE = ["Stop(live)", "ResolveWindow", "Start(next)", "Verify(next)", "Commit"]
+FORWARD = [
+    "Stop(live)",
+    "ResolveWindow",
+    "RevertResults(live)",
+    "DeleteState(live)",
+    "Start(next)",
+    "Verify(next)",
+    "Commit",
+]
 
 
 def edge(verdict: str, *, versions: str = "*", reversible: bool = False, digest: str = "") -> dict[str, Any]:
@@ -46,6 +59,9 @@ def revision(version: str = "1.0.0", *, name: str = "", digest: str = "", **more
     return make(
         name or f"x-{version}", number, spec(version, **more), Artifact(f"quake-watch@{found}", found)
     )
+
+
+V1 = revision()
 
 
 def compatible(version: str = "2.0.0", *, reversible: bool = True, **more: Any) -> Revision:
@@ -107,3 +123,26 @@ def titles(plan: Plan) -> list[str]:
 def kinds(plan: Plan) -> Sequence[str]:
     """Return the kinds of a plan's steps."""
     return [draft.kind.value for draft in plan.steps]
+
+
+def planned(given_: Case) -> Plan:
+    """Return the plan of a case, which must have one and break no promise."""
+    found = plan_upgrade(given_)
+    assert isinstance(found, Plan), found
+    assert broken(given_, found) == ()
+    return found
+
+
+def blocked(given_: Case) -> Blocked:
+    """Return why a case, which must have no plan, has none."""
+    found = plan_upgrade(given_)
+    assert isinstance(found, Blocked), titles(found)
+    return found
+
+
+def broken(given_: Case, plan: Plan) -> tuple[str, ...]:
+    """Return the promises that a plan of a case breaks."""
+    before = given_.stored
+    formats = before.applied.formats if before.applied else ()
+    running = before.applied is not None and bool(before.live) and not before.stopped
+    return violations(plan, running=running, accepted=given_.target.accepts(formats))

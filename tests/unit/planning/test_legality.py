@@ -1,4 +1,4 @@
-"""Every illegal plan is caught, whoever made it; the plans that we make are in tests/unit/planning/test_compile.py."""
+"""Every illegal plan is caught, whoever made it; the plans that we make are held against it in test_promises.py."""
 
 from __future__ import annotations
 
