@@ -12,7 +12,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, decide
-from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts
 from scenario_operator.rollout.standing import render
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
@@ -21,6 +21,7 @@ __all__ = ["FRESH", "KEEP_SAME"]
 NOW = "2026-01-01T00:00:00Z"
 FORWARD = Snapshot(type="ForwardOnly")
 NEVER = FORWARD._replace(approval="Never")
+V1, V2, V3 = KEEP_SAME["v1"], KEEP_SAME["v2"], KEEP_SAME["v3"]
 
 
 class Published(NamedTuple):
@@ -89,6 +90,27 @@ def fleet(
         attempts=tuple(attempts),
         **given,
     )
+
+
+def asked_by(name: str, nonce: str = "1") -> tuple[Asked, ...]:
+    """Return what an attempt remembers that this run asked for."""
+    return (Asked(name, f"uid-{name}", nonce),)
+
+
+def returned(run_: RunFacts, word: str, grant: str, attempt_: str = "s-1") -> RunFacts:
+    """Return the run with an outcome on record and no plan open."""
+    history = (outcome(word, attempt_, grant), *run_.stored.history)
+    return run_._replace(journal_grant=None, waits=False, stored=run_.stored._replace(history=history))
+
+
+def granted(found: Attempt) -> list[str]:
+    """Return the names of the runs that hold grants."""
+    return [e.name for e in found.active]
+
+
+def words(found: Attempt) -> dict[str, str]:
+    """Return the reported outcomes by run."""
+    return {r.name: r.outcome.outcome for r in found.reports}
 
 
 def written(before: Attempt, known: Fleet, spec: dict[str, Any] | None = None) -> Attempt:

@@ -7,10 +7,11 @@ import pytest
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.rollout.consent import FROM_GIT, consent
+from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.facts import Approval
 from scenario_operator.rollout.groups import Planner
 
-from .fleets import FORWARD, FRESH, KEEP_SAME, attempt, fleet, run
+from .fleets import FORWARD, FRESH, KEEP_SAME, attempt, entry, fleet, granted, returned, run, runs
 
 
 def plan_of(strategy: Snapshot, *, destroys: bool) -> Plan:
@@ -76,3 +77,35 @@ def test_a_hash_in_the_spec_of_the_scenario_is_consent_from_git() -> None:
     """Given approvedPlans, when the plan has that hash, then it may go."""
     plan = plan_of(FORWARD._replace(approval="Always"), destroys=True)
     assert consent(plan, attempt(), fleet(approved_plans=frozenset({plan.hash}))) == (True, FROM_GIT)
+
+
+def test_plans_without_consent_wait_and_an_approval_lets_them_go() -> None:
+    """Given a destructive plan, when nobody has consented, then the attempt waits; with an approval it grants."""
+    known = fleet(runs(2, FRESH["v1"]), [attempt()], revisions=FRESH, strategy=FORWARD)
+    [waits] = decide(known).attempts
+    assert (waits.phase, granted(waits)) == ("AwaitingApproval", [])
+    approved = attempt(approvals=(Approval(waits.groups[0].hash, "ann"),))
+    [made] = decide(known._replace(attempts=(approved,))).attempts
+    assert granted(made) == ["r001", "r002"]
+    assert (made.groups[0].approver, made.groups[0].runs) == ("ann", 2)
+
+
+def test_a_consent_that_is_withdrawn_stops_nothing_that_was_granted() -> None:
+    """Given a granted run, when the approval is taken back, then its grant stays and nobody else gets one."""
+    known = fleet(runs(2, FRESH["v1"]), revisions=FRESH, strategy=FORWARD)
+    [made] = decide(known._replace(attempts=(attempt(active=(entry("r001"),), granted=1),))).attempts
+    assert granted(made) == ["r001"]
+
+
+def test_a_report_names_whose_consent_it_was_also_when_that_was_withdrawn() -> None:
+    """Given a grant on somebody's word, when the word is taken back before it returns, then the report still has it."""
+    known = fleet(runs(2, FRESH["v1"]), revisions=FRESH, strategy=FORWARD, pace=(1, 1))
+    [asked] = decide(known._replace(attempts=(attempt(),))).attempts
+    [plan] = asked.groups
+    [made] = decide(known._replace(attempts=(attempt(approvals=(Approval(plan.hash, "ann"),)),))).attempts
+    first, second = known.runs
+    done = returned(first, "Recomputed", made.active[0].id)
+    after = decide(known._replace(runs=(done, second), attempts=(made._replace(approvals=()),)))
+    [told] = after.attempts
+    assert [(r.name, r.approver) for r in told.reports] == [("r001", "ann")]
+    assert granted(told) == []

@@ -14,7 +14,8 @@ from scenario_operator.rollout.facts import Attempt, Fleet
 from .fleets import (
     FORWARD,
     FRESH,
-    KEEP_SAME,
+    V1,
+    V2,
     Published,
     attempt,
     conditions,
@@ -27,7 +28,6 @@ from .fleets import (
     status,
 )
 
-V1, V2, V3 = KEEP_SAME["v1"], KEEP_SAME["v2"], KEEP_SAME["v3"]
 COMMAND = re.compile(r"kubectl -n ns \S.*$")
 OVER = attempt(finished=True, closed=True, phase="Succeeded")
 

@@ -1,0 +1,69 @@
+"""A run that failed is tried again only when somebody asks or a newer revision comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenario_operator.rollout.decide import Opening, decide
+
+from .fleets import V1, asked_by, attempt, entry, fleet, granted, outcome, passed, run, runs, settled
+
+
+def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_on() -> None:
+    """Given a failed run and a new one that is behind, when an attempt opens, then it leaves the failed one alone."""
+    failed = run("f", V1, outcome("RolledBack"))
+    over = attempt(finished=True, closed=True, phase="Failed")
+    assert decide(fleet((failed,), [over], sequence=1)).opening is None
+    after, _ = passed(passed(fleet((failed, run("n", V1)), [over], sequence=1))[0])
+    assert granted(after.attempts[1]) == ["n"]
+
+
+def test_a_run_that_is_being_deleted_opens_nothing() -> None:
+    going = run("g", V1, outcome("Cancelled"), deleting=True, recompute_nonce="1")
+    assert decide(fleet((going,), [attempt(finished=True, closed=True)])).opening is None
+
+
+def test_a_run_that_failed_is_not_tried_again_unasked_also_when_its_attempt_was_deleted() -> None:
+    """Given a failed run whose attempt is gone, when passes follow, then only a nonce or a newer revision leads it."""
+    failed = run("f", V1, outcome("RolledBack")._replace(to_revision="v2"))
+    assert decide(fleet((failed,), sequence=1)).opening is None
+    after, _ = passed(passed(fleet((failed, run("n", V1)), sequence=1))[0])
+    assert granted(after.attempts[-1]) == ["n"]
+    asking = failed._replace(retry_nonce="1")
+    assert decide(fleet((asking,), sequence=1)).opening == Opening("v2", "Retry", ("f",), asked_by("f"))
+    assert decide(fleet((failed,), wanted="v3", sequence=1)).opening == Opening("v3", "Revision")
+
+
+def test_a_retry_nonce_opens_an_attempt_for_the_failed_run_only() -> None:
+    """Given a finished attempt, when a failed run asks again, then a Retry attempt names it."""
+    failed = run("f", V1, outcome("RolledBack"), retry_nonce="1")
+    made = decide(fleet((failed, run("g", V1, outcome("Failed"))), [attempt(finished=True, closed=True)]))
+    assert made.opening == Opening("v2", "Retry", ("f",), asked_by("f"))
+
+
+@pytest.mark.parametrize("cause", ["Recompute", "Retry"])
+def test_an_attempt_that_a_run_asked_for_is_not_taken_over_by_one_for_a_newcomer(cause: str) -> None:
+    """Given an attempt that waits for its one run, when one is opened for another, then both go on."""
+    asked = {"cause": cause, "only": ("f",), "asked": asked_by("f"), "suspend": True}
+    word = {"recompute_nonce": "1"} if cause == "Recompute" else {"retry_nonce": "1"}
+    failed = run("f", V1, outcome("RolledBack", "s-0", "s-0.1"), **word)
+    over, waiting = attempt(0, finished=True, closed=True), attempt(1, **asked)
+    known = settled(fleet((failed, run("n", V1)), [over, waiting], sequence=1))
+    assert [(a.name, a.closed, granted(a)) for a in known.attempts[1:]] == [
+        ("s-1", False, []),
+        ("s-2", False, ["n"]),
+    ]
+
+
+def test_a_retry_during_a_held_rollout_takes_over_every_unsettled_run() -> None:
+    """Given a held attempt, when a failed run asks again, then a new attempt leads all on and closes the old one."""
+    failed = tuple(run(f"f{n}", V1, outcome("RolledBack", grant=f"s-1.{n}"), retry_nonce="1") for n in (1, 2))
+    before = attempt(active=tuple(entry(f"f{n}", f"s-1.{n}") for n in (1, 2)), granted=2)
+    known = fleet((*failed, *runs(1, V1)), [before], sequence=1)
+    known, _ = passed(known)
+    known, _ = passed(known)
+    assert known.attempts[0].phase == "Failed"
+    assert known.attempts[0].closed
+    known, _ = passed(known)
+    assert granted(known.attempts[-1]) == ["f1", "f2", "r001"]
+    assert len(known.attempts) == 2
