@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import os
-import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.harness import cluster as harness
 from tests.harness.cluster import ROOT, Cluster
+from tests.harness.objects import run
+from tests.harness.terminal import PATIENCE_SECONDS, Terminal
 
-from docs import prose
+from docs import prose, transcript
 
 JsonObject = dict[str, Any]
 README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
 def documents(page: Path) -> list[JsonObject]:
@@ -37,48 +38,32 @@ def test_the_api_server_takes_every_object_that_a_page_shows(space: Cluster, pag
         space.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
 
 
-def test_the_story_of_the_readme_is_true(cluster: Cluster) -> None:
-    """Given the README's counter, when it is edited as told, then it goes as told; its own message approves it."""
-    scenario, run = documents(README)
-    cluster.apply(scenario, run)
-    cluster.until_settled("first", "1.0.0")
-    claim = cluster.get("pvc", "state-first-1-0")["metadata"]["uid"]
-
-    scenario["spec"]["version"] = "1.1.0"
-    scenario["spec"]["workload"]["env"] = [{"name": "STEP", "value": "1"}]
-    cluster.apply(scenario)
-    cluster.kubectl("wait", "--for=condition=RolledOut", "scn/counter", "--timeout=60s")
-    assert cluster.get("srun", "first")["status"]["applied"]["version"] == "1.1.0"
-    assert cluster.get("pvc", "state-first-1-0")["metadata"]["uid"] == claim
-    group = cluster.get("supg", "counter-1")["status"]["groups"][0]
-    assert (group["level"], group["steps"]) == (
-        "Restart",
-        ["Stop(live)", "Start(live)", "Verify(live)", "Commit"],
-    )
-
-    scenario["spec"]["version"], scenario["spec"]["state"]["version"] = "2.0.0", "2"
-    cluster.apply(scenario)
-    cluster.until_condition("srun", "first", "ActionRequired", "True", "StrategyRequired")
-    cluster.patch("scn", "counter", {"spec": {"upgrade": {"strategy": {"type": "Continuation"}}}})
-    asked = cluster.until_condition("scn", "counter", "ActionRequired", "True", "ApprovalRequired")
-    _shell(cluster, asked["message"].partition("approve: ")[2])
-    cluster.kubectl("wait", "--for=condition=RolledOut", "scn/counter", "--timeout=60s")
-
-    status = cluster.get("srun", "first")["status"]
-    assert (status["runID"], status["history"][0]["outcome"]) == ("first-2", "Continued")
-    assert cluster.find("pod", "first-2-0") is not None
-    cluster.until("the old state goes", lambda: cluster.find("pvc", "state-first-1-0") is None)
+def test_the_tutorial_goes_as_it_is_told(cluster: Cluster, tmp_path: Path) -> None:
+    """Given an empty namespace, when a reader does what the tutorial tells, then the terminal shows what it shows."""
+    _played(cluster, tmp_path, TUTORIAL)
 
 
-def _shell(cluster: Cluster, command: str) -> None:
-    """Run a command of a message as a person does, with the cluster's kubectl first on the path."""
-    assert re.match(r"kubectl -n \S+ patch supg ", command)
-    path = f"{Path(harness.kubectl()).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        env={**os.environ, "PATH": path, "KUBECONFIG": cluster.kubeconfig},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not done.returncode, done.stderr
+def test_the_first_screen_of_the_readme_shows_what_happens(cluster: Cluster, tmp_path: Path) -> None:
+    """Given two runs of the version before, when the README's Scenario is applied, then the terminal shows what it
+    shows."""
+    (scenario,) = documents(README)
+    before = copy.deepcopy(scenario)
+    before["spec"] |= {"version": "1.1.0", "artifact": {"image": "registry.example/detector:1.1.0"}}
+    before["spec"]["state"]["version"] = "1"
+    cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(before))
+    cluster.apply(*(run(name, "detector") for name in ("eu", "us")))
+    for name in ("eu", "us"):
+        cluster.until_settled(name, "1.1.0")
+    _played(cluster, tmp_path, README)
+
+
+def _played(cluster: Cluster, folder: Path, page: Path) -> None:
+    """Play a page again; with UPDATE_TRANSCRIPTS set, write what is printed into a page that shows something else."""
+    if not cluster.bed:
+        pytest.skip("pages show what the simulated kubelet does")
+    update = bool(os.environ.get("UPDATE_TRANSCRIPTS"))
+    patience = 3.0 if update else PATIENCE_SECONDS
+    said, differences = Terminal(cluster, folder).play(transcript.acts(page), patience)
+    if update and differences:
+        page.write_text(transcript.rewritten(page, said), encoding="utf-8")
+    assert not differences, "\n".join(differences)
