@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from beds import bed, common, images, network
+from beds import bed, common, frame, images, network
 
 
 def test_layouts_are_the_same_bytes_for_the_same_input(tmp_path: Path) -> None:
@@ -39,9 +39,9 @@ def test_addresses_differ_between_beds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_is_known_by_its_start_time_and_a_dead_one_by_none() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    assert bed._started(child.pid) not in (None, bed._started(os.getpid()))
+    assert frame._started(child.pid) not in (None, frame._started(os.getpid()))
     child.communicate(b"\n")
-    assert bed._started(child.pid) is None
+    assert frame._started(child.pid) is None
 
 
 def test_a_record_of_a_recycled_pid_names_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

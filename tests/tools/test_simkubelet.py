@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from beds import simkubelet
+from beds.simkubelet import claims
 
 CLAIM: dict[str, Any] = {
     "metadata": {"uid": "u", "namespace": "ns", "name": "state"},
@@ -39,12 +39,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def at_once(_: float) -> None:
         return
 
-    monkeypatch.setattr(simkubelet.asyncio, "sleep", at_once)
+    monkeypatch.setattr(claims.asyncio, "sleep", at_once)
 
 
-def node(server: Server) -> simkubelet.Node:
-    made = simkubelet.Node(server, "sim-0")  # type: ignore[arg-type]
-    made.classes = {"sim": {"provisioner": simkubelet.PROVISIONER}}
+def claims_of(server: Server) -> claims.Claims:
+    made = claims.Claims(server)  # type: ignore[arg-type]
+    made.classes = {"sim": {"provisioner": claims.PROVISIONER}}
     return made
 
 
@@ -52,7 +52,7 @@ def node(server: Server) -> simkubelet.Node:
 async def test_a_claim_is_bound_once(codes: tuple[int, ...]) -> None:
     """Given a pending claim, when it is provided twice, then volume and claim are written once."""
     server = Server(*codes)
-    sim = node(server)
+    sim = claims_of(server)
     await sim._provide(CLAIM)
     await sim._provide(CLAIM)
     assert [asked.split("/")[0] for asked in server.asked] == ["POST ", "PATCH ", "PATCH ", "PATCH "]
@@ -61,7 +61,7 @@ async def test_a_claim_is_bound_once(codes: tuple[int, ...]) -> None:
 async def test_what_a_server_in_trouble_refused_is_tried_again() -> None:
     """Given a server that fails in the middle, when the claim is provided again, then it is bound."""
     server = Server(201, 200, 503)
-    sim = node(server)
+    sim = claims_of(server)
     await sim._provide(CLAIM)
     assert not sim.provided
     await sim._provide(CLAIM)
@@ -73,5 +73,5 @@ async def test_what_a_server_in_trouble_refused_is_tried_again() -> None:
 async def test_the_volume_of_a_claim_that_is_gone_meanwhile_goes_too(code: int) -> None:
     """Given a claim deleted or replaced while its volume is made, then the volume is deleted."""
     server = Server(201, 200, code)
-    await node(server)._provide(CLAIM)
+    await claims_of(server)._provide(CLAIM)
     assert server.asked[-2:] == [f"PATCH {VOLUME}", f"DELETE {VOLUME}"]

@@ -10,14 +10,11 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from beds import images, parts, registry
 from beds.common import BedError, Json, run, write
+from beds.frame import Frame
 from beds.toolchain import binary
-
-if TYPE_CHECKING:
-    from beds.bed import Bed
 
 _SOCKET = "/run/containerd/containerd.sock"
 _NAMESPACE = "local-path-storage"
@@ -25,7 +22,7 @@ PAUSE = "localhost:5000/pause:3.10"
 BUSYBOX = "localhost:5000/busybox:1.35"
 
 
-def components(bed: Bed) -> dict[str, list[str]]:
+def components(bed: Frame) -> dict[str, list[str]]:
     """Commands in the order of their start; kubelet comes after containerd, without whose socket it exits."""
     node = parts.NODE["node"]
     proxy = [
@@ -55,7 +52,7 @@ def components(bed: Bed) -> dict[str, list[str]]:
     }
 
 
-def prepare(bed: Bed) -> None:
+def prepare(bed: Frame) -> None:
     """Write the configuration files and make the control group below which all pods live."""
     write(bed.folder / "containerd.toml", _containerd(bed))
     write(bed.folder / "cni" / "10-bridge.conflist", _cni(bed))
@@ -76,7 +73,7 @@ def cgroup_roots() -> list[Path]:
     return [Path(words[1]) for words in lines if words[2] in ("cgroup", "cgroup2")]
 
 
-def _make_cgroups(bed: Bed) -> None:
+def _make_cgroups(bed: Frame) -> None:
     """Every hierarchy gets the bed's group; a unified one hands its controllers down, level by level."""
     for top in cgroup_roots():
         level = top
@@ -89,7 +86,7 @@ def _make_cgroups(bed: Bed) -> None:
                 control.write_text(" ".join(f"+{name}" for name in wanted))
 
 
-def furnish(bed: Bed, api: parts.Api) -> None:
+def furnish(bed: Frame, api: parts.Api) -> None:
     """What must be there before kubelet and provisioner start: their images and objects."""
     init = bed.init()
     bed.wait("containerd", lambda: Path(f"/proc/{init}/root{_SOCKET}").exists(), 20)
@@ -100,7 +97,7 @@ def furnish(bed: Bed, api: parts.Api) -> None:
     _furnish_volumes(bed, api)
 
 
-def _furnish_volumes(bed: Bed, api: parts.Api) -> None:
+def _furnish_volumes(bed: Frame, api: parts.Api) -> None:
     """The default StorageClass and what its provisioner wants to find."""
     metadata: Json = {"name": "local-path", "namespace": _NAMESPACE}
     core = f"/api/v1/namespaces/{_NAMESPACE}"
@@ -129,12 +126,12 @@ def _furnish_volumes(bed: Bed, api: parts.Api) -> None:
     api.create("/apis/storage.k8s.io/v1/storageclasses", storage)
 
 
-def _paths(bed: Bed) -> Json:
+def _paths(bed: Frame) -> Json:
     node = "DEFAULT_PATH_FOR_NON_LISTED_NODES"
     return {"nodePathMap": [{"node": node, "paths": [f"{bed.folder}/volumes"]}]}
 
 
-def _registry(bed: Bed) -> Json:
+def _registry(bed: Frame) -> Json:
     """JSON is YAML. Digest deletion is on, so that a test can make an image vanish."""
     storage = {"filesystem": {"rootdirectory": f"{bed.folder}/registry"}, "delete": {"enabled": True}}
     return {
@@ -145,7 +142,7 @@ def _registry(bed: Bed) -> Json:
     }
 
 
-def _cni(bed: Bed) -> Json:
+def _cni(bed: Frame) -> Json:
     ranges = {
         "type": "host-local",
         "ranges": [[{"subnet": bed.network.pods}]],
@@ -157,7 +154,7 @@ def _cni(bed: Bed) -> Json:
     return {"cniVersion": "1.0.0", "name": "pods", "plugins": [{**bridge, "ipam": ranges}, ports]}
 
 
-def _kubelet(bed: Bed) -> Json:
+def _kubelet(bed: Frame) -> Json:
     """imageGC is off: an image may be gone from the registry on purpose, and a pull again would fail."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -205,7 +202,7 @@ def _kubelet(bed: Bed) -> Json:
     }
 
 
-def _containerd(bed: Bed) -> str:
+def _containerd(bed: Frame) -> str:
     """restrict_oom_score_adj: without CAP_SYS_RESOURCE every sandbox would die of lowering its score."""
     plugin = '[plugins."io.containerd.grpc.v1.cri"'
     unused = ["devmapper", "btrfs", "zfs", "aufs"]

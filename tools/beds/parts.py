@@ -7,14 +7,11 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
 
 from beds.common import TOOLS, Json, write
+from beds.frame import Frame
 from beds.network import SERVICES
 from beds.toolchain import binary
-
-if TYPE_CHECKING:
-    from beds.bed import Bed
 
 NODE = {"sim": "sim-0", "node": "node-0", "api": "node-0"}
 _ETCD_URL = "http://127.0.0.1:2379"
@@ -32,7 +29,7 @@ The simulated kubelet binds claims itself: the controller that does it elsewhere
 class Api:
     """The smallest client of a bed's API server: JSON over the admin certificate."""
 
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Frame) -> None:
         self._base = f"https://{bed.network.address}:6443"
         self._context = ssl.create_default_context(cafile=str(bed.pki / "ca.crt"))
         self._context.load_cert_chain(bed.pki / "admin.crt", bed.pki / "admin.key")
@@ -68,7 +65,7 @@ class Api:
             raise RuntimeError(f"POST {path}: {status} {text[:500]}")
 
 
-def etcd(bed: Bed) -> list[str]:
+def etcd(bed: Frame) -> list[str]:
     peer = "http://127.0.0.1:2380"
     return [
         str(binary("etcd")),
@@ -80,7 +77,7 @@ def etcd(bed: Bed) -> list[str]:
     ]
 
 
-def apiserver(bed: Bed) -> list[str]:
+def apiserver(bed: Frame) -> list[str]:
     """Default admission (with PodSecurity and ValidatingAdmissionPolicy) and an audit log to count by."""
     pki = bed.pki
     policy: Json = {
@@ -117,7 +114,7 @@ def apiserver(bed: Bed) -> list[str]:
     ]
 
 
-def controller_manager(bed: Bed) -> list[str]:
+def controller_manager(bed: Frame) -> list[str]:
     """Default client limits (20/s) would bound every wave of StatefulSets: 2.8 a second instead of 39."""
     chosen = [f"--controllers={','.join(_CONTROLLERS)}"] if bed.kind == "sim" else []
     return [
@@ -133,17 +130,17 @@ def controller_manager(bed: Bed) -> list[str]:
     ]
 
 
-def scheduler(bed: Bed) -> list[str]:
+def scheduler(bed: Frame) -> list[str]:
     return [str(binary("kube-scheduler")), *_client(bed, "scheduler")]
 
 
-def _client(bed: Bed, user: str) -> list[str]:
+def _client(bed: Frame, user: str) -> list[str]:
     file = f"{bed.pki}/{user}.kubeconfig"
     names = ("--kubeconfig", "--authentication-kubeconfig", "--authorization-kubeconfig")
     rest = ("--bind-address=127.0.0.1", "--leader-elect=false", "--profiling=false")
     return [*(f"{name}={file}" for name in names), *rest]
 
 
-def simkubelet(bed: Bed) -> list[str]:
+def simkubelet(bed: Frame) -> list[str]:
     module = ["env", f"PYTHONPATH={TOOLS}", sys.executable, "-B", "-m", "beds.simkubelet"]
     return [*module, f"{bed.pki}/simkubelet.kubeconfig", NODE["sim"]]

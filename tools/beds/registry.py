@@ -15,19 +15,16 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from beds import images
 from beds.common import BedError, cache, lock
-
-if TYPE_CHECKING:
-    from beds.bed import Bed
+from beds.frame import Frame
 
 HOST, PORT = "127.0.0.1", 5000
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def _inside(bed: Bed, *words: str) -> subprocess.CompletedProcess[str]:
+def _inside(bed: Frame, *words: str) -> subprocess.CompletedProcess[str]:
     """Run this module in the bed's network namespace only, with our own view of files."""
     init = bed.init()
     if init is None:
@@ -37,12 +34,12 @@ def _inside(bed: Bed, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def answers(bed: Bed) -> bool:
+def answers(bed: Frame) -> bool:
     """Whether the registry accepts connections."""
     return _inside(bed).returncode == 0
 
 
-def push(bed: Bed, image: str) -> str:
+def push(bed: Frame, image: str) -> str:
     """Push an image under its own name or, given as IMAGE=NAME:TAG, another; answers its name@digest.
 
     IMAGE is the NAME:TAG of a built image, an OCI archive or an OCI layout folder.
@@ -61,7 +58,7 @@ def push(bed: Bed, image: str) -> str:
         return push_from(bed, images.layout(), source, target)
 
 
-def push_from(bed: Bed, layout: Path, reference: str, target: str = "") -> str:
+def push_from(bed: Frame, layout: Path, reference: str, target: str = "") -> str:
     """Push one image of an OCI layout."""
     digest = images.find(layout, reference)["digest"]
     target = target or reference or images.name_of(images.find(layout))
