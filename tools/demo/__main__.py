@@ -7,6 +7,6 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "examples" / "quake-watch")]
 
-from demo.play import main  # noqa: E402
+from demo.performance import main  # noqa: E402
 
 sys.exit(main())
