@@ -47,10 +47,11 @@ class Bed(Frame):
         command = self.components().get(name)
         if not command:
             raise BedError(f"bed {self.name} has no component {name!r}")
-        for number in [signal.SIGKILL] if kill else [signal.SIGTERM, signal.SIGKILL]:
+        kinder = [] if kill else [(signal.SIGTERM, 10)]
+        for number, patience in [*kinder, (signal.SIGKILL, 120)]:
             with contextlib.suppress(WaitError):
                 self.ask(op="stop", name=name, number=number.value)
-                wait_for(f"{name} to end", lambda: self.ask(op="status")[name]["exit"] is not None, 10)
+                wait_for(f"{name} to end", lambda: self.ask(op="status")[name]["exit"] is not None, patience)
         return command
 
     def restart(self, name: str, kill: bool = False) -> None:
@@ -158,9 +159,9 @@ class Bed(Frame):
         for pid in [*victims, *self._processes()]:  # PID 1 first: the kernel then ends all others
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_for("the bed's processes to end", lambda: not self._processes(), 30)
+        wait_for("the bed's processes to end", lambda: not self._processes(), 120)
         if init:
-            wait_for("the bed's supervisor to end", lambda: not Path(f"/proc/{init}/ns").exists(), 30)
+            wait_for("the bed's supervisor to end", lambda: not Path(f"/proc/{init}/ns").exists(), 120)
         if self.record:
             self.network.disconnect()
             self._remove_cgroups()
@@ -176,7 +177,7 @@ class Bed(Frame):
             base = Path(str(top) + self.cgroup)
             if base.exists():
                 for path, _, _ in os.walk(base, topdown=False):
-                    wait_for(f"{path} to empty", partial(_removed, Path(path)), 20)
+                    wait_for(f"{path} to empty", partial(_removed, Path(path)), 120)
             with contextlib.suppress(OSError):
                 base.parent.rmdir()
 

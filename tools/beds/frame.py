@@ -95,7 +95,7 @@ class Frame:
             raise BedError(f"cannot start the bed's supervisor: {done.stderr.strip()[-500:]}")
         pid = int(done.stdout)
         write(self.folder / "init.json", {"pid": pid, "started": _started(pid)})
-        wait_for("the bed's supervisor", self._supervised, 10)
+        wait_for("the bed's supervisor", self._supervised, 120)
         return pid
 
     def _supervised(self) -> bool:
@@ -110,7 +110,7 @@ class Frame:
         """One request to the supervisor; raises BedError if nobody answers."""
         try:
             with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(5)
+                line.settimeout(60)
                 handle = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
                 try:
                     line.connect(f"/proc/self/fd/{handle}/supervisor.sock")
@@ -138,7 +138,7 @@ class Frame:
         except FileNotFoundError:
             return "(no log)"
 
-    def wait(self, what: str, ready: Callable[[], bool], timeout: float = 60) -> None:
+    def wait(self, what: str, ready: Callable[[], bool], timeout: float = 300) -> None:
         """Wait for something that components bring about; a component that ends is the answer at once."""
 
         def check() -> bool:

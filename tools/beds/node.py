@@ -89,8 +89,8 @@ def _make_cgroups(bed: Frame) -> None:
 def furnish(bed: Frame, api: parts.Api) -> None:
     """What must be there before kubelet and provisioner start: their images and objects."""
     init = bed.init()
-    bed.wait("containerd", lambda: Path(f"/proc/{init}/root{_SOCKET}").exists(), 20)
-    bed.wait("the registry", lambda: registry.answers(bed), 20)
+    bed.wait("containerd", lambda: Path(f"/proc/{init}/root{_SOCKET}").exists())
+    bed.wait("the registry", lambda: registry.answers(bed))
     for reference in (PAUSE, BUSYBOX):
         name = reference.removeprefix("localhost:5000/")
         registry.push_from(bed, images.basic(name), name)

@@ -40,7 +40,7 @@ class Api:
         headers = {"Content-Type": "application/json", "User-Agent": "bed"}
         request = urllib.request.Request(self._base + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=5, context=self._context) as reply:
+            with urllib.request.urlopen(request, timeout=30, context=self._context) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode(errors="replace")

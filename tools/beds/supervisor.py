@@ -125,7 +125,7 @@ class Supervisor:
     def _converse(self, door: socket.socket) -> None:
         connection, _ = door.accept()
         with connection, contextlib.suppress(OSError):
-            connection.settimeout(2)
+            connection.settimeout(10)
             with connection.makefile("rwb") as stream:
                 self.reap()
                 try:
