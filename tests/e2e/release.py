@@ -9,14 +9,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.harness.cluster import ROOT, Cluster, kubectl
+from tests.harness.cluster import PATIENCE, ROOT, Cluster, kubectl
+from tests.harness.operator import LEASE_SECONDS
 
 NAME = NAMESPACE = "scenario-operator"
 CHART = ROOT / "charts" / "scenario-operator"
 CRDS = "app.kubernetes.io/component=crds,app.kubernetes.io/part-of=scenario-operator"
 REGISTRY = os.environ.get("SCENARIO_REGISTRY", "localhost:5000")
 IMAGE = f"{REGISTRY}/scenario-operator"
-PATIENCE = "180s"
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,14 @@ class Release:
 
     def install(self, version: str) -> None:
         """Install the chart and return when Helm says that it is ready."""
-        chosen = ["--set", f"image.repository={IMAGE},image.tag=dev"]
-        wait = ["--wait", "--timeout", PATIENCE, "--create-namespace"]
+        settings = f"image.repository={IMAGE},image.tag=dev,operator.lease.durationSeconds={LEASE_SECONDS}"
+        chosen = ["--set", settings]
+        wait = ["--wait", PATIENCE, "--create-namespace"]
         self.helm(version, "install", NAME, str(CHART), *chosen, *wait)
 
     def uninstall(self, version: str) -> None:
         """Take the release away as docs/install.md says."""
-        self.helm(version, "uninstall", NAME, "--wait", "--timeout", PATIENCE)
+        self.helm(version, "uninstall", NAME, "--wait", PATIENCE)
 
     def rendered(self, out: Path) -> tuple[Path, Path]:
         """Render install.yaml and uninstall.yaml for our image."""
@@ -56,7 +57,7 @@ class Release:
 
     def until_available(self) -> None:
         """Wait until all replicas are ready."""
-        self.place.kubectl("rollout", "status", f"deployment/{NAME}", f"--timeout={PATIENCE}")
+        self.place.kubectl("rollout", "status", f"deployment/{NAME}", PATIENCE)
 
     def restarts(self) -> dict[str, int]:
         """Return how often the container of each operator's pod was started again."""
@@ -85,8 +86,8 @@ class Release:
             "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
         )
         run("delete", everywhere, "-l", f"app.kubernetes.io/name={NAME}", check=False)
-        run("delete", "crd", "-l", CRDS, "--ignore-not-found", "--timeout=60s", check=False)
-        run("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s")
+        run("delete", "crd", "-l", CRDS, "--ignore-not-found", PATIENCE, check=False)
+        run("delete", "namespace", NAMESPACE, "--ignore-not-found", PATIENCE)
 
     def story(self) -> str:
         """Return what a person would look at first when the operator does not come up."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.release import CRDS, NAME, NAMESPACE, Release
 from tests.e2e.watch import Watch
-from tests.harness.cluster import Cluster
+from tests.harness.cluster import PATIENCE, Cluster
 
 KINDS = {
     "scenarioruns.scenarios.dev",
@@ -34,9 +34,9 @@ def test_plain_manifests_install_and_uninstall_with_kubectl_alone(
     watch.start("r")
 
     run("apply", "-f", str(uninstall))
-    release.place.kubectl("wait", "--for=condition=Complete", f"job/{NAME}-release", "--timeout=180s")
+    release.place.kubectl("wait", "--for=condition=Complete", f"job/{NAME}-release", PATIENCE)
     run("delete", "-f", str(uninstall))
-    run("delete", "-f", str(install), "-l", "app.kubernetes.io/component!=crds", "--timeout=120s")
+    run("delete", "-f", str(install), "-l", "app.kubernetes.io/component!=crds", PATIENCE)
 
     assert kinds(release.cluster) == KINDS
     assert space.get("srun", "r")["status"]["applied"]["version"] == "1.0.0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quake_watch_oracle import Stage, instant
 from tests.e2e.watch import SCENARIO, Watch
+from tests.harness.cluster import PATIENCE
 
 ORDER = ["Stop(live)", "ResolveWindow", "RevertResults(live)", "DeleteState(live)", "Start(next)"]
 
@@ -17,7 +18,7 @@ def test_a1_after_a_compatible_upgrade_in_place_no_event_is_lost_or_taken_in_twi
     pod = watch.cluster.uid("pod", "r-1-0")
 
     watch.apply("scenario-v1.1")
-    after = watch.cluster.until_settled("r", "1.1.0", 120)
+    after = watch.cluster.until_settled("r", "1.1.0")
 
     assert watch.cluster.uid("pod", "r-1-0") != pod
     assert watch.cluster.uid("pvc", "state-r-1-0") == claim
@@ -40,8 +41,8 @@ def test_a72_manifests_applied_again_during_a_rollout_conflict_with_nothing(watc
         "the plan to be open", lambda: watch.cluster.get("srun", "r")["status"].get("upgrade"), 120
     )
     watch.apply("scenario-v1.1", force=False)
-    watch.cluster.kubectl("wait", "--for=condition=RolledOut", f"scn/{SCENARIO}", "--timeout=180s")
-    watch.cluster.kubectl("wait", "--for=condition=Ready", "srun/r", "--timeout=60s")
+    watch.cluster.kubectl("wait", "--for=condition=RolledOut", f"scn/{SCENARIO}", PATIENCE)
+    watch.cluster.kubectl("wait", "--for=condition=Ready", "srun/r", PATIENCE)
     watch.apply("scenario-v1.1", force=False)
 
     for kind, name in (("scn", SCENARIO), ("srun", "r")):
@@ -59,7 +60,7 @@ def test_a3_a4_forward_only_computes_everything_anew_and_notifies_nobody_about_t
     watch.start("r")
     watch.apply("scenario-v2-forward-only")
     group = watch.approve()
-    after = watch.cluster.until_settled("r", "2.0.0", 180)
+    after = watch.cluster.until_settled("r", "2.0.0")
 
     kept = [step for step in group["steps"] if step in ORDER]
     assert kept == ORDER
@@ -104,12 +105,12 @@ def test_a5_continuation_hands_over_without_a_gap_and_without_an_overlap(watch: 
     group = watch.approve()
     assert group["attention"] == "OutputIdentityChanged"
 
-    learning = watch.cluster.until_condition("srun", "r", "Learning", "True", seconds=120)
+    learning = watch.cluster.until_condition("srun", "r", "Learning", "True")
     assert learning
     assert watch.cluster.find("pvc", "state-r-1-0") is not None, (
         "old state went before the new version had learnt"
     )
-    after = watch.cluster.until_settled("r", "2.0.0", 180)
+    after = watch.cluster.until_settled("r", "2.0.0")
 
     assert watch.cluster.condition("srun", "r", "Learning").get("status") != "True"
     watch.cluster.until("the old state gone", lambda: watch.cluster.find("pvc", "state-r-1-0") is None)

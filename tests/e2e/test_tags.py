@@ -44,13 +44,13 @@ def test_a7_nobody_is_stopped_for_an_image_that_is_not_there_and_its_push_is_eno
     pod = watch.cluster.uid("pod", "r-1-0")
 
     watch.apply("scenario-v1.1", artifact={"image": f"{REGISTRY}/quake-watch:{late}"})
-    watch.cluster.until_condition("scn", SCENARIO, "ArtifactAvailable", "False", "ArtifactUnavailable", 90)
+    watch.cluster.until_condition("scn", SCENARIO, "ArtifactAvailable", "False", "ArtifactUnavailable")
     assert watch.cluster.uid("pod", "r-1-0") == pod
     assert watch.cluster.latest_attempt(SCENARIO) == {}
     assert watch.cluster.condition("srun", "r", "Available")["status"] == "True"
 
     bed_command("push", ours.bed, f"quake-watch:v1.1=quake-watch:{late}")
-    watch.cluster.until_settled("r", "1.1.0", 180)
+    watch.cluster.until_settled("r", "1.1.0")
     assert watch.cluster.condition("scn", SCENARIO, "ArtifactAvailable")["status"] == "True"
 
 
@@ -70,14 +70,14 @@ def test_a52_a_tag_that_moves_after_it_was_resolved_changes_nothing(watch: Watch
     assert image_of(watch.cluster, "new-1-0") == resolved
 
     watch.cluster.patch("srun", "r", {"spec": {"restartNonce": "1"}})
-    watch.cluster.until("r restarted", lambda: other_pod(watch.cluster, "r-1-0", pod), 90)
-    watch.cluster.until_settled("r", "1.0.0", 90)
+    watch.cluster.until("r restarted", lambda: other_pod(watch.cluster, "r-1-0", pod))
+    watch.cluster.until_settled("r", "1.0.0")
     assert image_of(watch.cluster, "r-1-0") == resolved
 
     pod = watch.cluster.uid("pod", "r-1-0")
     watch.apply("scenario-v1", artifact=image, workload={"env": [{"name": "COLOUR", "value": "blue"}]})
-    watch.cluster.until("r rolled out", lambda: other_pod(watch.cluster, "r-1-0", pod), 90)
-    watch.cluster.until_settled("r", "1.0.0", 90)
+    watch.cluster.until("r rolled out", lambda: other_pod(watch.cluster, "r-1-0", pod))
+    watch.cluster.until_settled("r", "1.0.0")
     assert watch.cluster.environment("r-1-0")["COLOUR"] == "blue"
     assert image_of(watch.cluster, "r-1-0") == resolved
 

@@ -16,7 +16,7 @@ import yaml
 
 from quake_watch_oracle import Output, Stage, actual, differences, expected, instant
 from tests.e2e.release import REGISTRY
-from tests.harness.cluster import ROOT, Cluster, JsonObject
+from tests.harness.cluster import PATIENCE, ROOT, Cluster, JsonObject
 
 MANIFESTS = ROOT / "examples" / "quake-watch" / "manifests"
 SCENARIO = "quake-watch"
@@ -58,7 +58,7 @@ class Watch:
         self.cluster.apply(
             {"apiVersion": api, "kind": "ScenarioRun", "metadata": {"name": run}, "spec": spec}
         )
-        settled = self.cluster.until_settled(run, "1.0.0", 120)
+        settled = self.cluster.until_settled(run, "1.0.0")
         self.until_idle(run, pause_at)
         return settled
 
@@ -90,12 +90,12 @@ class Watch:
         """Wait until everything before the pause (the end of the input, if none) is taken in and committed."""
         goal = len(expected([Stage("r", "v1", processed_until=instant(pause_at or END))])["r"].events)
         what = f"{run} at {pause_at or 'the end'}, {goal} events"
-        self.cluster.until(what, lambda: self.committed(run).get("counter") == goal, 120)
+        self.cluster.until(what, lambda: self.committed(run).get("counter") == goal)
 
     def approve(self) -> JsonObject:
         """Wait for the plan that needs consent, run the command that the Scenario names, and return the plan."""
         condition = self.cluster.until_condition(
-            "scn", SCENARIO, "ActionRequired", "True", "ApprovalRequired", 120
+            "scn", SCENARIO, "ActionRequired", "True", "ApprovalRequired"
         )
         (group,) = self.cluster.latest_attempt(SCENARIO)["status"]["groups"]
         self.cluster.carry_out(condition["message"])
@@ -107,7 +107,7 @@ class Watch:
         reader = f"reader-{run}"
         self.cluster.delete("pod", reader, "--wait=true")
         self.cluster.apply(_reader(reader, f"results-{run}"))
-        done = ("wait", f"pod/{reader}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
+        done = ("wait", f"pod/{reader}", "--for=jsonpath={.status.phase}=Succeeded", PATIENCE)
         self.cluster.kubectl(*done)
         files: Mapping[str, str] = json.loads(self.cluster.kubectl("logs", reader))
         with tempfile.TemporaryDirectory() as folder:

@@ -25,6 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BED = ROOT / "tools" / "bed"
 JsonObject = dict[str, Any]
 T = TypeVar("T")
+PATIENCE_SECONDS = 300.0
+"""How long a test waits for what must happen: much longer than it takes, as other work may take the processors."""
+PATIENCE = f"--timeout={PATIENCE_SECONDS:.0f}s"
+"""The same for kubectl."""
 
 
 class NotYetError(AssertionError):
@@ -93,7 +97,6 @@ class Cluster:
                 self.until(
                     f"{kind}/{name} to be gone",
                     lambda: ((self.find(kind, name) or {}).get("metadata") or {}).get("uid") != uid,
-                    120,
                 )
             return
         self.kubectl("delete", kind, name, "--ignore-not-found", *more)
@@ -104,7 +107,7 @@ class Cluster:
         stated = (obj.get("status") or {}).get("conditions") or []
         return next((c for c in stated if c["type"] == condition), {})
 
-    def until(self, what: str, look: Callable[[], T], seconds: float = 120.0) -> T:
+    def until(self, what: str, look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
         """Look until the answer is true, and return it; the last answer is told when it never is."""
         end, pause = time.monotonic() + seconds, 0.1
         while True:
@@ -117,7 +120,13 @@ class Cluster:
             pause = min(0.4, pause * 1.3)
 
     def until_condition(
-        self, kind: str, name: str, condition: str, status: str, reason: str = "", seconds: float = 120.0
+        self,
+        kind: str,
+        name: str,
+        condition: str,
+        status: str,
+        reason: str = "",
+        seconds: float = PATIENCE_SECONDS,
     ) -> JsonObject:
         """Wait for a condition to have a status, and a reason if one is named."""
 
@@ -128,7 +137,7 @@ class Cluster:
 
         return self.until(f"{kind}/{name} {condition}={status}({reason})", look, seconds)
 
-    def until_settled(self, run: str, version: str, seconds: float = 120.0) -> JsonObject:
+    def until_settled(self, run: str, version: str, seconds: float = PATIENCE_SECONDS) -> JsonObject:
         """Wait until a run is Ready on a version with no plan open, and return it."""
 
         def look() -> JsonObject:
@@ -159,7 +168,7 @@ class Cluster:
         found = [a for a in self.list("supg") if a["spec"]["scenarioRef"]["name"] == scenario]
         return max(found, key=lambda a: int(a["metadata"]["name"].rsplit("-", 1)[1]), default={})
 
-    def until_report(self, scenario: str, sequence: int = 0, seconds: float = 120.0) -> JsonObject:
+    def until_report(self, scenario: str, sequence: int = 0, seconds: float = PATIENCE_SECONDS) -> JsonObject:
         """Wait until an attempt (the newest, or the one of that number) is finished, and return its status."""
 
         def look() -> JsonObject:
@@ -170,7 +179,7 @@ class Cluster:
 
         return self.until(f"the report of an attempt of {scenario}", look, seconds)
 
-    def until_published(self, scenario: str, version: str, seconds: float = 120.0) -> JsonObject:
+    def until_published(self, scenario: str, version: str, seconds: float = PATIENCE_SECONDS) -> JsonObject:
         """Wait until the spec that stands is published with this version, and return the Scenario."""
 
         def look() -> JsonObject:

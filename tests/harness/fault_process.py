@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.harness.forked import Process
-from tests.harness.operator import free_port
+from tests.harness.operator import LEASE_SECONDS, free_port
 
 
 @dataclass(frozen=True)
@@ -52,4 +52,5 @@ class Forked:
 def arguments(namespaces: Sequence[str], lease: str, *more: str) -> tuple[str, ...]:
     """Return the arguments of an operator that serves some namespaces under a lease of its own."""
     chosen = [part for namespace in namespaces for part in ("--namespace", namespace)]
-    return (*chosen, "--lease-name", lease, "--qps", "500", "--burst", "1000", *more)
+    chosen += ["--lease-name", lease, "--lease-duration-seconds", str(LEASE_SECONDS)]
+    return (*chosen, "--qps", "500", "--burst", "1000", *more)

@@ -191,7 +191,7 @@ class Upstream:
     def session(self) -> aiohttp.ClientSession:
         """Open a session; its owner closes it."""
         connector = aiohttp.TCPConnector(ssl=self.tls, limit=0)
-        timeout = aiohttp.ClientTimeout(total=None, connect=10)
+        timeout = aiohttp.ClientTimeout(total=None, connect=120)
         return aiohttp.ClientSession(
             connector=connector, timeout=timeout, read_bufsize=2**22, auto_decompress=False
         )

@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+from tests.harness.cluster import PATIENCE_SECONDS
 from tests.harness.fault_witness import COLLECTIONS, Api
 
 JsonObject = dict[str, Any]
-_PATIENCE_SECONDS = 300.0
 
 
 class Moment(NamedTuple):
@@ -70,7 +70,7 @@ class History:
 
     async def until(self, what: str, holds: Callable[[Moment], bool]) -> Moment:
         """Wait for a write of which something holds, and return it; those of the past count."""
-        end, seen = time.monotonic() + _PATIENCE_SECONDS, 0
+        end, seen = time.monotonic() + PATIENCE_SECONDS, 0
         while True:
             for moment in self._moments[seen:]:
                 if holds(moment):

@@ -76,7 +76,7 @@ class Reader:
             total=5, backoff_factor=0.2, status_forcelist=(429, 503), allowed_methods=["GET"]
         )
         self._server = upstream.server
-        self._pool = urllib3.PoolManager(ssl_context=upstream.tls, retries=retries, timeout=30)
+        self._pool = urllib3.PoolManager(ssl_context=upstream.tls, retries=retries, timeout=120)
 
     def find(self, kind: str, namespace: str, name: str) -> JsonObject | None:
         """Return an object, None when it does not exist."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.harness.cluster import BED, bed_command, kubectl
+from tests.harness.cluster import BED, PATIENCE_SECONDS, bed_command, kubectl
 
 FOLDERS = Path(kubectl()).parent.parent / "beds"
 MOMENTS = {
@@ -49,7 +49,7 @@ def up_and_killed(name: str, moment: str) -> None:
     """Begin to bring a bed up, and kill what brings it up as soon as a file is there."""
     command = [sys.executable, str(BED), "up", "api", "--name", name]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while not (FOLDERS / name / moment).exists():
         assert process.poll() is None, "it ended before the moment came"
         assert time.monotonic() < end, f"no {moment}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.harness.cluster import Cluster, bed
+from tests.harness.cluster import PATIENCE, Cluster, bed
 from tests.harness.objects import stored_strategy
 from tests.unit.chart.charts import HELMS
 
@@ -55,7 +55,7 @@ def test_helm_upgrade_updates_the_kinds_and_an_uninstall_keeps_them_and_their_ob
     """Given a strategy, when the chart grows a field and the release goes, then it works and the object stays."""
     settings = ("--set", "image.repository=registry.test/op,preDelete.enabled=false")
     helm(version, empty_bed, "install", render.NAME, str(render.CHART), "--create-namespace", *settings)
-    empty_bed.kubectl("wait", "--for=condition=Established", "crd", *KIND_NAMES, "--timeout=60s")
+    empty_bed.kubectl("wait", "--for=condition=Established", "crd", *KIND_NAMES, PATIENCE)
     with empty_bed.new_namespace(f"kept-{version}") as space:
         space.apply(stored_strategy("careful", {"type": "InPlace"}))
         uid = space.uid("ustrat", "careful")
@@ -70,4 +70,4 @@ def test_helm_upgrade_updates_the_kinds_and_an_uninstall_keeps_them_and_their_ob
         assert left >= KIND_NAMES
         assert space.uid("ustrat", "careful") == uid
         assert empty_bed.list("validatingadmissionpolicies") == []
-    empty_bed.kubectl("delete", "crd", *KIND_NAMES, "--timeout=60s")
+    empty_bed.kubectl("delete", "crd", *KIND_NAMES, PATIENCE)

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from tests.bench.audit import Audit
-from tests.harness.cluster import Cluster, kubectl
+from tests.harness.cluster import PATIENCE, Cluster, kubectl
 from tests.harness.objects import incompatible, run, scenario, stored_strategy, strategy
 
 JsonObject = dict[str, Any]
 RUNS = ("a", "b", "c", "d")
-PATIENCE = "--timeout=120s"
 KINDS = {"scenarios", "scenarioruns", "upgradestrategies", "scenarioupgrades"}
 OPERATOR, GIT, PERSON = "scenario-operator", "gitops", "scenario-cli"
 

@@ -172,7 +172,7 @@ async def told(subject: Subject, page: str) -> str:
 
     def ask() -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{subject.port}/{page}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{subject.port}/{page}", timeout=30) as answer:
                 return str(answer.read().decode())
         except OSError:
             return ""

@@ -23,7 +23,6 @@ from scenario_operator.api import names
 
 ANN = ("--as=ann", "--as-group=system:masters")
 BOB = ("--as=bob", "--as-group=system:masters")
-DEADLINE_SECONDS = 60
 
 Body = dict[str, Any]
 
@@ -86,7 +85,7 @@ def said(cluster: Cluster, arguments: tuple[str, ...]) -> str:
 
 
 def eventually(true: Any) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + harness.PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -228,7 +227,7 @@ def test_a_namespace_takes_its_scenarios_along(cluster: Cluster, name: str) -> N
     cluster.kubectl("create", "namespace", name)
     make_scenario(cluster, "used", runs=3, namespace=name)
 
-    cluster.kubectl("delete", "namespace", name, "--timeout=60s")
+    cluster.kubectl("delete", "namespace", name, harness.PATIENCE)
 
     assert cluster.gone("namespace", name)
 

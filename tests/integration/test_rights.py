@@ -90,14 +90,14 @@ def test_a_whole_life_uses_every_right_of_the_chart_and_asks_for_no_other(limite
     """Given the chart's rules, when a run lives through all plans, then no right is missing or idle."""
     files = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}, "data": {"a": "1"}}
     limited.apply(files, everything("1.0.0"), run("r", "s"))
-    limited.until_settled("r", "1.0.0", 120)
+    limited.until_settled("r", "1.0.0")
 
     both = {"state": "2", "accepts": ["1", "2"], "edges": compatible(reversible=False)}
     limited.apply(everything("2.0.0", **both))
-    limited.until_settled("r", "2.0.0", 120)
+    limited.until_settled("r", "2.0.0")
     forward = strategy("ForwardOnly", approval="Never")
     limited.apply(everything("3.0.0", state="3", strategy=forward))
-    limited.until_settled("r", "3.0.0", 120)
+    limited.until_settled("r", "3.0.0")
 
     limited.until("the oldest attempt was trimmed", lambda: limited.find("supg", "s-1") is None)
     limited.until(

@@ -18,21 +18,26 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.harness.cluster import PATIENCE, PATIENCE_SECONDS
+from tests.harness.operator import free_port
 
 from scenario_operator.api import names
 
 ROOT = Path(__file__).parents[2]
 BED = f"wake-{os.getpid()}"
+LONG = {"duration_seconds": 600}
+"""Terms under which no leader loses its lease because other work has the processors."""
 
 OPERATOR = """
 import asyncio, json, sys
 from datetime import timedelta
 from pathlib import Path
 from scenario_operator.app import Settings, run
-from scenario_operator.cluster.kinds import CONFIG_MAP, RUN, STATEFUL_SET, Ref
+from scenario_operator.cluster.kinds import CONFIG_MAP, RUN, STATEFUL_SET
 from scenario_operator.cluster.lease import Terms
 
 options = json.loads(sys.argv[1])
+gate = Path(options.pop("gate"))
 options["kubeconfig"] = Path(options["kubeconfig"])
 options["lease"] = Terms(**options.pop("terms", {}))
 options["namespaces"] = tuple(options.get("namespaces", ()))
@@ -48,8 +53,8 @@ class Telling:
                  for kind in (RUN, CONFIG_MAP, STATEFUL_SET)}
         print(json.dumps({"key": list(key), "seen": bool(found), "known": known}), flush=True)
         if key.name == "slow":
-            ref = Ref(CONFIG_MAP, key.namespace, "written")
-            await asyncio.sleep(1)
+            while not gate.exists():
+                await asyncio.sleep(0.05)
             manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "written"}}
             await self.client.create(CONFIG_MAP, key.namespace, manifest)
             print(json.dumps({"key": list(key), "written": True}), flush=True)
@@ -75,8 +80,8 @@ def apply(*objects: dict[str, Any]) -> None:
     kubectl("apply", "-f", "-", stdin="---\n".join(yaml.safe_dump(obj) for obj in objects))
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.05)
@@ -84,13 +89,14 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> No
 
 @dataclass
 class Operator:
-    """One process of ours."""
+    """One process of ours; its pass over a run `slow` waits until the file `gate` is there."""
 
     process: subprocess.Popen[str]
     output: Path
     log: Path
     port: int
     namespace: str
+    gate: Path
 
     def passes(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.output.read_text().splitlines()]
@@ -107,7 +113,7 @@ class Operator:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -118,8 +124,8 @@ class Operator:
         assert self.process.poll() is None, self.log.read_text()
         return "working workers=" in self.log.read_text()
 
-    def ended(self, seconds: float = 30.0) -> tuple[int, str]:
-        return self.process.wait(seconds), self.log.read_text()
+    def ended(self) -> tuple[int, str]:
+        return self.process.wait(PATIENCE_SECONDS), self.log.read_text()
 
 
 @dataclass
@@ -133,7 +139,8 @@ class Starter:
 
     def __call__(self, **options: Any) -> Operator:
         number = len(self.started)
-        port = 20000 + (os.getpid() * 7 + number) % 20000
+        output, log, gate = (self.directory / f"{number}.{end}" for end in ("out", "log", "gate"))
+        port = free_port()
         settings = {
             "kubeconfig": self.facts["kubeconfig"],
             "port": port,
@@ -141,9 +148,10 @@ class Starter:
             "log_format": "console",
             "resync_seconds": 60,
             "crd_wait_seconds": 0,
+            "terms": LONG,
+            "gate": str(gate),
             **options,
         }
-        output, log = self.directory / f"{number}.out", self.directory / f"{number}.log"
         process = subprocess.Popen(
             [sys.executable, "-c", OPERATOR, json.dumps(settings)],
             stdout=output.open("w"),
@@ -151,7 +159,7 @@ class Starter:
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
         )
-        self.started.append(Operator(process, output, log, port, self.namespace))
+        self.started.append(Operator(process, output, log, port, self.namespace, gate))
         return self.started[-1]
 
     def working(self, **options: Any) -> Operator:
@@ -188,7 +196,7 @@ def bare(facts: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) 
 def start(bare: Starter) -> Starter:
     """The same, where our kinds are served."""
     kubectl("apply", "-f", str(ROOT / "crds"))
-    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", "crd", "--all", PATIENCE)
     return bare
 
 
@@ -243,6 +251,7 @@ def writes(facts: dict[str, Any], namespace: str) -> list[tuple[str, str]]:
 
 def test_without_our_kinds_it_refuses_to_start_and_says_what_to_do(bare: Starter) -> None:
     kubectl("delete", "--ignore-not-found", "-f", str(ROOT / "crds"))
+    until(lambda: names.GROUP not in kubectl("get", "--raw", "/apis"), "they are served no more")
     code, log = bare().ended()
 
     assert code == 2
@@ -311,10 +320,9 @@ def test_health_and_metrics_are_those_of_a_leader_in_sync(start: Starter) -> Non
 
 
 def test_a_standby_is_ready_watches_nothing_and_follows_a_clean_exit_at_once(start: Starter) -> None:
-    # With a lease that nobody here could wait for, only its release lets the standby follow.
-    terms = {"duration_seconds": 600}
-    leader = start.working(terms=terms)
-    standby = start(terms=terms)
+    # Nobody here could wait for the end of the lease: only its release lets the standby follow.
+    leader = start.working()
+    standby = start()
     until(lambda: standby.get("/readyz") == (200, "ok\n"), "the standby is ready")
     apply(a_run(start.namespace, "r"))
     until(lambda: leader.woken("run", "r"), "the leader works")
@@ -335,6 +343,7 @@ def test_a_pass_under_way_ends_before_the_process_does(start: Starter) -> None:
     apply(a_run(start.namespace, "slow"))
     until(lambda: operator.woken("run", "slow"), "the pass has begun")
     operator.process.terminate()
+    operator.gate.touch()
     code, log = operator.ended()
 
     assert code == 0
@@ -346,19 +355,22 @@ def test_a_pass_under_way_ends_before_the_process_does(start: Starter) -> None:
 
 
 def test_a_standby_stops_at_once(start: Starter) -> None:
+    """It looks at the lease so seldom that whoever waited for its next look would wait in vain."""
     start.working()
-    standby = start()
+    seldom = 4 * int(PATIENCE_SECONDS)
+    terms = {"duration_seconds": 2 * seldom, "renew_seconds": seldom, "retry_seconds": seldom}
+    standby = start(terms=terms)
     until(lambda: standby.get("/readyz")[0] == 200, "the standby is ready")
     standby.process.terminate()
 
-    assert standby.ended(5)[0] == 0
+    assert standby.ended()[0] == 0
 
 
 def test_what_vanished_while_the_watch_was_broken_is_found_out(start: Starter) -> None:
     """The API server forgets its history, so that the watches begin anew, which tells of no deletion."""
     namespace = start.namespace
     apply(a_run(namespace, "ghost"), a_run(namespace, "survivor"))
-    operator = start.working(terms={"duration_seconds": 120, "margin_seconds": 5}, resync_seconds=10)
+    operator = start.working(resync_seconds=10)
     until(lambda: operator.woken("run", "ghost") and operator.woken("run", "survivor"), "both are seen")
 
     operator.process.send_signal(signal.SIGSTOP)
@@ -372,7 +384,7 @@ def test_what_vanished_while_the_watch_was_broken_is_found_out(start: Starter) -
             told for told in operator.passes()[before:] if tuple(told["key"]) == ("run", namespace, "ghost")
         ]
 
-    until(lambda: bool(told()), "the ghost is woken", 60)
+    until(lambda: bool(told()), "the ghost is woken")
     assert not told()[-1]["seen"]
     assert "ghost" not in told()[-1]["known"]["ScenarioRun"]
     assert "survivor" in told()[-1]["known"]["ScenarioRun"]
@@ -380,18 +392,16 @@ def test_what_vanished_while_the_watch_was_broken_is_found_out(start: Starter) -
 
 
 def test_a_restart_of_the_api_server_is_survived(start: Starter) -> None:
-    operator = start.working(terms={"duration_seconds": 60, "margin_seconds": 5})
+    operator = start.working()
     bed("restart", BED, "kube-apiserver", "--kill")
     apply(a_run(start.namespace, "after"))
 
-    until(lambda: operator.woken("run", "after"), "the watch is back", 60)
+    until(lambda: operator.woken("run", "after"), "the watch is back")
     assert operator.process.poll() is None
 
 
 def test_a_lost_lease_ends_the_process(start: Starter) -> None:
-    operator = start.working(
-        terms={"duration_seconds": 5, "renew_seconds": 1.0, "retry_seconds": 0.5, "margin_seconds": 1}
-    )
+    operator = start.working(terms={"duration_seconds": 600, "renew_seconds": 1.0, "retry_seconds": 0.5})
     spec = {"spec": {"holderIdentity": "somebody-else"}}
     kubectl(
         "-n", start.namespace, "patch", "lease", "scenario-operator", "--type=merge", "-p", json.dumps(spec)
@@ -483,7 +493,7 @@ def test_a_right_lost_later_ends_the_process(start: Starter) -> None:
     until(lambda: operator.woken("run", "r"), "it watches")
     limited(start, OURS, REST)
     bed("restart", BED, "kube-apiserver", "--kill")  # an open watch outlives the right to open it
-    code, log = operator.ended(90)
+    code, log = operator.ended()
 
     assert code == 1
     assert "ending because of" in log
