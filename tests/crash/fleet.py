@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tests.crash.laboratory import LIMIT_SECONDS, Laboratory, Subject
+from tests.crash.references import rolled_out
 from tests.harness.fault_witness import COLLECTIONS, GROUP
 from tests.harness.faults import Action, Call, Fault
 from tests.harness.history import History, Moment
@@ -57,12 +58,14 @@ class Fleet:
         await self.patch("Pod", pod, {"metadata": {"annotations": {"sim/behaviour": json.dumps(behaviour)}}})
 
     async def until_settled(self, version: str) -> None:
-        """Wait until every run is Ready on a version, with no plan open."""
+        """Wait until every run is Ready on a version, with no plan open, and the Scenario says so."""
 
         async def look() -> list[str]:
-            return [n for n, obj in (await self.items("ScenarioRun")).items() if not _on(obj, version)]
+            runs = await self.items("ScenarioRun")
+            left = [name for name, obj in runs.items() if not _on(obj, version)]
+            return left or [n for n, obj in (await self.items("Scenario")).items() if not rolled_out(obj)]
 
-        await until_none(f"runs that are not on {version}", look)
+        await until_none(f"runs that are not on {version}, or not told", look)
 
     @asynccontextmanager
     async def history(self) -> AsyncIterator[History]:

@@ -36,8 +36,16 @@ class Reference:
 
 
 def first_settled(world: Mapping[str, JsonObject]) -> bool:
-    """Say whether the run works on its first version."""
-    return Reference("", (), (), "1.0.0").settled(world)
+    """Say whether the run works on its first version, and its Scenario says so."""
+    return Reference("", (), (), "1.0.0").settled(world) and rolled_out(world["Scenario/s"])
+
+
+def rolled_out(scenario: JsonObject) -> bool:
+    """Say whether a Scenario says that all its runs are on the version that stands."""
+    status = scenario.get("status") or {}
+    if status.get("observedGeneration") != scenario["metadata"]["generation"]:
+        return False
+    return any(c["type"] == "RolledOut" and c["status"] == "True" for c in status.get("conditions") or ())
 
 
 def _outcomes(world: Mapping[str, JsonObject]) -> list[str]:

@@ -38,8 +38,8 @@ class Duel:
 
 
 _TRIES = 3
-"""How often a duel is called again when the leader was gone before its moment: on a busy machine it may lose its
-short lease by itself."""
+"""How often a duel is called again when the leader was gone before its moment: on a machine that is very busy it may
+lose its lease by itself."""
 
 
 async def fought(lab: Laboratory, duels: Sequence[Duel], *, at_once: int = 3) -> list[Outcome]:
@@ -93,19 +93,18 @@ async def _fight(lab: Laboratory, duel: Duel, namespace: str) -> Outcome:
 
 
 async def _until_finished(lab: Laboratory, reference: Reference, namespace: str, second: Proxy) -> None:
-    """Wait until the other operator has brought the upgrade to its end, or can get no further without this one."""
-    end = time.monotonic() + LIMIT_SECONDS / 3
+    """Wait until the other operator has brought the upgrade to its end, or does not get there without this one."""
+    end = time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < end:
         await asyncio.sleep(0.3)
-        if not second.calls or second.quiet_seconds() < QUIET_SECONDS:
-            continue
-        if await lab.has_settled(namespace, reference):
+        if second.calls and await lab.has_settled(namespace, reference):
+            await second.until_quiet(QUIET_SECONDS)
             return
 
 
 async def _until_landed(leader: Subject, call: Call) -> None:
     """Wait until the call that was held back has got its answer, or the leader has ended before making it."""
-    end = time.monotonic() + LIMIT_SECONDS
+    end = time.monotonic() + 2 * LIMIT_SECONDS
     while True:
         held = [record for record in leader.proxy.calls if record.call == call]
         if any(record.code for record in held) or (leader.restarts and not held):

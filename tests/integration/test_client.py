@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
+from tests.harness.cluster import PATIENCE, PATIENCE_SECONDS
 
 from scenario_operator.api import names
 from scenario_operator.cluster import connection, errors
@@ -54,6 +56,11 @@ SPECS: dict[Kind, JsonObject] = {
     JOB: {"spec": {"suspend": True, "template": TEMPLATE}},
     CONFIG_MAP: {"data": {"a": "b"}},
 }
+DONE: dict[Kind, Callable[[JsonObject], bool]] = {
+    STATEFUL_SET: lambda obj: "updateRevision" in obj["status"],
+    JOB: lambda obj: any(c["type"] == "Suspended" for c in obj["status"].get("conditions") or ()),
+}
+"""By what the last write of a kind's controller is known, where there is one."""
 WRONG_UID = str(uuid.UUID(int=1))
 
 
@@ -68,7 +75,7 @@ def kubeconfig() -> Iterator[Path]:
     facts = json.loads(bed("up", "api", "--name", BED, "-o", "json"))
     try:
         bed("kubectl", BED, "--", "apply", "-f", str(ROOT / "crds"))
-        bed("kubectl", BED, "--", "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        bed("kubectl", BED, "--", "wait", "--for=condition=Established", "crd", "--all", PATIENCE)
         yield Path(facts["kubeconfig"])
     finally:
         bed("down", BED)
@@ -95,22 +102,28 @@ def manifest(kind: Kind, name: str, **body: Any) -> JsonObject:
 async def made(
     client: KubernetesClient, kind: Kind, namespace: str, name: str = "one"
 ) -> tuple[Ref, JsonObject]:
-    """Create an object and read it until controllers leave it alone."""
+    """Create an object and read it until controllers have done with it."""
     await client.create(kind, namespace, manifest(kind, name, **SPECS[kind]))
     ref = Ref(kind, namespace, name)
-    return ref, await settled(client, ref)
+    return ref, await settled(client, ref, DONE.get(kind, lambda _obj: True))
 
 
-async def settled(client: KubernetesClient, ref: Ref) -> JsonObject:
-    last = None
-    for _ in range(50):
+def is_doomed(obj: JsonObject) -> bool:
+    return "deletionTimestamp" in obj["metadata"]
+
+
+async def settled(client: KubernetesClient, ref: Ref, done: Callable[[JsonObject], bool]) -> JsonObject:
+    """Read an object until what is awaited is done to it, and nothing more."""
+    end, last = time.monotonic() + PATIENCE_SECONDS, ""
+    while time.monotonic() < end:
         found = await client.get(ref)
         assert found is not None
-        if last is not None and last["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"]:
+        version = found["metadata"]["resourceVersion"]
+        if version == last and done(found):
             return found
-        last = found
+        last = version
         await asyncio.sleep(0.3)
-    raise AssertionError(f"{ref} does not come to rest")
+    raise AssertionError(f"{ref} does not come to rest: {found}")
 
 
 class Fence(TypedDict):
@@ -218,7 +231,7 @@ async def test_a_finalizer_list_is_replaced_as_a_whole_and_under_the_fence(
 
     # A pod on no node goes at once when nothing holds it: what is left is held by the finalizer alone.
     assert await client.delete(ref, uid=seen["metadata"]["uid"])
-    doomed = await settled(client, ref)
+    doomed = await settled(client, ref, is_doomed)
     more = {"metadata": {"finalizers": [names.FINALIZER_REPORT, f"{names.GROUP}/more"]}}
     with pytest.raises(errors.Invalid):
         await client.patch(ref, more, **fence(doomed))
@@ -250,7 +263,7 @@ async def test_a_terminating_namespace_takes_nothing_new(client: KubernetesClien
         await client.create(CONFIG_MAP, namespace, manifest(CONFIG_MAP, "late"))
     assert caught.value.reason == "NamespaceTerminating"
 
-    held = await settled(client, ref)
+    held = await settled(client, ref, is_doomed)
     await client.patch(ref, {"metadata": {"finalizers": []}}, **fence(held))
 
 
