@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.harness.cluster import Cluster
+from tests.harness.cluster import PATIENCE, Cluster
+from tests.harness.moments import PATIENT, hang, let_go, until_stopping
 from tests.harness.objects import incompatible, run, scenario, sim, strategy
 from tests.harness.odd_clock import set_off
 from tests.harness.operator import Operator
@@ -22,8 +23,8 @@ KINDS = ("srun", "scn", "supg", "sts", "pods", "pvc", "jobs")
 def operator(unserved: Cluster, tmp_path: Path) -> Iterator[Operator]:
     """An operator of this test alone, which it may end and start as it likes."""
     lease = f"operator-{unserved.namespace}"
-    more = ("--namespace", unserved.namespace, "--lease-renew-seconds", "1", "--lease-retry-seconds", "1")
-    made = Operator(unserved, tmp_path / "operator.log", lease=lease, lease_seconds=8, more=more)
+    more = ("--namespace", unserved.namespace)
+    made = Operator(unserved, tmp_path / "operator.log", lease=lease, more=more)
     yield made.start().until_ready()
     made.kill()
 
@@ -31,14 +32,16 @@ def operator(unserved: Cluster, tmp_path: Path) -> Iterator[Operator]:
 def test_a54_the_report_of_a_stop_that_nobody_saw_is_not_lost(unserved: Cluster, operator: Operator) -> None:
     """Given an operator that is gone while the old pod ends, when it comes back, then the window is the report's."""
     words = {"processedUntil": "2026-01-02T03:04:05.678901Z", "stateVersion": "1"}
-    workload = {"command": sim(report=words, stopAfter=6), "terminationGracePeriodSeconds": 20}
+    workload = {**PATIENT, "command": sim(report=words)}
     unserved.apply(scenario("s", "1.0.0", workload=workload), run("r", "s"))
     unserved.until_settled("r", "1.0.0")
+    hang(unserved, "r-1-0")
 
     continuing = strategy("Continuation", approval="Never")
     unserved.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=workload))
-    unserved.until("the stop", lambda: (unserved.get("pod", "r-1-0")["metadata"]).get("deletionTimestamp"))
+    until_stopping(unserved, "r-1-0")
     operator.kill()
+    let_go(unserved, "r-1-0")
     unserved.until(
         "the pod to have ended", lambda: unserved.get("pod", "r-1-0")["status"]["phase"] == "Succeeded"
     )
@@ -66,7 +69,7 @@ def test_a46_after_an_uninstall_everything_can_be_deleted(unserved: Cluster, ope
     operator.stop()
 
     for kind in ("srun", "scn"):
-        unserved.kubectl("delete", kind, "--all", "--timeout=20s")
+        unserved.kubectl("delete", kind, "--all", PATIENCE)
 
     def left() -> list[str]:
         return [f"{kind}/{obj['metadata']['name']}" for kind in KINDS for obj in unserved.list(kind)]
@@ -112,16 +115,17 @@ def test_a_run_made_again_while_no_operator_works_starts_from_nothing(
     unserved: Cluster, operator: Operator
 ) -> None:
     """Given a pod that is held for its report, when its run is replaced unseen, then it is let go, for a new start."""
-    workload = {"command": sim(stopAfter=6), "terminationGracePeriodSeconds": 20}
-    unserved.apply(scenario("s", "1.0.0", workload=workload), run("r", "s"))
+    unserved.apply(scenario("s", "1.0.0", workload=PATIENT), run("r", "s"))
     unserved.until_settled("r", "1.0.0")
+    hang(unserved, "r-1-0")
     continuing = strategy("Continuation", approval="Never")
-    unserved.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=workload))
-    unserved.until("the stop", lambda: (unserved.get("pod", "r-1-0")["metadata"]).get("deletionTimestamp"))
+    unserved.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=PATIENT))
+    until_stopping(unserved, "r-1-0")
     operator.kill()
     old = unserved.uid("srun", "r")
 
     unserved.kubectl("replace", "--force", "-f", "-", stdin=json.dumps(run("r", "s")))
+    let_go(unserved, "r-1-0")
     unserved.until(
         "the pod to have ended", lambda: unserved.get("pod", "r-1-0")["status"]["phase"] == "Succeeded"
     )

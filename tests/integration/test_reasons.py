@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.harness.cluster import Cluster
+from tests.harness.moments import PATIENT
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 
 JsonObject = dict[str, Any]
@@ -132,7 +133,7 @@ def test_a_way_back_that_gets_stuck_is_told_and_goes_on_by_itself(cluster: Clust
     stubborn = scenario(
         "s", "2.0.0", state="2", strategy=hasty, command=sim(neverStart=True, ignoreTerm=True)
     )
-    stubborn["spec"]["workload"]["terminationGracePeriodSeconds"] = 15
+    stubborn["spec"]["workload"] |= PATIENT
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
     cluster.apply(stubborn)
@@ -141,6 +142,7 @@ def test_a_way_back_that_gets_stuck_is_told_and_goes_on_by_itself(cluster: Clust
     assert f"kubectl -n {cluster.namespace} describe srun r" in asked["message"]
     cluster.until_condition("srun", "r", "Degraded", "True", "RollbackFailed")
 
+    cluster.behave("r-2-0", ignoreTerm=False)
     cluster.until_condition("srun", "r", "RolledBack", "True", "RolledBack")
     cluster.until_condition("srun", "r", "Available", "True")
     assert cluster.get("srun", "r")["status"]["applied"]["version"] == "1.0.0"

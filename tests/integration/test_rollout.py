@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from tests.harness.cluster import Cluster
+from tests.harness.moments import PATIENT, hang, let_go, until_stopping
 from tests.harness.objects import (
     API,
     compatible,
@@ -107,13 +108,11 @@ def test_a17_a18_one_failing_run_goes_back_and_blocks_nobody(cluster: Cluster) -
 
 def test_a_version_that_ends_again_and_again_fails_within_verify_seconds(cluster: Cluster) -> None:
     """Given v2 that starts and ends for ever, when verifySeconds pass, then it failed, long before startSeconds."""
-    impatient = strategy(
-        "InPlace", timeouts={"verifySeconds": 4, "startSeconds": 600}, verify={"stableSeconds": 2}
-    )
+    impatient = strategy("InPlace", timeouts={"verifySeconds": 8}, verify={"stableSeconds": 6})
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
 
-    crashing = scenario("s", "2.0.0", edges=compatible(), strategy=impatient, command=sim(crashAfter=1))
+    crashing = scenario("s", "2.0.0", edges=compatible(), strategy=impatient, command=sim(crashAfter=0.5))
     cluster.apply(crashing)
 
     cluster.until_condition("srun", "r", "RolledBack", "True")
@@ -154,18 +153,15 @@ def test_a11_a_downgrade_is_not_made_unasked(cluster: Cluster) -> None:
 def test_a12_a_run_deleted_in_mid_upgrade_leaves_nothing_and_frees_its_slot(cluster: Cluster) -> None:
     """Given one slot and a run that stops slowly, when it is deleted, then all of it goes and the next one goes on."""
     single = strategy("InPlace", rollout={"maxConcurrent": 1})
-    slow = {"terminationGracePeriodSeconds": 8}
-    cluster.apply(scenario("s", "1.0.0", strategy=single, workload=slow), run("a", "s"), run("b", "s"))
+    cluster.apply(scenario("s", "1.0.0", strategy=single, workload=PATIENT), run("a", "s"), run("b", "s"))
     cluster.until_settled("a", "1.0.0")
     cluster.until_settled("b", "1.0.0")
-    cluster.behave("a-1-0", ignoreTerm=True)
+    hang(cluster, "a-1-0")
 
-    cluster.apply(scenario("s", "2.0.0", edges=compatible(), strategy=single, workload=slow))
-    cluster.until(
-        "the pod of a to be stopping",
-        lambda: cluster.get("pod", "a-1-0")["metadata"].get("deletionTimestamp"),
-    )
+    cluster.apply(scenario("s", "2.0.0", edges=compatible(), strategy=single, workload=PATIENT))
+    until_stopping(cluster, "a-1-0")
     cluster.delete("srun", "a", "--wait=false")
+    let_go(cluster, "a-1-0")
 
     mine = "scenarios.dev/run=a"
     kinds = ("pods", "sts", "pvc", "jobs", "configmaps", "services")
@@ -212,39 +208,31 @@ def test_a42_a_pinned_run_stays_and_is_counted(cluster: Cluster) -> None:
 
 
 def two_slow_runs(cluster: Cluster) -> None:
-    """Bring up two runs on v1 with one slot, of which the first is slow to stop."""
+    """Bring up two runs on v1 with one slot, of which the first hangs when it is stopped."""
     cluster.apply(in_turns("1.0.0"), run("a", "s"), run("b", "s"))
     cluster.until_settled("a", "1.0.0")
     cluster.until_settled("b", "1.0.0")
-    cluster.behave("a-1-0", stopAfter=3)
+    hang(cluster, "a-1-0")
 
 
 def in_turns(version: str) -> JsonObject:
     """Return a version that may be reached from everywhere, one run after the other."""
-    made = scenario(
-        "s", version, edges=compatible(), strategy=strategy("InPlace", rollout={"maxConcurrent": 1})
-    )
+    single = strategy("InPlace", rollout={"maxConcurrent": 1})
+    made = scenario("s", version, edges=compatible(), strategy=single, workload=PATIENT)
     made["spec"]["compatibility"]["allowDowngrade"] = True
     return made
-
-
-def stopping(cluster: Cluster) -> None:
-    """Wait until the first run is in the middle of its plan."""
-    cluster.until(
-        "the pod of a to be stopping",
-        lambda: cluster.get("pod", "a-1-0")["metadata"].get("deletionTimestamp"),
-    )
 
 
 def test_a48_there_and_back_again_converges(cluster: Cluster) -> None:
     """Given a rollout of B under way, when A is applied again, then every run ends on A, told once an attempt."""
     two_slow_runs(cluster)
     cluster.apply(in_turns("2.0.0"))
-    stopping(cluster)
+    until_stopping(cluster, "a-1-0")
 
     cluster.apply(in_turns("1.0.0"))
 
     cluster.until_published("s", "1.0.0")
+    let_go(cluster, "a-1-0")
     cluster.until_settled("a", "1.0.0")
     cluster.until_settled("b", "1.0.0")
     cluster.until_condition("scn", "s", "RolledOut", "True")
@@ -258,10 +246,12 @@ def test_a48_a_third_version_overtakes_the_second(cluster: Cluster) -> None:
     """Given a rollout of B under way, when C is applied, then every run ends on C, told once an attempt."""
     two_slow_runs(cluster)
     cluster.apply(in_turns("2.0.0"))
-    stopping(cluster)
+    until_stopping(cluster, "a-1-0")
 
     cluster.apply(in_turns("3.0.0"))
 
+    cluster.until_published("s", "3.0.0")
+    let_go(cluster, "a-1-0")
     cluster.until_settled("a", "3.0.0")
     cluster.until_settled("b", "3.0.0")
     cluster.until_condition("scn", "s", "RolledOut", "True")
@@ -302,19 +292,17 @@ def test_a69_a_plan_ends_by_the_strategy_that_it_began_with(cluster: Cluster) ->
 
     def referring(version: str) -> JsonObject:
         by_name = {"strategyRef": {"name": "gentle"}}
-        slow = {"terminationGracePeriodSeconds": 10}
-        return scenario("s", version, edges=incompatible(), strategy=None, upgrade=by_name, workload=slow)
+        return scenario("s", version, edges=incompatible(), strategy=None, upgrade=by_name, workload=PATIENT)
 
     cluster.apply(stored_strategy("gentle", strategy("Continuation", approval="Never")))
     cluster.apply(referring("1.0.0"), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
-    cluster.behave("r-1-0", stopAfter=3)
+    hang(cluster, "r-1-0")
     cluster.apply(referring("2.0.0"))
-    cluster.until(
-        "the plan to have begun", lambda: cluster.get("pod", "r-1-0")["metadata"].get("deletionTimestamp")
-    )
+    until_stopping(cluster, "r-1-0")
 
     cluster.delete("ustrat", "gentle")
+    let_go(cluster, "r-1-0")
 
     cluster.until_settled("r", "2.0.0")
     assert outcomes(cluster.until_report("s")) == {"r": "Continued"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.harness.cluster import Cluster
+from tests.harness.moments import PATIENT, hang, let_go, until_stopping
 from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 from tests.harness.obstacles import Quota, broken_webhook, policy
 
@@ -61,7 +62,7 @@ def test_a_claim_beyond_the_quota_is_told_and_made_as_soon_as_there_is_room(clus
     assert cluster.list("pods", MINE) == []
 
     quota.allow(persistentvolumeclaims=2)
-    cluster.until_settled("r", "1.0.0", 120)
+    cluster.until_settled("r", "1.0.0")
     assert cluster.condition("srun", "r", "ActionRequired")["status"] == "False"
     assert cluster.condition("srun", "r", "Degraded") == {}
 
@@ -80,7 +81,7 @@ def test_a_pod_beyond_the_quota_is_told_in_mid_upgrade_and_made_as_soon_as_there
     assert cluster.versions("pvc/state-r-1-0") == before
 
     quota.allow(pods=2)
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
     assert cluster.versions("pvc/state-r-1-0") == before
 
 
@@ -98,7 +99,7 @@ def test_a_hook_beyond_the_quota_is_told_and_run_as_soon_as_there_is_room(cluste
     assert cluster.get("pvc", "state-r-1-0")["metadata"].get("deletionTimestamp") is None
 
     quota.allow(pods=2)
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
     assert cluster.until_report("s")["runs"][0]["loss"]["resultsReverted"] == 3
 
 
@@ -120,7 +121,7 @@ def test_without_room_for_the_probe_a_version_is_not_published_and_the_scenario_
 
     quota.allow(pods=2)
     nudge(cluster)
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
 
 
 # --- Admission of others --------------------------------------------------------------------------------
@@ -137,27 +138,27 @@ def test_a_policy_that_refuses_our_pods_is_told_and_the_upgrade_goes_on_when_it_
         refused(cluster, "nothing red in here")
         assert cluster.versions("pvc/state-r-1-0") == before
 
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
     assert cluster.versions("pvc/state-r-1-0") == before
 
 
 def test_a_policy_that_refuses_our_workloads_is_told_and_the_old_version_comes_back(cluster: Cluster) -> None:
     """Given a policy against the workload of v2, when startSeconds pass, then v1 is back, and retry gets through."""
     before = on_v1(cluster)
-    impatient = strategy("InPlace", timeouts={"startSeconds": 10})
+    impatient = strategy("InPlace", timeouts={"startSeconds": 20})
     colour = "!('team' in object.spec.template.metadata.labels)"
 
     with policy(cluster, "apps/statefulsets", colour, "nothing red in here"):
         cluster.apply(red("2.0.0", strategy=impatient))
         refused(cluster, "nothing red in here")
-        cluster.until_condition("srun", "r", "RolledBack", "True", seconds=120)
+        cluster.until_condition("srun", "r", "RolledBack", "True")
         cluster.until_condition("srun", "r", "Available", "True")
         seen = cluster.condition("srun", "r", "ActionRequired")
         assert "nothing red in here" in seen["message"]
         assert cluster.versions("pvc/state-r-1-0") == before
 
     cluster.carry_out(seen["message"])
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
 
 
 def test_past_the_point_of_no_return_a_refusal_is_told_too(cluster: Cluster) -> None:
@@ -173,11 +174,11 @@ def test_past_the_point_of_no_return_a_refusal_is_told_too(cluster: Cluster) -> 
         seen = cluster.condition("srun", "r", "ActionRequired")
         return seen["reason"] == "PastPointOfNoReturn" and "exceeded quota: narrow" in seen["message"]
 
-    cluster.until("the refusal to be told", told, 120)
+    cluster.until("the refusal to be told", told)
 
     quota.allow(persistentvolumeclaims=2)
     nudge(cluster, "srun/r")
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
 
 
 @pytest.mark.parametrize("resource", ["persistentvolumeclaims", "apps/statefulsets"])
@@ -191,7 +192,7 @@ def test_a_webhook_of_others_that_is_down_is_told_and_waited_for(cluster: Cluste
         refused(cluster, "down.vendor.example")
         assert cluster.list("pods", MINE) == []
 
-    cluster.until_settled("r", "1.0.0", 120)
+    cluster.until_settled("r", "1.0.0")
 
 
 def test_a_webhook_of_others_that_is_down_stops_publishing_and_the_scenario_says_so(cluster: Cluster) -> None:
@@ -206,7 +207,7 @@ def test_a_webhook_of_others_that_is_down_stops_publishing_and_the_scenario_says
         assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1", "pvc/state-r-1-0") == before
 
     nudge(cluster)
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
 
 
 # --- Storage --------------------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def test_without_a_storage_class_the_run_says_so_and_starts_when_there_is_one(cl
     kept = ("apiVersion", "kind", "provisioner", "reclaimPolicy", "volumeBindingMode")
     cluster.apply({**{key: sim_class[key] for key in kept}, "metadata": {"name": made}})
     try:
-        cluster.until_settled("r", "1.0.0", 120)
+        cluster.until_settled("r", "1.0.0")
     finally:
         cluster.delete("storageclass", made)
     assert cluster.uid("pvc", "state-r-1-0") == claim
@@ -301,7 +302,7 @@ def test_a_new_run_waits_for_the_claim_of_its_deleted_namesake_to_go(cluster: Cl
     assert cluster.list("pods", MINE) == []
 
     hold_claim(cluster)
-    cluster.until_settled("r", "1.0.0", 120)
+    cluster.until_settled("r", "1.0.0")
     assert cluster.uid("pvc", "state-r-1-0") != old
 
 
@@ -343,7 +344,7 @@ def test_files_edited_in_place_never_reach_a_run_under_the_same_label(cluster: C
 
     cluster.apply(rules("two"))
     nudge(cluster)
-    seen = cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged", 120)
+    seen = cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged")
     assert seen["message"].startswith("spec.artifact.configMapRef")
     asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "ConfigMapChanged")
     assert f"kubectl -n {cluster.namespace} " in asked["message"]
@@ -361,12 +362,12 @@ def test_files_edited_in_place_and_back_change_nothing(cluster: Cluster) -> None
     before = cluster.versions("srun/r", "pod/r-1-0", "sts/r-1")
     cluster.apply(rules("two"))
     nudge(cluster)
-    cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged", 120)
+    cluster.until_condition("scn", "s", "Valid", "False", "ConfigMapChanged")
 
     cluster.apply(rules("one"))
 
     nudge(cluster)
-    cluster.until_condition("scn", "s", "Valid", "True", seconds=120)
+    cluster.until_condition("scn", "s", "Valid", "True")
     assert cluster.versions("srun/r", "pod/r-1-0", "sts/r-1") == before
 
 
@@ -376,7 +377,7 @@ def test_files_edited_before_any_run_are_a_new_revision(cluster: Cluster) -> Non
     first = cluster.until_published("s", "1.0.0")["status"]["latestRevision"]
 
     cluster.apply(rules("two"))
-    cluster.until("a new revision", lambda: cluster.get("scn", "s")["status"]["latestRevision"] != first, 120)
+    cluster.until("a new revision", lambda: cluster.get("scn", "s")["status"]["latestRevision"] != first)
 
     cluster.apply(run("r", "s"))
     cluster.until_settled("r", "1.0.0")
@@ -392,16 +393,21 @@ def test_a_copy_of_the_files_that_is_lost_is_made_again(cluster: Cluster) -> Non
     cluster.delete("configmap", name)
 
     nudge(cluster)
-    cluster.until("the copy to be back", lambda: cluster.find("configmap", name), 120)
+    cluster.until("the copy to be back", lambda: cluster.find("configmap", name))
     assert mounted(cluster)["data"] == {"rules.txt": "one"}
 
 
 # --- Hooks that never end -------------------------------------------------------------------------------
 
 
-def endless(again: str = "no other", **more: Any) -> JsonObject:
+HOOK_SECONDS = 15
+"""The time of a hook that is to end within it at last, on a busy machine too."""
+
+
+def endless(again: str, **more: Any) -> JsonObject:
     """Return a hook that never ends within its time, but in the Jobs whose names contain `again`."""
-    return {"command": sim(runFor=3600, inPods={again: {"runFor": 0}}, **more), "timeoutSeconds": 2}
+    command = sim(runFor=3600, inPods={again: {"runFor": 0}}, **more)
+    return {"command": command, "timeoutSeconds": HOOK_SECONDS}
 
 
 def test_a_validate_hook_that_never_ends_refuses_the_version(cluster: Cluster) -> None:
@@ -410,7 +416,7 @@ def test_a_validate_hook_that_never_ends_refuses_the_version(cluster: Cluster) -
     before = cluster.versions("srun/r", "pod/r-1-0", "sts/r-1")
 
     stuck = scenario("s", "2.0.0", edges=compatible())
-    stuck["spec"]["hooks"]["validate"] = endless()
+    stuck["spec"]["hooks"]["validate"] = {"command": sim(runFor=3600), "timeoutSeconds": 2}
     cluster.apply(stuck)
 
     seen = cluster.until_condition("scn", "s", "Valid", "False", "ValidationFailed")
@@ -454,7 +460,7 @@ def test_a_hook_that_never_ends_takes_the_run_back(cluster: Cluster, hook: str) 
 
     cluster.until_condition("srun", "r", "RolledBack", "True")
     seen = cluster.condition("srun", "r", "ActionRequired")
-    assert "it did not end within 2 s" in seen["message"]
+    assert f"it did not end within {HOOK_SECONDS} s" in seen["message"]
     cluster.until_condition("srun", "r", "Available", "True")
     assert cluster.get("srun", "r")["status"]["applied"]["version"] == "1.0.0"
     assert cluster.versions("pvc/state-r-1-0") == before
@@ -470,7 +476,7 @@ def test_a_revert_hook_that_never_ends_waits_with_its_results_unreverted(cluster
     cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=forward))
 
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "PastPointOfNoReturn")
-    assert "it did not end within 2 s" in seen["message"]
+    assert f"it did not end within {HOOK_SECONDS} s" in seen["message"]
     assert cluster.get("pvc", "state-r-1-0")["metadata"].get("deletionTimestamp") is None
 
     cluster.carry_out(seen["message"])
@@ -505,17 +511,15 @@ def test_a_report_narrows_the_formats_only_to_one_that_the_claim_can_have(
 # --- Pods that vanish during Stop -----------------------------------------------------------------------
 
 
-def stopping(cluster: Cluster, **behaviour: Any) -> None:
-    """Begin a Continuation to v2, and return while v1 is stopping, with its report held."""
+def stopping(cluster: Cluster) -> None:
+    """Begin a Continuation to v2, and return while v1 is stopping, until it is let go, with its report held."""
     words = {"processedUntil": "2026-01-02T03:04:05Z", "stateVersion": "1"}
-    slow = {"terminationGracePeriodSeconds": 60, "command": sim(report=words, **behaviour)}
+    slow = {**PATIENT, "command": sim(report=words)}
     on_v1(cluster, workload=slow)
+    hang(cluster, "r-1-0")
     continuing = strategy("Continuation", approval="Never")
     cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=slow))
-    cluster.until(
-        "the pod to be stopping",
-        lambda: cluster.get("pod", "r-1-0")["metadata"].get("deletionTimestamp"),
-    )
+    until_stopping(cluster, "r-1-0")
     assert "scenarios.dev/report" in cluster.get("pod", "r-1-0")["metadata"]["finalizers"]
 
 
@@ -528,10 +532,11 @@ def evict(cluster: Cluster, pod: str) -> None:
 
 def test_a_pod_that_is_evicted_during_stop_still_hands_over_its_report(cluster: Cluster) -> None:
     """Given v1 that is stopping, when its pod is evicted and deleted, then its report is there all the same."""
-    stopping(cluster, stopAfter=3)
+    stopping(cluster)
 
     evict(cluster, "r-1-0")
     cluster.delete("pod", "r-1-0", "--wait=false")
+    let_go(cluster, "r-1-0")
 
     window = cluster.until_settled("r", "2.0.0")["status"]["window"]
     assert window["outputActionsFrom"] == "2026-01-02T03:04:05Z"
@@ -540,11 +545,11 @@ def test_a_pod_that_is_evicted_during_stop_still_hands_over_its_report(cluster: 
 def test_a_pod_that_is_evicted_just_before_stop_is_followed_by_one_that_reports(cluster: Cluster) -> None:
     """Given v1 whose pod is being evicted, when v2 continues, then the report is that of its successor."""
     words = {"processedUntil": "2026-01-02T03:04:05Z", "stateVersion": "1"}
-    slow = {"terminationGracePeriodSeconds": 600, "command": sim(report=words)}
+    slow = {**PATIENT, "command": sim(report=words)}
     on_v1(cluster, workload=slow)
     continuing = strategy("Continuation", approval="Never")
     old = cluster.uid("pod", "r-1-0")
-    cluster.behave("r-1-0", stopAfter=3600)
+    hang(cluster, "r-1-0")
     evict(cluster, "r-1-0")
     cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=continuing, workload=slow))
     cluster.until(
@@ -552,7 +557,7 @@ def test_a_pod_that_is_evicted_just_before_stop_is_followed_by_one_that_reports(
         lambda: (cluster.get("srun", "r")["status"].get("upgrade") or {}).get("begun"),
     )
     assert cluster.uid("pod", "r-1-0") == old
-    cluster.behave("r-1-0", stopAfter=0)
+    let_go(cluster, "r-1-0")
 
     status = cluster.until_settled("r", "2.0.0")["status"]
     assert status["window"]["outputActionsFrom"] == "2026-01-02T03:04:05Z"
@@ -560,7 +565,7 @@ def test_a_pod_that_is_evicted_just_before_stop_is_followed_by_one_that_reports(
 
 def test_a_pod_whose_deletion_is_forced_during_stop_is_told_as_a_missing_report(cluster: Cluster) -> None:
     """Given v1 that is stopping, when its pod is deleted by force, then StopReportMissing, and abort takes it back."""
-    stopping(cluster, ignoreTerm=True)
+    stopping(cluster)
     claim = cluster.uid("pvc", "state-r-1-0")
 
     cluster.delete("pod", "r-1-0", "--force", "--grace-period=0", "--wait=false")
@@ -576,27 +581,26 @@ def test_a_pod_whose_deletion_is_forced_during_stop_is_told_as_a_missing_report(
     assert status["applied"]["version"] == "1.0.0"
     assert cluster.uid("pvc", "state-r-1-0") == claim
 
-    cluster.behave("r-1-0", ignoreTerm=False)
     observed = {"mode": "StoppedAt", "ifMissing": "ObservedStop"}
     window = {"outputActionsFrom": observed, "notificationsFrom": observed}
     forgiving = strategy("Continuation", approval="Never", window=window)
-    workload = {"terminationGracePeriodSeconds": 60}
-    cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=forgiving, workload=workload))
+    cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=forgiving, workload=PATIENT))
     cluster.carry_out(cluster.until_condition("srun", "r", "ActionRequired", "True", "RolledBack")["message"])
-    cluster.until_settled("r", "2.0.0", 120)
+    cluster.until_settled("r", "2.0.0")
 
 
 def test_a_stop_over_its_deadline_goes_on_when_the_pod_ends_at_last(cluster: Cluster) -> None:
     """Given v1 that does not stop in time, when it ends after all, then the plan goes on, and nothing is lost."""
     words = {"processedUntil": "2026-01-02T03:04:05Z", "stateVersion": "1"}
-    slow = {"terminationGracePeriodSeconds": 300, "command": sim(report=words, ignoreTerm=True)}
+    slow = {**PATIENT, "command": sim(report=words)}
     on_v1(cluster, workload=slow)
+    hang(cluster, "r-1-0")
     short = strategy("Continuation", approval="Never", timeouts={"stopSeconds": 2})
     cluster.apply(scenario("s", "2.0.0", edges=incompatible(), strategy=short, workload=slow))
     seen = cluster.until_condition("srun", "r", "ActionRequired", "True", "StopTimeout")
     assert f"kubectl -n {cluster.namespace} " in seen["message"]
 
-    cluster.behave("r-1-0", ignoreTerm=False)
+    let_go(cluster, "r-1-0")
 
     window = cluster.until_settled("r", "2.0.0")["status"]["window"]
     assert window["outputActionsFrom"] == "2026-01-02T03:04:05Z"

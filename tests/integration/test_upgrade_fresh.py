@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.harness.cluster import Cluster
+from tests.harness.moments import PATIENT, hang, let_go
 from tests.harness.objects import incompatible, run, scenario, sim, strategy
 
 JsonObject = dict[str, Any]
@@ -137,12 +138,12 @@ def test_a36_in_place_never_falls_through_to_dropping_state(cluster: Cluster) ->
 
 def test_a37_a_stop_that_takes_too_long_stops_the_plan_and_destroys_nothing(cluster: Cluster) -> None:
     """Given a pod that ignores SIGTERM, when stopSeconds pass, then Degraded, and nothing is reverted or deleted."""
-    stubborn = {"workload": {"command": sim(ignoreTerm=True), "terminationGracePeriodSeconds": 12}}
-    cluster.apply(scenario("s", "1.0.0", **stubborn), run("r", "s"))
+    cluster.apply(scenario("s", "1.0.0", workload=PATIENT), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
+    hang(cluster, "r-1-0")
     claim = cluster.uid("pvc", "state-r-1-0")
 
-    cluster.apply(upgraded_to("2.0.0", forward_only(timeouts={"stopSeconds": 2}), **stubborn))
+    cluster.apply(upgraded_to("2.0.0", forward_only(timeouts={"stopSeconds": 2}), workload=PATIENT))
 
     cluster.until_condition("srun", "r", "Degraded", "True", "StopTimeout")
     cluster.until_condition("srun", "r", "ActionRequired", "True", "StopTimeout")
@@ -150,6 +151,7 @@ def test_a37_a_stop_that_takes_too_long_stops_the_plan_and_destroys_nothing(clus
     assert cluster.get("pvc", "state-r-1-0")["metadata"].get("deletionTimestamp") is None
     assert cluster.list("jobs", "scenarios.dev/run=r") == []
     assert cluster.find("sts", "r-2") is None
+    let_go(cluster, "r-1-0")
 
 
 def test_a47_a_recompute_is_asked_for_by_a_changed_nonce_only(cluster: Cluster) -> None:
