@@ -92,7 +92,9 @@ class Candidate:
     output: Path
 
     def lines(self, word: str) -> list[list[str]]:
-        return [line.split() for line in self.output.read_text().splitlines() if line.startswith(word + " ")]
+        """Return what it said in lines that begin with a word; the last one may be under way."""
+        whole, _, _ = self.output.read_text().rpartition("\n")
+        return [line.split() for line in whole.splitlines() if line.startswith(word + " ")]
 
     def said(self, word: str) -> bool:
         return word in self.output.read_text().split()
