@@ -16,7 +16,9 @@ from tests.harness.cluster import Cluster
 
 SHOWN_NAMESPACE = "default"
 """The namespace of pages; a test plays in one of its own."""
-PATIENCE_SECONDS = 20.0
+SHOWN_TIMEOUT = "--timeout=60s"
+"""How long a reader waits; a test, beside other work, is more patient."""
+PATIENCE_SECONDS = 120.0
 """How long a command that only reads is typed again until it shows what the page shows: the page awaits one object, and
 what it looks at next may follow a moment later."""
 
@@ -55,6 +57,7 @@ class Terminal:
     def type(self, command: str) -> tuple[str, ...]:
         """Run one command as a person does, and return the lines that the terminal shows."""
         typed = command.replace(f"-n {SHOWN_NAMESPACE} ", f"-n {self._namespace} ")
+        typed = typed.replace(SHOWN_TIMEOUT, harness.PATIENCE)
         done = subprocess.run(
             ["bash", "-c", typed],
             cwd=self._folder,

@@ -23,6 +23,8 @@ from scenario_operator.planning.steps import Args, Draft, Slot
 from scenario_operator.planning.stored import DELETED, KEPT, Applied, Stored
 
 _LIVE, _NEXT = Slot("live"), Slot("next")
+_FRESH_TYPES = " or ".join(PRESETS)
+"""The types of strategies that may do more than keep the state, as messages name them."""
 
 
 class Blocked(NamedTuple):
@@ -331,17 +333,17 @@ def _no_reach(case: Case, applied: Applied, change: Change, kind: str) -> Blocke
         return Blocked(
             Reason.DISPUTED,
             f"{_contradiction(case)}: correct the one or the other, or set spec.upgrade.strategyRef to a "
-            "strategy of type Continuation or ForwardOnly and approve its plan",
+            f"strategy of type {_FRESH_TYPES} and approve its plan",
         )
     if not kind:
         return Blocked(
             Reason.STRATEGY_REQUIRED,
             f"{what}: declare the edge in spec.compatibility.from, or set spec.upgrade.strategy.type to "
-            "Continuation or ForwardOnly, or spec.upgrade.strategyRef to a strategy of such a type",
+            f"{_FRESH_TYPES}, or spec.upgrade.strategyRef to a strategy of such a type",
         )
     return Blocked(
         Reason.STRATEGY_INSUFFICIENT,
-        f"{what}, strategy type {kind} keeps state only; use type Continuation or ForwardOnly",
+        f"{what}, strategy type {kind} keeps state only; use type {_FRESH_TYPES}",
     )
 
 
