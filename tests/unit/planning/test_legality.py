@@ -17,7 +17,6 @@ from tests.unit.planning.build import (
 
 from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
-from scenario_operator.planning import compile as compiling
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.legality import violations
 from scenario_operator.planning.plan import Plan
@@ -148,7 +147,9 @@ def test_an_illegal_plan_is_blocked_for_its_run_with_the_promise_it_would_break(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Given a strategy that leads to an illegal plan, when it is planned, then the run is blocked and told why."""
-    monkeypatch.setattr(compiling, "_verify", lambda target, slot: (Draft("commit-early", Kind.COMMIT),))
+    monkeypatch.setattr(
+        f"{plan_upgrade.__module__}.keep.verify", lambda target, slot: (Draft("commit-early", Kind.COMMIT),)
+    )
     plan = plan_upgrade(case(revision(), compatible()))
     assert isinstance(plan, Blocked)
     assert plan.reason is Reason.STRATEGY_INVALID

@@ -1,0 +1,105 @@
+"""What every plan is made from, and the steps that most of them share.
+
+It knows no strategy and no cause of a plan: `change`, `keep`, `fresh` and `own` do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from scenario_operator.api.common import Level
+from scenario_operator.api.journal import Kind
+from scenario_operator.api.reasons import Reason
+from scenario_operator.planning.parameters import merge
+from scenario_operator.planning.plan import Cause, End, Plan, Snapshot
+from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import Args, Draft, Slot
+from scenario_operator.planning.stored import Stored
+
+LIVE, NEXT = Slot("live"), Slot("next")
+COMMIT = Draft("commit", Kind.COMMIT)
+
+
+class Blocked(NamedTuple):
+    """No plan can be made; `message` names the field to change."""
+
+    reason: Reason
+    message: str
+
+
+class Case(NamedTuple):
+    """One run and the revisions that a plan for it is about.
+
+    `source` is None when the applied revision is no longer there. `strategy` is None when none is set;
+    `user` holds the parameters that the user set.
+    """
+
+    stored: Stored
+    source: Revision | None
+    target: Revision
+    strategy: Snapshot | None
+    user: tuple[tuple[str, str], ...] = ()
+    cause: Cause = Cause.UPGRADE
+
+
+def preflight(case: Case) -> tuple[Draft, ...]:
+    """Return the step that asks the new version before anything is touched, if it has such a hook."""
+    hooks = case.target.spec.hooks
+    return (
+        (Draft("preflight", Kind.PREFLIGHT, None, Args(revision="to")),) if hooks and hooks.preflight else ()
+    )
+
+
+def verify(target: Revision, slot: Slot) -> tuple[Draft, ...]:
+    """Return the step that every start is followed by."""
+    hook = bool(target.spec.hooks and target.spec.hooks.verify)
+    return (Draft("verify", Kind.VERIFY, slot, Args(revision="to", hook=hook)),)
+
+
+def missing_parameter(case: Case) -> Blocked | None:
+    """No version is ever started without a parameter that it requires."""
+    missing = merge(case.stored.parameters, dict(case.user), case.target.spec.parameters or ()).missing
+    if not missing:
+        return None
+    message = f"spec.parameters.{missing[0]} is required by {label(case.target)}"
+    return Blocked(Reason.PARAMETER_REQUIRED, message)
+
+
+def label(revision: Revision) -> str:
+    """Name a revision in a message."""
+    return f"version {revision.version}"
+
+
+def assembled(
+    case: Case,
+    cause: Cause,
+    level: Level,
+    steps: tuple[Draft, ...],
+    *,
+    reversible: bool,
+    destructive: tuple[str, ...] = (),
+    attention: str = "",
+    diff: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Plan:
+    """Put the plan of a case together from its steps and from what is said of it."""
+    applied = case.stored.applied
+    source = (
+        End(applied.revision, applied.version, applied.digest, applied.state_version) if applied else End()
+    )
+    names = tuple(p.name for p in case.target.spec.parameters or ())
+    strategy = case.strategy or Snapshot()
+    return Plan(
+        cause,
+        source,
+        case.target.end,
+        level.value,
+        strategy,
+        steps,
+        names,
+        reversible,
+        destructive,
+        attention,
+        diff,
+        notes,
+    )

@@ -1,0 +1,64 @@
+"""A run's own plans: its start, its stop, its restart. Nobody grants them; no version changes hands."""
+
+from __future__ import annotations
+
+from scenario_operator.api.common import Level
+from scenario_operator.api.journal import Kind
+from scenario_operator.planning.compile.common import (
+    COMMIT,
+    LIVE,
+    NEXT,
+    Blocked,
+    Case,
+    assembled,
+    missing_parameter,
+    verify,
+)
+from scenario_operator.planning.compile.keep import keep_steps
+from scenario_operator.planning.plan import Cause, Plan
+from scenario_operator.planning.steps import Args, Draft
+
+
+def plan_start(case: Case) -> Plan | Blocked:
+    """Make the plan of a start with no stored state: the first one, or the one after a replacement."""
+    missing = missing_parameter(case)
+    if missing:
+        return missing
+    only_copy = case.stored.live != 0
+    slot = LIVE if only_copy else NEXT
+    steps = (
+        Draft("resolve-window", Kind.RESOLVE_WINDOW),
+        Draft("start", Kind.START, slot, Args(revision="to", create=not only_copy, irreversible=only_copy)),
+        *verify(case.target, slot),
+        COMMIT,
+    )
+    return assembled(case, Cause.START, Level.NONE, steps, reversible=not only_copy)
+
+
+def plan_stop(case: Case) -> Plan:
+    """Make the plan of a stop that the user asked for."""
+    steps = (Draft("stop", Kind.STOP, LIVE, Args(report=True)), COMMIT)
+    return assembled(case, Cause.STOP, Level.RESTART, steps, reversible=True)
+
+
+def plan_resume(case: Case) -> Plan | Blocked:
+    """Make the plan that starts a run again which its user had stopped."""
+    missing = missing_parameter(case)
+    if missing:
+        return missing
+    steps = (
+        Draft("start", Kind.START, LIVE, Args(revision="to")),
+        *verify(case.target, LIVE),
+        COMMIT,
+    )
+    return assembled(case, Cause.START, Level.RESTART, steps, reversible=True)
+
+
+def plan_restart(case: Case, cause: Cause) -> Plan | Blocked:
+    """Make the plan of a restart on the same version: asked for, or because parameters changed."""
+    missing = missing_parameter(case)
+    if missing:
+        return missing
+    applied = case.stored.applied
+    steps = keep_steps(case, applied, reversible=True)
+    return assembled(case, cause, Level.RESTART, steps, reversible=True)
