@@ -376,6 +376,9 @@ REFUSED = [
         "asked is immutable: the operator opens",
         before={"asked": [ASKED]},
     ),
+    Refused(A, {"runs": ["a/b/c"]}, "spec.runs[0] in body should match"),
+    Refused(A, {"runs": ["B"]}, "spec.runs[0] in body should match"),
+    Refused(A, {"asked": [ASKED, {**ASKED, "name": "b"}]}, "spec.asked[1]: Duplicate value"),
     Refused(A, {}, "metadata.name must have at most 52 characters", name="x" * 53),
     Refused(A, {}, NAME_LETTERS, name="a.b"),
 ]
@@ -437,6 +440,7 @@ ACCEPTED = [
     ),
     Accepted(S, {"results": CLAIM, "description": "more"}, before={"results": CLAIM}),
     Accepted(S, {"results": CLAIM}, before={}),
+    Accepted(A, {"runs": ["a", "other/a"], "asked": [ASKED, {**ASKED, "namespace": "other", "uid": "v"}]}),
     Accepted(R, {"desiredState": "Stopped", "hold": "maintenance"}, before={}),
     Accepted(
         R, {"startFrom": at(EARLY), "outputActionsFrom": at(LATE), "notificationsFrom": at(LATE_ELSEWHERE)}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scenario_operator.rollout.facts import Attempt, Entry
+from scenario_operator.rollout.facts import Attempt, Entry, RunName
 from scenario_operator.rollout.groups import is_behind
 from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY
 
-from .grant_states import R, Setup, State, entries_of, facts, uid_of
+from .grant_states import NAMESPACE, R, Setup, State, entries_of, facts, uid_of
 from .states import Violation
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def check_goal(explorer: GrantExplorer, state: State) -> None:
             if a.name in here
             for r in a.reports
         )
-        waits = any(not a.only or name in a.only for a in waiting)
+        waits = any(a.is_about(RunName(NAMESPACE, name)) for a in waiting)
         if not (ended or told or waits):
             phases = sorted(a.phase for a in unfinished)
             raise Violation(f"at rest, but {name} is behind without a reason ({phases})", [])

@@ -12,7 +12,7 @@ from scenario_operator.rollout.facts import Asked, Attempt, Entry
 
 from .fleet_people import put
 from .grant_promises import check_begin, check_wish
-from .grant_states import Move, R, State, entries_of, uid_of
+from .grant_states import NAMESPACE, Move, R, State, entries_of, uid_of
 
 if TYPE_CHECKING:
     from .grants import GrantExplorer
@@ -40,7 +40,7 @@ def moves(explorer: GrantExplorer, state: State) -> Iterator[Move]:
                 yield Move(f"{name} sees {entry.id}", put(state, name, saw))
         if run.seen and not any(e.id == run.seen for _, e in entries):
             yield from _begin_unlisted(state, name, run)
-        asked = Asked(name, uid_of(name, run), str(run.nonce))
+        asked = Asked(NAMESPACE, name, uid_of(name, run), str(run.nonce))
         if run.done != run.nonce and any(a.abort and asked in a.asked for a in state.attempts):
             noted = run._replace(done=run.nonce)
             yield Move(f"{name} notes that its recompute was aborted", put(state, name, noted))

@@ -17,6 +17,7 @@ from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Pace, RunFact
 
 from .setups import KEEP_SAME, STRATEGY, WINDOW
 
+NAMESPACE = "ns"
 NOW = "2026-01-01T00:00:00Z"
 
 
@@ -185,7 +186,7 @@ def entries_of(state: State, name: str, run: R) -> list[tuple[Attempt, Entry]]:
 def facts(setup: Setup, name: str, run: R) -> RunFacts:
     """Return what the scenario's side reads of a run."""
     if not run.on:
-        return RunFacts("ns", name, uid_of(name, run), Stored())
+        return RunFacts(NAMESPACE, name, uid_of(name, run), Stored())
     revision = setup.revisions[run.on]
     stored = Stored(
         applied=applied_of(revision, (revision.state_version,)),
@@ -199,7 +200,7 @@ def facts(setup: Setup, name: str, run: R) -> RunFacts:
         ),
     )
     return RunFacts(
-        "ns",
+        NAMESPACE,
         name,
         uid_of(name, run),
         stored,

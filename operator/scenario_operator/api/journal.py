@@ -27,6 +27,11 @@ from scenario_operator.api.common import (
     Word,
 )
 
+MAX_STEPS = 160
+"""Steps of one way: two for each of 64 items, and those of the run itself. The way back is stored beside it."""
+MAX_FACTS = 256
+"""Facts of one plan: three for each of 64 items, and those of the run itself."""
+
 
 class Kind(StrEnum):
     """The closed vocabulary of steps."""
@@ -56,7 +61,7 @@ class JournalStep(ApiModel):
     """Identity within the journal."""
     kind: Kind
     """What it does."""
-    needs: Annotated[tuple[StepId, ...], Field(max_length=16)] = ()
+    needs: Annotated[tuple[StepId, ...], Field(max_length=MAX_STEPS)] = ()
     """Steps that must be done before."""
     incarnation: Number | None = None
     """The incarnation it works on."""
@@ -170,7 +175,7 @@ class StrategySnapshot(ApiModel):
     """Seconds before the second try; doubled for each further one."""
 
 
-Steps = Annotated[tuple[JournalStep, ...], Field(max_length=64)]
+Steps = Annotated[tuple[JournalStep, ...], Field(max_length=MAX_STEPS)]
 
 
 class Journal(ApiModel):
@@ -222,13 +227,13 @@ class Journal(ApiModel):
     """The forward plan."""
     path: Steps = ()
     """The steps of the heading, stored when it turned."""
-    begun: Annotated[tuple[Begun, ...], Field(max_length=128)] = ()
+    begun: Annotated[tuple[Begun, ...], Field(max_length=2 * MAX_STEPS)] = ()
     """Steps that have begun, in that order."""
-    done: Annotated[tuple[StepId, ...], Field(max_length=128)] = ()
+    done: Annotated[tuple[StepId, ...], Field(max_length=2 * MAX_STEPS)] = ()
     """Steps that are done."""
-    facts: Annotated[tuple[Fact, ...], Field(max_length=64)] = ()
+    facts: Annotated[tuple[Fact, ...], Field(max_length=MAX_FACTS)] = ()
     """What the world would forget; written once."""
-    attempts: Annotated[tuple[StepAttempts, ...], Field(max_length=128)] = ()
+    attempts: Annotated[tuple[StepAttempts, ...], Field(max_length=2 * MAX_STEPS)] = ()
     """Failed attempts by step."""
     crossed: bool = False
     """Whether the point of no return is crossed."""

@@ -20,6 +20,7 @@ from scenario_operator.api.common import (
     ReasonText,
     Resource,
     RevisionName,
+    RunName,
     ScenarioRef,
     StateVersion,
     Text,
@@ -32,6 +33,9 @@ from scenario_operator.api.common import (
 )
 from scenario_operator.api.conditions import Conditions
 from scenario_operator.api.run import Loss
+
+MAX_NAMED_RUNS = 1000
+"""How many runs one attempt names; a further attempt takes what does not fit."""
 
 
 class Cause(StrEnum):
@@ -56,6 +60,8 @@ class PlanApproval(ApiModel):
 class Asked(ApiModel):
     """A run that asked for the attempt, by a nonce."""
 
+    namespace: LabelName | None = None
+    """Namespace of the run; absent means that of the Scenario."""
     name: OwnName
     """Name of the run."""
     uid: Uid
@@ -89,9 +95,10 @@ class UpgradeSpec(
     """The revision that is rolled out. Immutable."""
     cause: Annotated[Cause, Field(json_schema_extra=rules(_immutable("cause")))]
     """Why it was opened. Immutable."""
-    runs: Annotated[tuple[OwnName, ...], Field(max_length=5000)] = ()
-    """Names of the runs it is about; absent means all. Immutable."""
-    asked: Annotated[tuple[Asked, ...], Field(max_length=5000, json_schema_extra=keyed("name"))] = ()
+    runs: Annotated[tuple[RunName, ...], Field(max_length=MAX_NAMED_RUNS)] = ()
+    """The runs it is about, as `name` or, in another namespace than the Scenario, `namespace/name`; absent means all.
+    Immutable."""
+    asked: Annotated[tuple[Asked, ...], Field(max_length=MAX_NAMED_RUNS, json_schema_extra=keyed("uid"))] = ()
     """The runs that asked for a Recompute or Retry, and with what. Immutable."""
     suspend: bool = False
     """Grant nothing new while true."""

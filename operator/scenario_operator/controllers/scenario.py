@@ -36,7 +36,7 @@ from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import DELETED, KEPT, timestamp
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, Opening, decide
-from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Asked, Attempt, Fleet, Pace, RunFacts
 from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.standing import Standing, refused, render, standing_of
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
@@ -384,6 +384,12 @@ def _is_attempt(obj: JsonObject) -> bool:
     return tail.isdigit() and name == names.upgrade(scenario, int(tail))
 
 
+def _asked(asked: Asked, home: str) -> JsonObject:
+    """Write who asked; the namespace is left out where it is the attempt's own."""
+    named = asked._asdict()
+    return named if asked.namespace != home else {k: v for k, v in named.items() if k != "namespace"}
+
+
 def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict[str, Any]:
     metadata = scenario["metadata"]
     spec: dict[str, Any] = {
@@ -392,9 +398,9 @@ def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict
         "cause": opening.cause,
     }
     if opening.only:
-        spec["runs"] = list(opening.only)
+        spec["runs"] = [run.written(metadata["namespace"]) for run in opening.only]
     if opening.asked:
-        spec["asked"] = [asked._asdict() for asked in opening.asked]
+        spec["asked"] = [_asked(asked, metadata["namespace"]) for asked in opening.asked]
     owner = {
         "apiVersion": names.API_VERSION,
         "kind": names.SCENARIO,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.upgrade import MAX_NAMED_RUNS
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
-from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts
+from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts, RunName
 from scenario_operator.rollout.groups import Planner, is_behind
 from scenario_operator.rollout.schedule import FAILURES, Blockage, advance, ended_badly, grant, in_flight
 
@@ -17,7 +18,7 @@ class Opening(NamedTuple):
 
     revision: str
     cause: str
-    only: tuple[str, ...] = ()
+    only: tuple[RunName, ...] = ()
     asked: tuple[Asked, ...] = ()
 
 
@@ -78,7 +79,7 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     covering = [a for a in decided if a.revision == wanted.name and not a.finished and not a.closed]
     recompute = _to_recompute(fleet, wanted, covering, planner)
     if recompute is not None:
-        return Opening(wanted.name, "Recompute", (recompute.name,), _asked([recompute], "Recompute"))
+        return Opening(wanted.name, "Recompute", (recompute.full_name,), _asked([recompute], "Recompute"))
     under_way = {e.run_uid for a in decided if a.revision == wanted.name and not a.finished for e in a.active}
     behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
     finished = [a for a in fleet.attempts if a.finished]
@@ -86,15 +87,23 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     known = fleet._replace(attempts=(*finished, *decided))
     gave_up = ended_badly(known, here_before, wanted.name)
     here = next((a for a in reversed(covering) if not a.only), None)
+    waited_for = {name for a in covering for name in a.only}
+    free = [r for r in behind if r.full_name not in waited_for]
     if here is not None:
-        again = [r for r in behind if _asks_again(r, here, fleet)]
-        return Opening(wanted.name, "Retry", asked=_asked(again, "Retry")) if again else None
+        again = [r for r in free if _asks_again(r, here, fleet)]
+        # An attempt that could not say who asked for it must not be about all: its abort would leave wishes unspent.
+        return _retry(wanted, again, all_runs=len(again) <= MAX_NAMED_RUNS) if again else None
     if any(r.uid not in gave_up for r in behind):
         return Opening(wanted.name, "Revision")
-    waited_for = {name for a in covering for name in a.only}
-    retried = [r for r in behind if _wants_retry(r, fleet) and r.name not in waited_for]
-    names = tuple(r.name for r in retried)
-    return Opening(wanted.name, "Retry", names, _asked(retried, "Retry")) if retried else None
+    retried = [r for r in free if _wants_retry(r, fleet)]
+    return _retry(wanted, retried, all_runs=False) if retried else None
+
+
+def _retry(wanted: Revision, runs: list[RunFacts], *, all_runs: bool) -> Opening:
+    """Open a retry for the first of these runs that fit into one attempt, or for all runs because these ask."""
+    asking = runs[:MAX_NAMED_RUNS]
+    only = () if all_runs else tuple(r.full_name for r in asking)
+    return Opening(wanted.name, "Retry", only, _asked(asking, "Retry"))
 
 
 def _to_recompute(
@@ -102,7 +111,7 @@ def _to_recompute(
 ) -> RunFacts | None:
     """Return the next run that asks for a recompute which can be planned, and which nobody has aborted."""
     for run in fleet.runs:
-        if not _wants_recompute(run, fleet) or any(run.name in a.only for a in covering):
+        if not _wants_recompute(run, fleet) or any(run.full_name in a.only for a in covering):
             continue
         if not isinstance(planner.plan(run, wanted, Cause.RECOMPUTE), Blocked):
             return run
@@ -112,7 +121,8 @@ def _to_recompute(
 def _asked(runs: list[RunFacts], cause: str) -> tuple[Asked, ...]:
     """Return by which nonces these runs ask for an attempt."""
     return tuple(
-        Asked(r.name, r.uid, r.recompute_nonce if cause == "Recompute" else r.retry_nonce) for r in runs
+        Asked(r.namespace, r.name, r.uid, r.recompute_nonce if cause == "Recompute" else r.retry_nonce)
+        for r in runs
     )
 
 

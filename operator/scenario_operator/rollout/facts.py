@@ -40,6 +40,11 @@ class RunFacts(NamedTuple):
     retry_nonce: str = ""
 
     @property
+    def full_name(self) -> RunName:
+        """Return the name by which attempts mean this run."""
+        return RunName(self.namespace, self.name)
+
+    @property
     def left_out(self) -> bool:
         """Say whether no attempt leads this run on: it is pinned, or it is being deleted."""
         return self.pinned or self.deleting
@@ -117,9 +122,27 @@ class Tally(NamedTuple):
         return Tally(*(max(0, a - b) for a, b in zip(self, other, strict=True)))
 
 
+class RunName(NamedTuple):
+    """Which run is meant: a bare name says it only within one namespace."""
+
+    namespace: str
+    name: str
+
+    @classmethod
+    def read(cls, text: str, home: str) -> RunName:
+        """Read `name` or `namespace/name`; `home` is the namespace of a bare name."""
+        namespace, slash, name = text.rpartition("/")
+        return cls(namespace if slash else home, name)
+
+    def written(self, home: str) -> str:
+        """Return the name as it is written in the namespace `home`."""
+        return self.name if self.namespace == home else f"{self.namespace}/{self.name}"
+
+
 class Asked(NamedTuple):
     """A run that asked for an attempt, and the nonce by which it did."""
 
+    namespace: str
     name: str
     uid: str
     nonce: str
@@ -138,7 +161,7 @@ class Attempt(NamedTuple):
     sequence: int
     revision: str
     cause: str = "Revision"
-    only: tuple[str, ...] = ()
+    only: tuple[RunName, ...] = ()
     asked: tuple[Asked, ...] = ()
     suspend: bool = False
     abort: bool = False
@@ -160,6 +183,10 @@ class Attempt(NamedTuple):
     def released(self) -> bool:
         """Say whether any run was ever granted here."""
         return bool(self.active) or any(r.group for r in self.reports) or any(self.unlisted[:3])
+
+    def is_about(self, run: RunName) -> bool:
+        """Say whether the attempt may lead this run on: it names it, or it names nobody."""
+        return not self.only or run in self.only
 
     def report_of(self, uid: str) -> Report | None:
         """Return the outcome of a run in this attempt, None while it has none."""

@@ -15,7 +15,7 @@ from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
-from scenario_operator.rollout.facts import Attempt, Entry
+from scenario_operator.rollout.facts import Attempt, Entry, RunName
 
 _REASONS = frozenset(reason.value for reason in Reason)
 
@@ -96,9 +96,8 @@ def _grant(attempt: Attempt, entry: Entry) -> Grant:
 
 
 def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str) -> Gate | None:
-    here = [
-        a for a in around.attempts if a.revision == wanted.name and (not a.only or view.run.name in a.only)
-    ]
+    run = RunName(view.run.namespace, view.run.name)
+    here = [a for a in around.attempts if a.revision == wanted.name and a.is_about(run)]
     waits = [a for a in here if not a.finished]
     refused = _refused_spec(around.told, view) if not waits else None
     aborted = next((a for a in here if a.abort), None)

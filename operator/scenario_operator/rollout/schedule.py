@@ -76,7 +76,7 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
     return tuple(
         run
         for run in fleet.runs
-        if (not only or run.name in only)
+        if (not only or run.full_name in only)
         and run.uid not in known
         and run.uid not in unasked
         and not run.left_out

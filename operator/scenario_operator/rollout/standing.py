@@ -177,33 +177,36 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
         return Standing(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     if failed:
-        told = f"not on {fleet.wanted.version}: {_listed(failed)}; publish a fixed version, or retry them"
+        which = _listed(failed, fleet.namespace)
+        told = f"not on {fleet.wanted.version}: {which}; publish a fixed version, or retry them"
         look = f"{told}; see: {commands.describe('srun', failed[0].namespace, failed[0].name)}"
         return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
     asking = [r for r in fleet.runs if r.asks]
     if asking:
-        told = f"cannot start: {_listed(asking)}"
+        told = f"cannot start: {_listed(asking, fleet.namespace)}"
         look = f"{told}; see: {commands.describe('srun', fleet.namespace, asking[0].name)}"
         return Standing(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy and fleet.suspend and all(_is_unborn(r) for r in busy):
-        told = f"{fleet.wanted.version} is suspended: {_listed(busy)} may not start on it"
+        told = f"{fleet.wanted.version} is suspended: {_listed(busy, fleet.namespace)} may not start on it"
         return Standing(
             Reason.SUSPENDED.value, told, ready=True, attention=f"{told}; to go on: {_unsuspend(fleet)}"
         )
     if busy:
         return Standing(
-            Reason.ROLLING_OUT.value, f"starting or restarting: {_listed(busy)}", reconciling=True
+            Reason.ROLLING_OUT.value,
+            f"starting or restarting: {_listed(busy, fleet.namespace)}",
+            reconciling=True,
         )
     pinned = sum(1 for r in fleet.runs if r.pinned)
     told = f"{len(fleet.runs) - pinned} of {len(fleet.runs)} on {fleet.wanted.version}, {pinned} pinned"
     return Standing(Reason.ROLLED_OUT.value, told, ready=True)
 
 
-def _listed(runs: list[RunFacts]) -> str:
-    """Name the first few runs."""
+def _listed(runs: list[RunFacts], home: str) -> str:
+    """Name the first few runs; `home` is the namespace of the Scenario."""
     more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
-    return ", ".join(r.name for r in runs[:5]) + more
+    return ", ".join(r.full_name.written(home) for r in runs[:5]) + more
 
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:

@@ -12,7 +12,17 @@ from scenario_operator.api.conditions import Assessment, ConditionType, merge_co
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Outcome
-from scenario_operator.rollout.facts import Approval, Asked, Attempt, Entry, Fleet, Group, Report, Tally
+from scenario_operator.rollout.facts import (
+    Approval,
+    Asked,
+    Attempt,
+    Entry,
+    Fleet,
+    Group,
+    Report,
+    RunName,
+    Tally,
+)
 from scenario_operator.rollout.schedule import FAILURES, SUCCESSES, troubled
 
 JsonObject = dict[str, Any]
@@ -27,6 +37,7 @@ _C = ConditionType
 def load_attempt(obj: Mapping[str, Any]) -> Attempt:
     """Read a ScenarioUpgrade."""
     metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    home = metadata["namespace"]
     reports = tuple(_load_report(r, metadata["name"]) for r in status.get("runs") or ())
     counts = status.get("counts") or {}
     settled = Tally(*(counts.get(word, 0) for word in _SETTLED))
@@ -36,8 +47,10 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         sequence=int(metadata["name"].rsplit("-", 1)[1]),
         revision=spec["revision"],
         cause=spec["cause"],
-        only=tuple(spec.get("runs") or ()),
-        asked=tuple(Asked(a["name"], a["uid"], a["nonce"]) for a in spec.get("asked") or ()),
+        only=tuple(RunName.read(text, home) for text in spec.get("runs") or ()),
+        asked=tuple(
+            Asked(a.get("namespace", home), a["name"], a["uid"], a["nonce"]) for a in spec.get("asked") or ()
+        ),
         suspend=spec.get("suspend", False),
         abort=spec.get("abort") == metadata["uid"],
         skip_revert=spec.get("skipRevert", False),

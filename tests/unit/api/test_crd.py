@@ -189,8 +189,9 @@ class TestHouse:
         assert len(texts) > 20
 
     @pytest.mark.parametrize("kind", crd.KINDS, ids=lambda kind: kind.name)
-    def test_a_crd_stays_below_100_kib(self, kind: crd.Kind) -> None:
-        assert len(crd.render(kind).encode()) < 100 * 1024
+    def test_a_crd_fits_into_the_annotation_of_a_client_side_apply(self, kind: crd.Kind) -> None:
+        """Annotations hold 262,144 bytes; what `kubectl apply` keeps there is the object as JSON."""
+        assert len(crd.render(kind).encode()) < 180_000
 
     def test_rules_name_a_field_and_say_what_to_do(self) -> None:
         """A user reads the message alone, without the rule and often without the path."""

@@ -23,7 +23,7 @@ def attempt(name: str, *, abort: bool = False, over: bool = True, **spec: Any) -
     told = {"abort": name} if abort else {}
     status = {"completionTime": "2026-01-01T00:00:00Z"} if over else {"phase": "Running"}
     return {
-        "metadata": {"name": name, "uid": name, "resourceVersion": str(next(_VERSIONS))},
+        "metadata": {"name": name, "namespace": "ns", "uid": name, "resourceVersion": str(next(_VERSIONS))},
         "spec": {"revision": "v2", "cause": "Revision", **told, **spec},
         "status": status,
     }

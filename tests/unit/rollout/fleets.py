@@ -12,7 +12,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, decide
-from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts, RunName
 from scenario_operator.rollout.standing import render
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
@@ -94,7 +94,12 @@ def fleet(
 
 def asked_by(name: str, nonce: str = "1") -> tuple[Asked, ...]:
     """Return what an attempt remembers that this run asked for."""
-    return (Asked(name, f"uid-{name}", nonce),)
+    return (Asked("ns", name, f"uid-{name}", nonce),)
+
+
+def named(*names: str) -> tuple[RunName, ...]:
+    """Return the runs that an attempt is about, all of the Scenario's namespace."""
+    return tuple(RunName("ns", name) for name in names)
 
 
 def returned(run_: RunFacts, word: str, grant: str, attempt_: str = "s-1") -> RunFacts:
@@ -115,11 +120,11 @@ def words(found: Attempt) -> dict[str, str]:
 
 def written(before: Attempt, known: Fleet, spec: dict[str, Any] | None = None) -> Attempt:
     """Return an attempt as it is read after it was written."""
-    metadata = {"name": before.name, "uid": before.uid}
+    metadata = {"name": before.name, "namespace": "ns", "uid": before.uid}
     stated = {
         "revision": before.revision,
         "cause": before.cause,
-        "runs": list(before.only),
+        "runs": [run.written("ns") for run in before.only],
         "asked": [asked._asdict() for asked in before.asked],
         **(spec or {}),
     }

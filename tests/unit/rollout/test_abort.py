@@ -12,7 +12,21 @@ from scenario_operator.rollout.facts import Report, RunFacts
 from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.wire import counts_of
 
-from .fleets import V1, V2, asked_by, attempt, fleet, granted, outcome, passed, run, runs, settled, words
+from .fleets import (
+    V1,
+    V2,
+    asked_by,
+    attempt,
+    fleet,
+    granted,
+    named,
+    outcome,
+    passed,
+    run,
+    runs,
+    settled,
+    words,
+)
 
 
 def test_an_abort_ends_those_who_wait_and_nothing_is_tried_again_unasked() -> None:
@@ -30,7 +44,7 @@ def test_an_abort_of_more_runs_than_a_report_lists_ends_them_all() -> None:
     assert counts_of(after.attempts[0])["skipped"] == 300
     asking = tuple(r._replace(retry_nonce="1") if r.name == "r300" else r for r in after.runs)
     after, made = passed(after._replace(runs=asking))
-    assert made.opening == Opening("v2", "Retry", ("r300",), asked_by("r300"))
+    assert made.opening == Opening("v2", "Retry", named("r300"), asked_by("r300"))
     assert granted(passed(after)[0].attempts[-1]) == ["r300"]
 
 
@@ -53,7 +67,7 @@ def test_attempts_beyond_the_limit_are_forgotten_unless_something_would_be_tried
     over: dict[str, Any], kept: bool
 ) -> None:
     ended = attempt(1, **{"finished": True, "closed": True, **over})
-    later = tuple(attempt(n, cause="Recompute", only=("g",), finished=True) for n in (2, 3))
+    later = tuple(attempt(n, cause="Recompute", only=named("g"), finished=True) for n in (2, 3))
     known = fleet((run("f", V1),), [ended, *later])
     assert [a.name for a in forgettable(known, 1)] == (["s-2"] if kept else ["s-1", "s-2"])
 
@@ -63,7 +77,7 @@ def test_an_aborted_recompute_reports_who_asked_for_it_whoever_hears_of_the_abor
     """Given a recompute that is aborted, when its run has noted that already, then the report names it all the same."""
     asking = run("r", V2, recompute_nonce="1")
     asking = asking._replace(stored=asking.stored._replace(handled=Handled(handled, "", "", "")))
-    aborted = attempt(cause="Recompute", only=("r",), asked=asked_by("r"), abort=True)
+    aborted = attempt(cause="Recompute", only=named("r"), asked=asked_by("r"), abort=True)
     [made] = decide(fleet((asking,), [aborted])).attempts
     assert [(r.name, r.outcome.outcome) for r in made.reports] == [("r", "Aborted")]
     assert made.finished
@@ -72,7 +86,7 @@ def test_an_aborted_recompute_reports_who_asked_for_it_whoever_hears_of_the_abor
 @pytest.mark.parametrize("cause", ["Recompute", "Retry"])
 def test_what_a_nonce_asked_for_and_somebody_aborted_is_not_opened_again(cause: str) -> None:
     """Given an aborted attempt, when its nonce still stands, then nothing is opened; another nonce opens one."""
-    over = attempt(finished=True, closed=True, abort=True, cause=cause, only=("f",), asked=asked_by("f"))
+    over = attempt(finished=True, closed=True, abort=True, cause=cause, only=named("f"), asked=asked_by("f"))
     before = attempt(0, finished=True, closed=True)
 
     def asking(nonce: str) -> RunFacts:
@@ -82,7 +96,7 @@ def test_what_a_nonce_asked_for_and_somebody_aborted_is_not_opened_again(cause: 
 
     assert decide(fleet((asking("1"),), [before, over], sequence=1)).opening is None
     made = decide(fleet((asking("2"),), [before, over], sequence=1)).opening
-    assert made == Opening("v2", cause, ("f",), asked_by("f", "2"))
+    assert made == Opening("v2", cause, named("f"), asked_by("f", "2"))
     again = asking("1")._replace(uid="uid-another")
     opened = decide(fleet((again,), [before, over], sequence=1)).opening
     assert opened is not None, "another run of that name has asked for nothing yet"

@@ -6,7 +6,7 @@ import pytest
 
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, V2, attempt, entry, fleet, granted, outcome, run, runs
+from .fleets import V1, V2, attempt, entry, fleet, granted, named, outcome, run, runs
 
 
 def test_runs_that_are_behind_open_one_attempt_and_those_in_step_none() -> None:
@@ -84,7 +84,9 @@ def test_suspend_stops_grants_and_takes_none_back(where: str) -> None:
 
 def test_one_pass_grants_in_one_attempt_and_first_writes_the_others_of_its_revision() -> None:
     """Given a recompute beside a rollout, when one grants, then the other is written before it, under a used-up id."""
-    known = fleet(runs(1, V1), [attempt(granted=4), attempt(2, cause="Recompute", only=("r001",), granted=2)])
+    known = fleet(
+        runs(1, V1), [attempt(granted=4), attempt(2, cause="Recompute", only=named("r001"), granted=2)]
+    )
     other, granting = decide(known).attempts
     assert (other.name, other.granted) == ("s-2", 3)
     assert granted(granting) == ["r001"]

@@ -6,7 +6,7 @@ import pytest
 
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, asked_by, attempt, entry, fleet, granted, outcome, passed, run, runs, settled
+from .fleets import V1, asked_by, attempt, entry, fleet, granted, named, outcome, passed, run, runs, settled
 
 
 def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_on() -> None:
@@ -30,7 +30,7 @@ def test_a_run_that_failed_is_not_tried_again_unasked_also_when_its_attempt_was_
     after, _ = passed(passed(fleet((failed, run("n", V1)), sequence=1))[0])
     assert granted(after.attempts[-1]) == ["n"]
     asking = failed._replace(retry_nonce="1")
-    assert decide(fleet((asking,), sequence=1)).opening == Opening("v2", "Retry", ("f",), asked_by("f"))
+    assert decide(fleet((asking,), sequence=1)).opening == Opening("v2", "Retry", named("f"), asked_by("f"))
     assert decide(fleet((failed,), wanted="v3", sequence=1)).opening == Opening("v3", "Revision")
 
 
@@ -38,13 +38,13 @@ def test_a_retry_nonce_opens_an_attempt_for_the_failed_run_only() -> None:
     """Given a finished attempt, when a failed run asks again, then a Retry attempt names it."""
     failed = run("f", V1, outcome("RolledBack"), retry_nonce="1")
     made = decide(fleet((failed, run("g", V1, outcome("Failed"))), [attempt(finished=True, closed=True)]))
-    assert made.opening == Opening("v2", "Retry", ("f",), asked_by("f"))
+    assert made.opening == Opening("v2", "Retry", named("f"), asked_by("f"))
 
 
 @pytest.mark.parametrize("cause", ["Recompute", "Retry"])
 def test_an_attempt_that_a_run_asked_for_is_not_taken_over_by_one_for_a_newcomer(cause: str) -> None:
     """Given an attempt that waits for its one run, when one is opened for another, then both go on."""
-    asked = {"cause": cause, "only": ("f",), "asked": asked_by("f"), "suspend": True}
+    asked = {"cause": cause, "only": named("f"), "asked": asked_by("f"), "suspend": True}
     word = {"recompute_nonce": "1"} if cause == "Recompute" else {"retry_nonce": "1"}
     failed = run("f", V1, outcome("RolledBack", "s-0", "s-0.1"), **word)
     over, waiting = attempt(0, finished=True, closed=True), attempt(1, **asked)

@@ -77,7 +77,7 @@ ATTEMPTS = st.builds(
     reason=st.just("RollingOut"),
     cause=st.just("Revision"),
     only=st.just(()),
-    asked=st.lists(st.builds(Asked, TEXT, TEXT, TEXT), max_size=3).map(tuple),
+    asked=st.lists(st.builds(Asked, TEXT, TEXT, TEXT, TEXT), max_size=3).map(tuple),
     suspend=st.just(False),
     abort=st.just(False),
     skip_revert=st.just(False),
