@@ -33,10 +33,11 @@ from scenario_operator.execution.status import merge_patch
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
-from scenario_operator.planning.stored import DELETED, KEPT, timestamp
+from scenario_operator.planning.stored import timestamp
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, Opening, decide
 from scenario_operator.rollout.facts import Asked, Attempt, Fleet, Pace, RunFacts
+from scenario_operator.rollout.keep import in_use, unneeded
 from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.standing import Standing, refused, render, standing_of
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
@@ -67,10 +68,8 @@ class ScenarioController:
         scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or scenario
         runs = self._runs(key)
         known = revisions_of(self._context, key.namespace, key.name)
-        # What a run that we cannot read may need is not known, so nothing is given up or given another meaning.
         all_read = None not in self._read[key].values()
-        in_use = _in_use(runs) if all_read else frozenset(known)
-        published = await self._publish(key, scenario, known, in_use)
+        published = await self._publish(key, scenario, known, in_use(runs, known, all_read=all_read))
         if published.revision is not None:
             known = {**known, published.revision.name: published.revision}
         fleet = await self._fleet(key, scenario, published, known, runs)
@@ -85,8 +84,8 @@ class ScenarioController:
         self._refused_rollouts.forget(key)
         await self._say(scenario, published, fleet, decision)
         await self._trim(key, scenario, fleet)
-        if all_read:
-            await self._sweep_revisions(key, known.keys() - _named(fleet, decision, scenario))
+        served = _served_revisions(scenario)
+        await self._sweep_revisions(key, unneeded(fleet, decision.attempts, served, all_read=all_read))
         rests = (
             decision.opening is None
             and published.pending is None
@@ -97,11 +96,11 @@ class ScenarioController:
         return None if rests else _LOOK_AGAIN
 
     async def _publish(
-        self, key: Key, scenario: JsonObject, known: Mapping[str, Revision], in_use: frozenset[str]
+        self, key: Key, scenario: JsonObject, known: Mapping[str, Revision], carried: frozenset[str]
     ) -> Published:
         """Publish the spec; what the API server refuses for it is told as what is waited for."""
         try:
-            published = await self._publisher.publish(scenario, known, in_use)
+            published = await self._publisher.publish(scenario, known, carried)
         except REFUSALS as refusal:
             self._refused_revisions.note(key, refusal)
             told = self._refused_revisions.told(key)
@@ -422,27 +421,10 @@ def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict
     }
 
 
-def _in_use(runs: tuple[RunFacts, ...]) -> frozenset[str]:
-    """Return the revisions that runs carry: their labels must not change their meaning."""
-    return frozenset(name for run in runs for name in _carried(run))
-
-
-def _carried(run: RunFacts) -> list[str]:
-    carried = [run.stored.applied.revision] if run.stored.applied else []
-    carried += [i.revision for i in run.stored.incarnations if i.state != DELETED or i.results == KEPT]
-    return [*carried, *run.journal_revisions]
-
-
-def _named(fleet: Fleet, decision: FleetDecision, scenario: JsonObject) -> frozenset[str]:
+def _served_revisions(scenario: JsonObject) -> tuple[str, str]:
+    """Return the names of the newest and of the released revision, "" where there is none."""
     status = scenario.get("status") or {}
-    named = set(_in_use(fleet.runs)) | {status.get("latestRevision", ""), status.get("activeRevision", "")}
-    named |= {a.revision for a in (*fleet.attempts, *decision.attempts) if not a.finished}
-    newest = max(fleet.revisions.values(), key=lambda r: r.number, default=None)
-    named |= {newest.name} if newest else set()
-    if any(run.pinned or run.stored.applied is None for run in fleet.runs):
-        # A pin names a label, and a run that has not started may name any of them.
-        named |= set(fleet.revisions)
-    return frozenset(named)
+    return status.get("latestRevision", ""), status.get("activeRevision", "")
 
 
 def _served(status: Mapping[str, Any]) -> tuple[object, ...]:
