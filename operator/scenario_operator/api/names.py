@@ -25,6 +25,7 @@ UPGRADES: Final = "scenarioupgrades"
 PLURALS: Final = {SCENARIO: SCENARIOS, RUN: RUNS, STRATEGY: STRATEGIES, UPGRADE: UPGRADES}
 
 CONTROLLER: Final = "scenario-operator"
+FIELD_MANAGER: Final = "scenario-operator"
 CLI_FIELD_MANAGER: Final = "scenario-cli"
 
 # --- Labels, on what we own -----------------------------------------------------------------------

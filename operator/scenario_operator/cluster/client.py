@@ -18,13 +18,12 @@ import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
+from scenario_operator.api import names
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.clock import ServerClock
 from scenario_operator.cluster.flight import Flight, WriteGuard, tracing, uncancelled
 from scenario_operator.cluster.kinds import JsonObject, Kind, Ref
-
-FIELD_MANAGER: Final = "scenario-operator"
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 _MERGE_PATCH: Final = "application/merge-patch+json"
@@ -252,7 +251,7 @@ class KubernetesClient:
         body: Mapping[str, Any],
         content_type: str = _JSON,
     ) -> JsonObject:
-        query = [] if method == "DELETE" else [("fieldManager", FIELD_MANAGER)]
+        query = [] if method == "DELETE" else [("fieldManager", names.FIELD_MANAGER)]
         await self._bucket.take()
         return await uncancelled(self._send(verb, method, kind, path, query, dict(body), content_type))
 

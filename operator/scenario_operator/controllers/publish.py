@@ -21,10 +21,16 @@ from scenario_operator.cluster.errors import AlreadyExists, Terminal
 from scenario_operator.cluster.keys import BY_SCENARIO
 from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, JsonObject, Ref
 from scenario_operator.cluster.store import filed
-from scenario_operator.controllers.observe import is_timeout, job_failure
 from scenario_operator.manifests.identity import Component, ScenarioIdentity
-from scenario_operator.manifests.job import VALIDATE, validate_job
-from scenario_operator.manifests.probe import probe_pod
+from scenario_operator.manifests.job import (
+    LABEL_JOB,
+    VALIDATE,
+    is_timeout,
+    job_failure,
+    read_verdict,
+    validate_job,
+)
+from scenario_operator.manifests.probe import Probed, probe_pod, read_probe
 from scenario_operator.manifests.revision import (
     artifact_copy,
     files_hash,
@@ -36,7 +42,6 @@ from scenario_operator.planning.plan import digest_of
 from scenario_operator.planning.revision import Artifact, Revision, content_hash, make
 from scenario_operator.planning.validity import Problem, problem_of, reuse_of
 
-_PULL_TROUBLE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 _RETRY_SECONDS = 30.0
 """After so long a probe that cannot pull is made anew: the kubelet's own back-off grows to five minutes."""
 
@@ -53,13 +58,6 @@ class Published(NamedTuple):
     revision: Revision | None
     problem: Problem | None = None
     pending: Problem | None = None
-
-
-class Probed(NamedTuple):
-    """What a probe pod says: an artifact, or why there is none yet."""
-
-    artifact: Artifact | None
-    pending: Problem | None
 
 
 class Publisher:
@@ -225,7 +223,7 @@ class Publisher:
         policies: tuple[Policy, ...] = ("Always", "Never")
         await self._clean(scenario, spare=frozenset(_probe(scenario, spec, p)[0] for p in policies))
         pulled = await self._ask(scenario, spec, "Always")
-        if pulled.artifact is None and pulled.pending is not None and _unpullable(pulled.pending):
+        if pulled.artifact is None and pulled.unpullable:
             local = await self._ask(scenario, spec, "Never")
             pulled = local if local.artifact is not None else pulled
         artifact = pulled.artifact
@@ -243,8 +241,7 @@ class Publisher:
         found = read_probe(pod, spec.artifact.image)
         # A node may refuse a pod, or lose it, before anything was pulled.
         ended = (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
-        unpullable = found.pending is not None and _unpullable(found.pending)
-        if found.artifact is None and (ended or (unpullable and policy == "Always")):
+        if found.artifact is None and (ended or (found.unpullable and policy == "Always")):
             await self._ask_again(scenario, spec, policy)
         return found
 
@@ -290,7 +287,10 @@ class Publisher:
 
         What was said once stands until the spec changes, also when the pod that said it is gone.
         """
-        told, lost = await self._verdict(scenario["metadata"]["namespace"], job["metadata"]["name"])
+        metadata = job["metadata"]
+        selector = f"{LABEL_JOB}={metadata['name']}"
+        pods = await self._context.client.list(POD, metadata["namespace"], label_selector=selector)
+        told, lost = read_verdict(pods.items)
         if is_timeout(job) and not lost:
             told = job_failure(job)
         if told:
@@ -302,22 +302,6 @@ class Publisher:
             await self._context.remove(JOB, job)
         why = f" ({lost})" if lost else ""
         return Problem(Reason.RESOLVING, f"hooks.validate is run again: its pod was lost{why}")
-
-    async def _verdict(self, namespace: str, job: str) -> tuple[str, str]:
-        """Return how the hook ended, "" when nobody knows, and why its pod was lost, "" when it was not."""
-        selector, lost = f"batch.kubernetes.io/job-name={job}", ""
-        for pod in (await self._context.client.list(POD, namespace, label_selector=selector)).items:
-            status = pod.get("status") or {}
-            disrupted = [c for c in status.get("conditions") or () if c["type"] == "DisruptionTarget"]
-            if "deletionTimestamp" in pod["metadata"] or any(c["status"] == "True" for c in disrupted):
-                lost = status.get("reason") or next((c.get("reason", "") for c in disrupted), "") or "deleted"
-                continue
-            for container in status.get("containerStatuses") or ():
-                ended = (container.get("state") or {}).get("terminated") or {}
-                if ended:
-                    return f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": "), ""
-            lost = f"{status.get('reason', '')}: {status.get('message', '')}".strip(": ")
-        return "", lost
 
     async def _clean(self, scenario: JsonObject, *, spare: frozenset[str] | None = None) -> None:
         """Delete probes and validate Jobs that have served; only those that the watches know of.
@@ -356,44 +340,6 @@ def _probe(scenario: JsonObject, spec: ScenarioSpec, policy: Policy) -> tuple[st
     name = f"{scenario['metadata']['name']}-probe-{digest_of([spec.version, manifest['spec']])[:10]}"
     manifest["metadata"]["name"] = name
     return name, manifest
-
-
-def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
-    """Read what a probe found: a command that cannot start proves the pull and gives the digest."""
-    status = pod.get("status") or {}
-    container: JsonObject = next(iter(status.get("containerStatuses") or ()), {})
-    state = container.get("state") or {}
-    image_id = container.get("imageID", "")
-    if "terminated" in state and image_id:
-        digest = image_id[image_id.rfind("sha256:") :]
-        if "@" not in image_id:
-            return Probed(Artifact(image, digest, unpinned=True), None)
-        return Probed(Artifact(f"{repository(image)}@{digest}", digest), None)
-    waiting = state.get("waiting") or {}
-    if waiting.get("reason") in _PULL_TROUBLE:
-        told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
-        again = "; it is tried again every 30 s and goes on by itself when the image is there"
-        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:800] + again))
-    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-        told = f"resolving {image}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-        return Probed(None, Problem(Reason.RESOLVING, told[:900]))
-    conditions = status.get("conditions") or ()
-    scheduled: JsonObject = next((c for c in conditions if c["type"] == "PodScheduled"), {})
-    if scheduled.get("status") == "False":
-        told = f"resolving {image}: the probe pod is not scheduled: {scheduled.get('message', '')}"
-        return Probed(None, Problem(Reason.RESOLVING, told[:900]))
-    return Probed(None, Problem(Reason.RESOLVING, f"resolving {image}"))
-
-
-def repository(image: str) -> str:
-    """Return an image reference without tag and digest; a port is no tag."""
-    bare = image.split("@", 1)[0]
-    head, slash, last = bare.rpartition("/")
-    return f"{head}{slash}{last.split(':', 1)[0]}"
-
-
-def _unpullable(pending: Problem) -> bool:
-    return pending.reason is Reason.ARTIFACT_UNAVAILABLE
 
 
 def _invalid(error: ValidationError) -> Problem:

@@ -15,18 +15,18 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import Conflict
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import CLAIM, JOB, POD, RUN, STATEFUL_SET, JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import POD, RUN, JsonObject, Ref
 from scenario_operator.cluster.store import filed
 from scenario_operator.cluster.worker import LONGEST_WAIT
 from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.observe import (
     Things,
+    all_pods,
+    cached,
     identity_of,
-    named,
-    readable,
-    record_of,
-    run_of,
-    world_of,
+    live,
+    looks_everywhere,
+    view_of,
 )
 from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
@@ -34,9 +34,11 @@ from scenario_operator.controllers.surroundings import Surroundings, surrounding
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.effects import CreateClaim, ReleaseReport, WakeWorkload
 from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.read import readable, record_of
 from scenario_operator.execution.status import is_news, merge_patch, render
-from scenario_operator.execution.view import Handle, View
-from scenario_operator.manifests.identity import RunIdentity
+from scenario_operator.execution.view import View
+from scenario_operator.manifests.identity import RunIdentity, handle
+from scenario_operator.manifests.pod import named
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +62,8 @@ class RunController:
         if not readable(known):
             logger.warning("run does not fit the schema key=%(key)s", {"key": key})
             return timedelta(seconds=30)
-        things = self._cached(known)
-        view = self._view(known, things, surroundings(self._context, known))
+        things = cached(self._context.store, known)
+        view = self._view(key, things, surroundings(self._context, known))
         decision = decide(view)
         if decision.effects or self._worth(view, decision, known):
             return await self._act(key)
@@ -79,15 +81,15 @@ class RunController:
         if obj is None or not readable(obj):
             return timedelta(seconds=1)
         around = await surroundings(context, obj).live(context, obj)
-        things = await self._live(obj)
-        view = self._view(obj, things, around)
+        things = await live(context.client, obj)
+        view = self._view(key, things, around)
         decision = decide(view)
         mounts = any(isinstance(e, WakeWorkload | CreateClaim) for e in decision.effects)
-        if mounts and not _looks_everywhere(view.journal):
+        if mounts and not looks_everywhere(view.journal):
             # Nothing wakes beside a pod that mounts its state, whoever made it, and no claim is made for one that
             # waits for it; most passes need not look so far.
-            pods = (await context.client.list(POD, key.namespace)).items
-            view = self._view(obj, things._replace(pods=pods), around)
+            pods = await all_pods(context.client, key.namespace)
+            view = self._view(key, things._replace(pods=pods), around)
             decision = decide(view)
         old = obj.get("status") or {}
         if self._worth(view, decision, obj):
@@ -128,23 +130,9 @@ class RunController:
         if again is None or again["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
             raise Conflict("the run changed while its world was read")
 
-    def _view(self, obj: JsonObject, things: Things, around: Surroundings) -> View:
-        run = run_of(obj)
-        record = record_of(obj)
-        revisions = around.revisions
-        return around.complete(
-            View(
-                run=run,
-                stored=record.stored,
-                journal=record.journal,
-                grant=None,
-                wanted=None,
-                revisions=revisions,
-                world=world_of(run, things, revisions),
-                now=self._context.now().timestamp(),
-                refusal=self._refusals.told(Key("run", run.namespace, run.name)),
-            )
-        )
+    def _view(self, key: Key, things: Things, around: Surroundings) -> View:
+        now = self._context.now().timestamp()
+        return view_of(things, around, now=now, refusal=self._refusals.told(key))
 
     @staticmethod
     def _worth(view: View, decision: Decision, obj: JsonObject) -> bool:
@@ -213,51 +201,6 @@ class RunController:
             if step.id in after and step.id not in before.done and since is not None:
                 self._context.measures.step_finished(step.kind.value, max(0.0, now - since))
 
-    def _cached(self, obj: JsonObject) -> Things:
-        metadata = obj["metadata"]
-        value = filed(metadata["namespace"], metadata["name"])
-
-        def found(kind: Kind) -> tuple[JsonObject, ...]:
-            return tuple(self._context.store.indexed(kind, "run", value))
-
-        return Things(obj, found(STATEFUL_SET), found(POD), found(CLAIM), found(JOB))
-
-    async def _live(self, obj: JsonObject) -> Things:
-        """List what is labelled as the run's, and look by name for what should carry our labels and does not.
-
-        Causes before what follows from them, so pods come last: a Job that has succeeded has its pod's last words
-        behind it, and behind replicas 0 that were observed no pod is made any more. The other way round a hook that
-        ends between two lists would be recorded without its numbers, for good.
-        """
-        metadata = obj["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
-        client = self._context.client
-        mine = f"{names.LABEL_RUN}={name}"
-
-        async def listed(kind: Kind) -> tuple[JsonObject, ...]:
-            return (await client.list(kind, namespace, label_selector=mine)).items
-
-        record = record_of(obj)
-        jobs, workloads, claims = await listed(JOB), await listed(STATEFUL_SET), await listed(CLAIM)
-        for number in _expected(record):
-            workloads += await self._by_name(
-                STATEFUL_SET, namespace, names.statefulset(name, number), workloads
-            )
-            claims += await self._by_name(CLAIM, namespace, names.state_claim(name, number), claims)
-        claims += await self._by_name(CLAIM, namespace, names.results_claim(name), claims)
-        everywhere = _looks_everywhere(record.journal)
-        pods = (await client.list(POD, namespace)).items if everywhere else await listed(POD)
-        refused = await complaint(client, missing(obj, record, (*workloads, *jobs), pods))
-        return Things(obj, workloads, pods, claims, jobs, refused)
-
-    async def _by_name(
-        self, kind: Kind, namespace: str, name: str, known: tuple[JsonObject, ...]
-    ) -> tuple[JsonObject, ...]:
-        if any(obj["metadata"]["name"] == name for obj in known):
-            return ()
-        found = await self._context.client.get(Ref(kind, namespace, name))
-        return (found,) if found is not None else ()
-
     def _holds_for_another(self, obj: JsonObject) -> bool:
         """Say whether a pod is held whose run had this one's name: it would keep name and claims from this one."""
         metadata = obj["metadata"]
@@ -271,12 +214,10 @@ class RunController:
         uid = live["metadata"]["uid"] if live else None
         selector = f"{names.LABEL_RUN}={key.name}"
         for pod in (await client.list(POD, key.namespace, label_selector=selector)).items:
-            metadata = pod["metadata"]
             if not _is_held_for_another(pod, uid):
                 continue
             identity = RunIdentity(key.namespace, key.name, "", "")
-            handle = Handle(metadata["uid"], metadata["resourceVersion"])
-            await perform(client, identity, {}, ReleaseReport(handle, named(key.name, pod)), Extra())
+            await perform(client, identity, {}, ReleaseReport(handle(pod), named(key.name, pod)), Extra())
 
 
 def _is_held_for_another(pod: JsonObject, uid: str | None) -> bool:
@@ -293,17 +234,6 @@ def _extra(decision: Decision) -> Extra:
     if journal is None:
         return Extra()
     return Extra(journal.attempt, journal.source.version, journal.strategy.type)
-
-
-def _looks_everywhere(journal: Journal | None) -> bool:
-    """Say whether the live read takes in every pod of the namespace: a stripped label hides nothing."""
-    return journal is not None and any(step.nature.sees_all for step in journal.ready())
-
-
-def _expected(record: Record) -> list[int]:
-    """Return the incarnations whose objects may exist under our names: known ones, and the next to be made."""
-    known = [i.number for i in record.stored.incarnations if i.state != "Deleted"]
-    return [*known, record.stored.next_incarnation()] if record.journal is None else known
 
 
 def _ready(status: Mapping[str, Any]) -> str:

@@ -25,19 +25,22 @@ from scenario_operator.cluster.kinds import (
     Ref,
 )
 from scenario_operator.cluster.store import filed
-from scenario_operator.controllers.observe import readable, record_of, run_of
 from scenario_operator.controllers.publish import Published, Publisher
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.surroundings import revisions_of, scenario_strategy, strategy_named
+from scenario_operator.execution.read import readable
 from scenario_operator.execution.status import merge_patch
+from scenario_operator.manifests.attempt import attempt_manifest, is_attempt
+from scenario_operator.manifests.identity import ScenarioIdentity
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import timestamp
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, Opening, decide
-from scenario_operator.rollout.facts import Asked, Attempt, Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
 from scenario_operator.rollout.keep import in_use, unneeded
+from scenario_operator.rollout.read import facts_of
 from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.standing import Standing, refused, render, standing_of
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
@@ -134,39 +137,13 @@ class ScenarioController:
         for obj in found:
             # A run is read again only when it has changed: a pass looks at all of them.
             version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
-            read = before[version] if version in before else self._facts(obj) if readable(obj) else None
+            read = before[version] if version in before else facts_of(obj) if readable(obj) else None
             self._read[key][version] = read
             if read is None:
                 continue
             strategy, missing = self._own_strategy(obj)
             facts.append(read._replace(strategy=strategy, strategy_missing=missing))
         return tuple(sorted(facts, key=lambda run: run.name))
-
-    def _facts(self, obj: JsonObject) -> RunFacts:
-        """Read the few facts from which runs are scheduled."""
-        run, record = run_of(obj), record_of(obj)
-        journal = record.journal
-        conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
-        waits = conditions.get("ActionRequired", {}).get("status") == "True"
-        return RunFacts(
-            namespace=run.namespace,
-            name=run.name,
-            uid=run.uid,
-            stored=record.stored,
-            parameters=run.parameters,
-            pinned=bool(run.pinned),
-            hold=bool(run.hold),
-            desired_running=run.desired_running,
-            deleting=run.deleting,
-            journal_grant=journal.grant_id if journal else None,
-            journal_attempt=journal.attempt if journal else "",
-            journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
-            waits=waits and journal is not None,
-            asks=waits and journal is None and record.stored.applied is None,
-            failed=conditions.get("RolledBack", {}).get("status") == "True",
-            recompute_nonce=run.recompute_nonce,
-            retry_nonce=run.retry_nonce,
-        )
 
     def _own_strategy(self, obj: JsonObject) -> tuple[Snapshot | None, str]:
         reference = obj["spec"].get("strategyRef")
@@ -213,7 +190,7 @@ class ScenarioController:
         it would be opened twice.
         """
         known = self._context.store.indexed(UPGRADE, BY_SCENARIO, filed(key.namespace, key.name))
-        by_name = {obj["metadata"]["name"]: obj for obj in known if _is_attempt(obj)}
+        by_name = {obj["metadata"]["name"]: obj for obj in known if is_attempt(obj)}
         done = {name for name, obj in by_name.items() if "completionTime" in (obj.get("status") or {})}
         looked_for = by_name.keys() - done
         if sequence:
@@ -302,7 +279,14 @@ class ScenarioController:
             subresource="status",
         )
         self._context.store.offer(SCENARIO, "MODIFIED", written)
-        manifest = _attempt_manifest(written, names.upgrade(key.name, sequence), opening)
+        manifest = attempt_manifest(
+            ScenarioIdentity(key.namespace, key.name, metadata["uid"]),
+            names.upgrade(key.name, sequence),
+            revision=opening.revision,
+            cause=opening.cause,
+            only=[run.written(key.namespace) for run in opening.only],
+            asked=[asked._asdict() for asked in opening.asked],
+        )
         try:
             made = await self._context.client.create(UPGRADE, key.namespace, manifest)
         except AlreadyExists:
@@ -373,52 +357,6 @@ class ScenarioController:
         if live is not None:
             return
         await self._sweep_revisions(key, revisions_of(self._context, key.namespace, key.name))
-
-
-def _is_attempt(obj: JsonObject) -> bool:
-    """Say whether a ScenarioUpgrade has a name that we give; what somebody made under another is left alone."""
-    name: str = obj["metadata"]["name"]
-    scenario: str = obj["spec"]["scenarioRef"]["name"]
-    tail = name.rpartition("-")[2]
-    return tail.isdigit() and name == names.upgrade(scenario, int(tail))
-
-
-def _asked(asked: Asked, home: str) -> JsonObject:
-    """Write who asked; the namespace is left out where it is the attempt's own."""
-    named = asked._asdict()
-    return named if asked.namespace != home else {k: v for k, v in named.items() if k != "namespace"}
-
-
-def _attempt_manifest(scenario: JsonObject, name: str, opening: Opening) -> dict[str, Any]:
-    metadata = scenario["metadata"]
-    spec: dict[str, Any] = {
-        "scenarioRef": {"name": metadata["name"]},
-        "revision": opening.revision,
-        "cause": opening.cause,
-    }
-    if opening.only:
-        spec["runs"] = [run.written(metadata["namespace"]) for run in opening.only]
-    if opening.asked:
-        spec["asked"] = [_asked(asked, metadata["namespace"]) for asked in opening.asked]
-    owner = {
-        "apiVersion": names.API_VERSION,
-        "kind": names.SCENARIO,
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
-    return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.UPGRADE,
-        "metadata": {
-            "name": name,
-            "namespace": metadata["namespace"],
-            "labels": {names.LABEL_MANAGED_BY: names.CONTROLLER, names.LABEL_SCENARIO: metadata["name"]},
-            "ownerReferences": [owner],
-        },
-        "spec": spec,
-    }
 
 
 def _served_revisions(scenario: JsonObject) -> tuple[str, str]:

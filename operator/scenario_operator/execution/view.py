@@ -1,6 +1,7 @@
 """Everything `decide` may know: one frozen picture of a run and its world, built from one read.
 
-Versions of objects are opaque here: an effect hands them back as its precondition.
+What owned objects look like when they are read is defined beside their builders, in `manifests`. Versions of objects
+are opaque here: an effect hands them back as its precondition.
 """
 
 from __future__ import annotations
@@ -10,21 +11,37 @@ from typing import NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.execution.journal import Journal
+from scenario_operator.manifests.claim import Claim
+from scenario_operator.manifests.identity import Handle
+from scenario_operator.manifests.job import Job
+from scenario_operator.manifests.pod import Pod
+from scenario_operator.manifests.report import Report
+from scenario_operator.manifests.stamp import Template
+from scenario_operator.manifests.statefulset import Workload
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Stored
-from scenario_operator.planning.windows import Bounds, Window
+from scenario_operator.planning.windows import Bounds
+
+__all__ = [
+    "RENDERER",
+    "Claim",
+    "Gate",
+    "Grant",
+    "Handle",
+    "Job",
+    "Pod",
+    "Report",
+    "Run",
+    "Template",
+    "View",
+    "Workload",
+    "World",
+]
 
 RENDERER = 1
 """Version of the pod template that we render; templates of another renderer are judged by their stamps (R12)."""
-
-
-class Handle(NamedTuple):
-    """Identity and version of a live object, as an effect's precondition."""
-
-    uid: str
-    version: str
 
 
 class Run(NamedTuple):
@@ -66,90 +83,6 @@ class Gate(NamedTuple):
     reason: str
     message: str
     attention: bool = False
-
-
-class Template(NamedTuple):
-    """What a pod template was rendered from; two workloads with equal templates run the same thing."""
-
-    revision: str
-    window: Window
-    parameters: Pairs
-
-
-class Workload(NamedTuple):
-    """The StatefulSet of one incarnation. `settled`: its status reflects the current spec.
-
-    `drifted`: somebody changed what we render. `outdated`: an older operator rendered it; the next start renders anew.
-    """
-
-    handle: Handle
-    replicas: int
-    status_replicas: int
-    settled: bool
-    template: Template
-    stop_stamp: str = ""
-    drifted: bool = False
-    outdated: bool = False
-
-
-class Report(NamedTuple):
-    """What a pod's container said at its end."""
-
-    processed_until: str | None = None
-    state_version: str | None = None
-    open_outputs: int = 0
-
-
-class Pod(NamedTuple):
-    """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
-
-    `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good.
-    `exit_code` None: not known. `born`: when the kubelet took it, epoch seconds. `running`: its container runs now.
-    """
-
-    handle: Handle
-    incarnation: int
-    revision: str
-    terminating: bool = False
-    held: str = ""
-    foreign: bool = False
-    started: bool = False
-    ready: bool = False
-    started_at: float = 0.0
-    ended: bool = False
-    exit_code: int | None = None
-    finished_at: str | None = None
-    report: Report | None = None
-    trouble: str = ""
-    restarts: int = 0
-    born: float = 0.0
-    running: bool = False
-
-    @property
-    def loops(self) -> bool:
-        """Say whether its container starts and ends again and again."""
-        return self.restarts >= 2 and not self.foreign and not self.terminating
-
-
-class Claim(NamedTuple):
-    """The state volume of one incarnation; `formats` are the stamped possible formats (R11)."""
-
-    handle: Handle
-    incarnation: int
-    ours: bool
-    formats: tuple[str, ...]
-    deleting: bool = False
-
-
-class Job(NamedTuple):
-    """A hook Job. `state`: Suspended, Active, Succeeded or Failed."""
-
-    handle: Handle
-    name: str
-    state: str
-    message: str = ""
-    numbers: tuple[tuple[str, int], ...] = ()
-    deleting: bool = False
 
 
 class World(NamedTuple):

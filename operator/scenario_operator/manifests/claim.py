@@ -7,15 +7,25 @@ which formats its content may have (rules R9 and R11). Owned by the run and neve
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.api.scenario import ClaimSpec
-from scenario_operator.manifests.identity import Component, RunIdentity
+from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
 from scenario_operator.manifests.stamp import canonical_json
 from scenario_operator.planning.revision import Revision
+
+
+class Claim(NamedTuple):
+    """The state volume of one incarnation; `formats` are the stamped possible formats (R11)."""
+
+    handle: Handle
+    incarnation: int
+    ours: bool
+    formats: tuple[str, ...]
+    deleting: bool = False
 
 
 def state_claim(
@@ -62,6 +72,39 @@ def read_formats(claim: Mapping[str, Any]) -> tuple[str, ...] | None:
     if not isinstance(found, list) or not found or not all(isinstance(item, str) for item in found):
         return None
     return tuple(found)
+
+
+def incarnation_of(run: str, claim: str) -> int | None:
+    """Return the incarnation whose state claim has this name, None for a name of another kind."""
+    prefix = f"state-{run}-"
+    middle = claim.removeprefix(prefix).removesuffix("-0")
+    return int(middle) if claim.startswith(prefix) and middle.isdigit() else None
+
+
+def read_state_claim(identity: RunIdentity, obj: Mapping[str, Any]) -> Claim | None:
+    """Read a claim; None unless it has the name of a state claim of this run."""
+    number = incarnation_of(identity.name, obj["metadata"]["name"])
+    if number is None:
+        return None
+    formats = read_formats(obj)
+    return Claim(
+        handle=handle(obj),
+        incarnation=number,
+        ours=identity.labelled(obj) and formats is not None,
+        formats=formats or (),
+        deleting="deletionTimestamp" in obj["metadata"],
+    )
+
+
+def read_results_claim(identity: RunIdentity, claims: Iterable[Mapping[str, Any]]) -> str:
+    """Return what stands under the name of the run's results claim: ours, foreign, deleting, "" for nothing."""
+    name = names.results_claim(identity.name)
+    obj = next((claim for claim in claims if claim["metadata"]["name"] == name), None)
+    if obj is None:
+        return ""
+    if "deletionTimestamp" in obj["metadata"]:
+        return "deleting"
+    return "ours" if identity.labelled(obj) else "foreign"
 
 
 def _claim(metadata: JsonObject, volume: ClaimSpec) -> JsonObject:

@@ -69,6 +69,35 @@ def drifted_from_its_stamp(
     return drifted(live, rendered)
 
 
+def changed_by_others(
+    live: Mapping[str, Any],
+    identity: RunIdentity,
+    incarnation: int,
+    revisions: Mapping[str, Revision],
+    renderer: int,
+) -> bool:
+    """Say whether a live workload differs from its stamp because somebody else has written what we render.
+
+    A difference that nobody else wrote is what admission made of our own write: repairing it would never end. The
+    cache does not hold who wrote what, so there a difference means: look live.
+    """
+    managers = live["metadata"].get("managedFields")
+    if managers is not None and not any(_edited(entry) for entry in managers):
+        return False
+    stamp = read_stamp(live)
+    revision = revisions.get(stamp.revision) if stamp is not None else None
+    return revision is not None and drifted_from_its_stamp(live, identity, incarnation, revision, renderer)
+
+
+def _edited(entry: Mapping[str, Any]) -> bool:
+    """Say whether a manager other than us has written what we render."""
+    return (
+        entry.get("manager") != names.FIELD_MANAGER
+        and not entry.get("subresource")
+        and bool((entry.get("fieldsV1") or {}).get("f:spec", {}).keys() & {"f:template", "f:updateStrategy"})
+    )
+
+
 def _lasting(run_context: str) -> str:
     try:
         content = json.loads(run_context)

@@ -1,12 +1,14 @@
-"""Whose object it is: the names and labels of owned objects, and the reference to their owner.
+"""Whose object it is: the names and labels of owned objects, and the reference to their owner, written and read.
 
 The uid decides. A run that was deleted and made again under its old name owns nothing of its predecessor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
@@ -22,6 +24,13 @@ class Component(StrEnum):
     PROBE = "probe"
     REVISION = "revision"
     ARTIFACT = "artifact"
+
+
+class Handle(NamedTuple):
+    """Identity and version of a live object, as an effect's precondition."""
+
+    uid: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,14 @@ class RunIdentity:
         }
         return metadata | ({"annotations": annotations} if annotations else {})
 
+    def owns(self, obj: Mapping[str, Any]) -> bool:
+        """Say whether an object names this run as its owner."""
+        return any(o.get("uid") == self.uid for o in obj["metadata"].get("ownerReferences") or ())
+
+    def labelled(self, obj: Mapping[str, Any]) -> bool:
+        """Say whether an object carries this run's uid; labels can be edited."""
+        return bool((obj["metadata"].get("labels") or {}).get(names.LABEL_RUN_UID) == self.uid)
+
 
 @dataclass(frozen=True, slots=True)
 class ScenarioIdentity:
@@ -78,6 +95,11 @@ class ScenarioIdentity:
             owner = _owner(names.API_VERSION, names.SCENARIO, self.name, self.uid)
             metadata["ownerReferences"] = [owner]
         return metadata
+
+
+def handle(obj: Mapping[str, Any]) -> Handle:
+    """Return the identity and version of an object that was read."""
+    return Handle(obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
 
 
 def owned_by_revision(name: str, uid: str) -> JsonObject:

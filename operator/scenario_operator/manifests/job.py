@@ -6,20 +6,49 @@ record. A pod that goes away is a failed attempt and is never replaced while it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.api.scenario import Hook
 from scenario_operator.manifests import pod
 from scenario_operator.manifests.context import RunContext, Upgrade, variable
-from scenario_operator.manifests.identity import Component, RunIdentity, ScenarioIdentity
+from scenario_operator.manifests.identity import (
+    Component,
+    Handle,
+    RunIdentity,
+    ScenarioIdentity,
+    handle,
+)
+from scenario_operator.manifests.report import read_numbers
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.windows import Window
 
 VALIDATE = "validate"
 REVERT = "revert"
+LABEL_JOB: Final = "batch.kubernetes.io/job-name"
+"""The label by which Kubernetes names a pod's Job."""
+
+
+class Job(NamedTuple):
+    """A hook Job. `state`: Suspended, Active, Succeeded or Failed."""
+
+    handle: Handle
+    name: str
+    state: str
+    message: str = ""
+    numbers: tuple[tuple[str, int], ...] = ()
+    deleting: bool = False
+
+
+class Verdict(NamedTuple):
+    """How a hook without a run ended: in its own words, "" when nobody knows; and why its pod was lost, "" if not."""
+
+    told: str = ""
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +148,89 @@ def _declared(revision: Revision, hook: str) -> Hook:
 
 def _labels(hook: str, revision: Revision) -> dict[str, str]:
     return {names.LABEL_HOOK: hook, names.LABEL_REVISION: revision.name}
+
+
+def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
+    """Read a hook Job with the last words of its pod."""
+    metadata, done = obj["metadata"], _true_conditions(obj)
+    state = "Suspended" if obj["spec"].get("suspend") else "Active"
+    message = ""
+    # Not FailureTarget: from then on until Failed the pod has yet to end, and the next try must not meet it.
+    if "Complete" in done:
+        state = "Succeeded"
+    elif "Failed" in done:
+        state = "Failed"
+        message = job_failure(obj)
+    told = _told(metadata["name"], pods)
+    if told and state == "Failed" and is_timeout(obj):
+        told = f"{message}: {told}"
+    return Job(
+        handle=handle(obj),
+        name=metadata["name"],
+        state=state,
+        message=told or message,
+        numbers=read_numbers(told),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def reverting(identity: RunIdentity, pods: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Return the Jobs that the run's revert hooks which still run belong to, whether the Jobs still exist or not."""
+    for obj in pods:
+        labels = obj["metadata"].get("labels") or {}
+        if identity.labelled(obj) and labels.get(names.LABEL_HOOK) == REVERT and not pod.has_ended(obj):
+            yield labels.get(LABEL_JOB, "")
+
+
+def is_timeout(job: Mapping[str, Any]) -> bool:
+    """Say whether a Job failed because its time was up: what its pod says then is how it was killed."""
+    return any(
+        c.get("reason") == "DeadlineExceeded" for c in (job.get("status") or {}).get("conditions") or ()
+    )
+
+
+def job_failure(job: Mapping[str, Any]) -> str:
+    """Say why a Job failed, as far as its own status tells."""
+    if is_timeout(job):
+        return f"it did not end within {job['spec'].get('activeDeadlineSeconds')} s"
+    failed = _true_conditions(job).get("Failed") or {}
+    return f"{failed.get('reason', '')}: {failed.get('message', '')}"
+
+
+def read_verdict(pods: Iterable[Mapping[str, Any]]) -> Verdict:
+    """Read how a hook ended from the pods of its Job; the words of a pod that was lost are how it was killed."""
+    lost = ""
+    for obj in pods:
+        status = obj.get("status") or {}
+        disrupted = [c for c in status.get("conditions") or () if c["type"] == "DisruptionTarget"]
+        if "deletionTimestamp" in obj["metadata"] or any(c["status"] == "True" for c in disrupted):
+            lost = status.get("reason") or next((c.get("reason", "") for c in disrupted), "") or "deleted"
+            continue
+        ended = next(_terminations(obj), None)
+        if ended is not None:
+            return Verdict(f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": "))
+        lost = f"{status.get('reason', '')}: {status.get('message', '')}".strip(": ")
+    return Verdict(lost=lost)
+
+
+def _true_conditions(job: Mapping[str, Any]) -> dict[str, Any]:
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return {c["type"]: c for c in conditions if c["status"] == "True"}
+
+
+def _told(job: str, pods: Iterable[Mapping[str, Any]]) -> str:
+    """Return the last termination message of a Job's pod."""
+    own = (obj for obj in pods if (obj["metadata"].get("labels") or {}).get(LABEL_JOB) == job)
+    ended = next((terminated for obj in own for terminated in _terminations(obj)), None)
+    if ended is None:
+        return ""
+    code, told = ended.get("exitCode"), ended.get("message", "")
+    return told if code == 0 else f"exit code {code}: {told}".rstrip(": ")
+
+
+def _terminations(obj: Mapping[str, Any]) -> Iterator[JsonObject]:
+    """Return how the containers of a pod ended, those that did."""
+    for container in (obj.get("status") or {}).get("containerStatuses") or ():
+        terminated = (container.get("state") or {}).get("terminated") or {}
+        if terminated:
+            yield terminated

@@ -1,4 +1,4 @@
-"""The parts that all our pods share: what users may say about them, and what we stamp over it.
+"""The parts that all our pods share: what users may say about them, and what we stamp over it; and a run's pods, read.
 
 Everything of the contract comes after the user's part, and the security context comes last: a Scenario cannot
 take off what the namespace's `restricted` Pod Security Standard asks for.
@@ -6,19 +6,55 @@ take off what the namespace's `restricted` Pod Security Standard asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject, wire
 from scenario_operator.api.workload import Workload
+from scenario_operator.manifests.claim import incarnation_of
 from scenario_operator.manifests.context import RunContext
+from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
+from scenario_operator.manifests.report import Report, read_report
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import epoch
 
 CONTAINER: Final = "scenario"
 _PROGRAM = ("command", "args", "envFrom", "resources")
 _PROBES = ("ports", "startupProbe", "readinessProbe", "livenessProbe")
 _PLACEMENT = ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName")
+_LONGEST_TROUBLE: Final = 512
+
+
+class Pod(NamedTuple):
+    """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
+
+    `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good.
+    `exit_code` None: not known. `born`: when the kubelet took it, epoch seconds. `running`: its container runs now.
+    """
+
+    handle: Handle
+    incarnation: int
+    revision: str
+    terminating: bool = False
+    held: str = ""
+    foreign: bool = False
+    started: bool = False
+    ready: bool = False
+    started_at: float = 0.0
+    ended: bool = False
+    exit_code: int | None = None
+    finished_at: str | None = None
+    report: Report | None = None
+    trouble: str = ""
+    restarts: int = 0
+    born: float = 0.0
+    running: bool = False
+
+    @property
+    def loops(self) -> bool:
+        """Say whether its container starts and ends again and again."""
+        return self.restarts >= 2 and not self.foreign and not self.terminating
 
 
 class Mount(NamedTuple):
@@ -154,3 +190,113 @@ def container_security() -> JsonObject:
 def _theirs(given: Mapping[str, str]) -> dict[str, str]:
     """Drop what is reserved for us; the CRD refuses it, but a snapshot may be older than that rule."""
     return {key: value for key, value in given.items() if not key.startswith(f"{names.GROUP}/")}
+
+
+def read_pods(
+    identity: RunIdentity, pods: Iterable[Mapping[str, Any]], workloads: frozenset[str]
+) -> Iterator[Pod]:
+    """Read the workload's own pods, and whatever else runs and mounts a state claim of the run.
+
+    Our pods are known by their names, by which effects find them: labels can be edited. A second pod of a workload
+    that somebody scaled up is no different from a stranger's. `workloads` holds the uids of the run's StatefulSets.
+    """
+    for obj in pods:
+        labels = obj["metadata"].get("labels") or {}
+        workload = identity.labelled(obj) and labels.get(names.LABEL_COMPONENT) == Component.WORKLOAD.value
+        if workload and (number := named(identity.name, obj)):
+            yield _read_pod(obj, number)
+            continue
+        stray = _labelled(obj) if workload else _stray(identity, obj, workloads)
+        number = _mounted(identity, obj) or stray
+        if number and not has_ended(obj):
+            terminating = "deletionTimestamp" in obj["metadata"]
+            yield Pod(handle(obj), number, "", foreign=True, terminating=terminating)
+
+
+def named(run: str, pod: Mapping[str, Any]) -> int:
+    """Return the incarnation that a pod's name stands for, 0 for none: labels can be stripped, names cannot."""
+    name = pod["metadata"]["name"]
+    middle = name.removeprefix(f"{run}-").removesuffix("-0")
+    return int(middle) if name == f"{run}-{middle}-0" and middle.isdigit() else 0
+
+
+def has_ended(obj: Mapping[str, Any]) -> bool:
+    """Say whether all containers of a pod have terminated for good, as its phase tells."""
+    return (obj.get("status") or {}).get("phase", "") in ("Succeeded", "Failed")
+
+
+def _labelled(obj: Mapping[str, Any]) -> int:
+    label = (obj["metadata"].get("labels") or {}).get(names.LABEL_INCARNATION, "")
+    return int(label) if label.isdigit() else 0
+
+
+def _stray(identity: RunIdentity, obj: Mapping[str, Any], workloads: frozenset[str]) -> int:
+    """Return the incarnation of a pod without our labels, 0 when somebody else made it under a name of ours.
+
+    A StatefulSet lets go of a pod whose labels were stripped, so ours then has no controller any more.
+    """
+    owners = obj["metadata"].get("ownerReferences") or ()
+    controllers = {o.get("uid") for o in owners if o.get("controller")}
+    return named(identity.name, obj) if controllers <= workloads else 0
+
+
+def _mounted(identity: RunIdentity, obj: Mapping[str, Any]) -> int:
+    """Return the incarnation whose state claim a pod mounts, 0 for none."""
+    for volume in obj["spec"].get("volumes") or ():
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+        number = incarnation_of(identity.name, claim)
+        if number is not None:
+            return number
+    return 0
+
+
+def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    containers = status.get("containerStatuses") or ()
+    container: JsonObject = next((c for c in containers if c["name"] == CONTAINER), {})
+    state = container.get("state") or {}
+    # A container that waits to be started again last spoke when it ended before.
+    last = (container.get("lastState") or {}) if "waiting" in state else {}
+    terminated = state.get("terminated") or last.get("terminated") or {}
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+    running = (state.get("running") or {}).get("startedAt")
+    forced = "deletionTimestamp" in metadata and metadata.get("deletionGracePeriodSeconds") == 0
+    return Pod(
+        handle=handle(obj),
+        incarnation=number,
+        revision=(metadata.get("labels") or {}).get(names.LABEL_REVISION, ""),
+        terminating="deletionTimestamp" in metadata,
+        held=_held(metadata),
+        started=bool(container.get("started")) and running is not None,
+        ready=ready and running is not None,
+        started_at=epoch(running) if running else 0.0,
+        ended=has_ended(obj) or forced,
+        exit_code=terminated.get("exitCode"),
+        finished_at=terminated.get("finishedAt"),
+        report=read_report(terminated.get("message", "")) if terminated else None,
+        trouble=_trouble(status, container),
+        restarts=container.get("restartCount", 0),
+        born=epoch(status["startTime"]) if "startTime" in status else 0.0,
+        running=running is not None,
+    )
+
+
+def _held(metadata: Mapping[str, Any]) -> str:
+    """Return the mark of the Stop that holds a pod, "held" when it bears none, "" when nothing of ours holds it."""
+    if names.FINALIZER_REPORT not in (metadata.get("finalizers") or ()):
+        return ""
+    return (metadata.get("annotations") or {}).get(names.ANNOTATION_STEP, "") or "held"
+
+
+def _trouble(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    """Say in the kubelet's words why a pod does not run."""
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+        last = (container.get("lastState") or {}).get("terminated") or {}
+        told = last.get("message") or waiting.get("message") or ""
+        exit_code = f" (exit code {last['exitCode']})" if "exitCode" in last else ""
+        return f"{waiting['reason']}{exit_code}: {told}"[:_LONGEST_TROUBLE].rstrip(": ")
+    scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), None)
+    if scheduled is not None and scheduled["status"] == "False":
+        return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}"[:_LONGEST_TROUBLE]
+    return ""

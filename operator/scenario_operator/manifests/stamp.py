@@ -15,8 +15,8 @@ from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.windows import Window
 
 
-class Stamp(NamedTuple):
-    """What a template was rendered from: two workloads with equal stamps run the same thing."""
+class Template(NamedTuple):
+    """What a pod template was rendered from; two workloads with equal templates run the same thing."""
 
     revision: str
     window: Window
@@ -28,23 +28,23 @@ def canonical_json(content: Any) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def stamp_annotations(stamp: Stamp, renderer: int) -> dict[str, str]:
+def stamp_annotations(template: Template, renderer: int) -> dict[str, str]:
     """Return the annotations that say what a template was rendered from and by which code."""
     content: JsonObject = {
-        "revision": stamp.revision,
-        "window": {wire_name(k): v for k, v in stamp.window._asdict().items() if v is not None},
-        "parameters": dict(stamp.parameters),
+        "revision": template.revision,
+        "window": {wire_name(k): v for k, v in template.window._asdict().items() if v is not None},
+        "parameters": dict(template.parameters),
     }
     return {names.ANNOTATION_TEMPLATE: canonical_json(content), names.ANNOTATION_RENDERER: str(renderer)}
 
 
-def read_stamp(statefulset: Mapping[str, Any]) -> Stamp | None:
+def read_stamp(statefulset: Mapping[str, Any]) -> Template | None:
     """Return what a live template was rendered from; None when the stamp is absent or not one of ours."""
     text = (statefulset["metadata"].get("annotations") or {}).get(names.ANNOTATION_TEMPLATE, "")
     try:
         content = json.loads(text)
         window = {field: content["window"].get(wire_name(field)) for field in Window._fields}
-        return Stamp(
+        return Template(
             revision=content["revision"],
             window=Window(**window),
             parameters=tuple(sorted(content["parameters"].items())),

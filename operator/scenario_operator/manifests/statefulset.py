@@ -6,15 +6,37 @@ gone with an empty one, and a run would silently begin anew.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.manifests import pod
 from scenario_operator.manifests.context import RunContext, Upgrade
-from scenario_operator.manifests.identity import Component, RunIdentity
-from scenario_operator.manifests.stamp import Stamp, stamp_annotations
+from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
+from scenario_operator.manifests.stamp import Template, read_stamp, stamp_annotations
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.windows import Window
+
+_UNREADABLE: Final = Template("", Window(), ())
+"""The template of a workload without a readable stamp: it fits nothing that we would render."""
+
+
+class Workload(NamedTuple):
+    """The StatefulSet of one incarnation. `settled`: its status reflects the current spec.
+
+    `drifted`: somebody changed what we render. `outdated`: an older operator rendered it; the next start renders anew.
+    """
+
+    handle: Handle
+    replicas: int
+    status_replicas: int
+    settled: bool
+    template: Template
+    stop_stamp: str = ""
+    drifted: bool = False
+    outdated: bool = False
 
 
 def statefulset(
@@ -31,7 +53,7 @@ def statefulset(
 
     `upgrade` is told to the program; it is no part of what the template was rendered from (see `drift`).
     """
-    stamp = Stamp(revision.name, window, tuple(sorted(parameters)))
+    stamp = Template(revision.name, window, tuple(sorted(parameters)))
     context = RunContext(
         scenario=identity.scenario,
         revision=revision,
@@ -90,3 +112,26 @@ def _data_mounts(run: str, incarnation: int, revision: Revision) -> list[pod.Mou
     if revision.spec.results is not None:
         mounts.append(pod.claim_mount("results", names.results_claim(run)))
     return mounts
+
+
+def incarnation_of(run: str, obj: Mapping[str, Any]) -> int:
+    """Return the incarnation whose name a StatefulSet has, 0: of none; labels can be edited."""
+    name: str = obj["metadata"]["name"]
+    tail = name.rpartition("-")[2]
+    return int(tail) if tail.isdigit() and name == names.statefulset(run, int(tail)) else 0
+
+
+def read_workload(obj: Mapping[str, Any], *, drifted: bool, renderer: int) -> Workload:
+    """Read a StatefulSet of ours; `drifted` as `drift` finds it, `renderer` is the number of our own code."""
+    metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    return Workload(
+        handle=handle(obj),
+        replicas=spec.get("replicas", 1),
+        status_replicas=status.get("replicas", 0),
+        settled=status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        template=read_stamp(obj) or _UNREADABLE,
+        stop_stamp=annotations.get(names.ANNOTATION_STOP, ""),
+        drifted=drifted,
+        outdated=annotations.get(names.ANNOTATION_RENDERER) != str(renderer),
+    )

@@ -10,8 +10,8 @@ from tests.unit.planning.build import revision
 
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CONTROLLER_REVISION, POD, RUN, SCENARIO, UPGRADE
-from scenario_operator.controllers.observe import readable
 from scenario_operator.controllers.scenario import ScenarioController
+from scenario_operator.execution.read import readable
 from scenario_operator.manifests.revision import revision_manifest
 
 KEY = Key("scenario", "ns", "s")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from scenario_operator.api import names
 from scenario_operator.cluster.client import Client, Listing
-from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.kinds import JOB, POD, STATEFUL_SET, JsonObject, Kind, Ref
-from scenario_operator.cluster.store import Store
-from scenario_operator.controllers.observe import run_of, world_of
-from scenario_operator.controllers.run import RunController
+from scenario_operator.controllers.observe import live, world_of
+from scenario_operator.execution.read import run_of
 
 RUN: JsonObject = {
     "apiVersion": names.API_VERSION,
@@ -64,20 +61,8 @@ def _workload(*, moved: bool) -> JsonObject:
 @pytest.mark.parametrize("moves_after", range(6))
 def test_a_hook_that_ends_between_two_lists_is_not_read_without_its_last_words(moves_after: int) -> None:
     """Given a hook that ends at any moment of the live read, when it is read as succeeded, then with its numbers."""
-    nothing = cast("Any", None)
-    context = Context(
-        client=cast("Client", MovingServer(moves_after)),
-        store=Store(),
-        events=nothing,
-        measures=nothing,
-        now=lambda: datetime.now(UTC),
-        wake=nothing,
-        wake_after=nothing,
-        namespaces=(),
-        version="test",
-    )
-
-    things = asyncio.run(RunController(context)._live(RUN))
+    client = cast("Client", MovingServer(moves_after))
+    things = asyncio.run(live(client, RUN))
 
     [job] = world_of(run_of(RUN), things, {}).jobs
     assert job.state == "Active" or job.numbers == (("reverted", 3),)

@@ -10,12 +10,12 @@ import pytest
 from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.run import LastStop, Loss
-from scenario_operator.controllers import observe
-from scenario_operator.controllers.observe import Things, read_report, world_of
+from scenario_operator.controllers.observe import Things, world_of
 from scenario_operator.controllers.run import _is_held_for_another
 from scenario_operator.controllers.surroundings import strategy_for, told_by
 from scenario_operator.execution import close
 from scenario_operator.execution.view import Run, View, World
+from scenario_operator.manifests.report import read_numbers, read_report
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.gate import no_revision
 
@@ -45,7 +45,7 @@ def test_no_message_of_a_pod_raises(text: str) -> None:
 
 
 def test_no_message_of_a_hook_raises() -> None:
-    assert observe._numbers("[" * 4000) == ()
+    assert read_numbers("[" * 4000) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_a_report_says_fits_the_schema_of_the_status(text: str) -> None:
 
 @pytest.mark.parametrize("number", ["-1", "100000000000000000000"])
 def test_what_a_hook_says_fits_the_schema_of_the_status(number: str) -> None:
-    numbers = dict(observe._numbers(f'{{"reverted": {number}}}'))
+    numbers = dict(read_numbers(f'{{"reverted": {number}}}'))
     assert Loss(results_reverted=close._total([numbers], "reverted")).results_reverted is None
 
 

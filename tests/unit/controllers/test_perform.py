@@ -18,7 +18,7 @@ from scenario_operator.execution import effects as fx
 from scenario_operator.execution.view import RENDERER, Handle, Template
 from scenario_operator.manifests.claim import read_formats
 from scenario_operator.manifests.identity import RunIdentity
-from scenario_operator.manifests.stamp import Stamp, read_stamp
+from scenario_operator.manifests.stamp import read_stamp
 from scenario_operator.planning.windows import Window
 
 RUN = RunIdentity("team", "pacific", "uid-of-pacific", "quake-watch")
@@ -110,7 +110,7 @@ async def test_a_workload_is_created_at_replicas_0_on_its_template() -> None:
     assert (verb, kind, namespace) == ("create", STATEFUL_SET, "team")
     assert manifest["metadata"]["name"] == "pacific-2"
     assert manifest["spec"]["replicas"] == 0
-    assert read_stamp(manifest) == Stamp(*TEMPLATE)
+    assert read_stamp(manifest) == TEMPLATE
     annotations = manifest["spec"]["template"]["metadata"]["annotations"]
     told = '"upgrade":{"from":"1.0.0","strategy":"Continuation","to":"2.0.0"}'
     assert told in annotations[names.ANNOTATION_RUN_CONTEXT]
@@ -280,7 +280,7 @@ async def test_a_new_template_brings_its_own_stamps() -> None:
 
     metadata = (await done(effect, await sleeping())).wrote[2]["metadata"]
 
-    assert read_stamp({"metadata": metadata}) == Stamp(*TEMPLATE)
+    assert read_stamp({"metadata": metadata}) == TEMPLATE
     assert metadata["annotations"][names.ANNOTATION_RENDERER] == str(RENDERER)
     assert metadata["annotations"][names.ANNOTATION_STOP] == "p3/back-start"
     assert metadata["labels"][names.LABEL_REVISION] == "r2"

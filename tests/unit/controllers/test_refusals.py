@@ -13,8 +13,8 @@ from scenario_operator.cluster.errors import Forbidden, ServerError, Unreachable
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import JsonObject
 from scenario_operator.controllers.complaints import Missing, complaint, missing
-from scenario_operator.controllers.observe import record_of
 from scenario_operator.controllers.refusals import Refusals
+from scenario_operator.execution.read import record_of
 
 KEY, OTHER = Key("run", "ns", "r"), Key("run", "ns", "other")
 

@@ -11,13 +11,13 @@ from tests.unit.manifests.build import PARAMETERS, RUN, WINDOW, published, rende
 
 from scenario_operator.api import names
 from scenario_operator.manifests.claim import formats_annotation, read_formats, state_claim
-from scenario_operator.manifests.stamp import Stamp, read_stamp, stamp_annotations
+from scenario_operator.manifests.stamp import Template, read_stamp, stamp_annotations
 from scenario_operator.planning.windows import Window
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 BOUND = st.none() | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
 STAMPS = st.builds(
-    Stamp,
+    Template,
     revision=TEXT,
     window=st.builds(Window, BOUND, BOUND, BOUND),
     parameters=st.dictionaries(TEXT, TEXT, max_size=5).map(lambda found: tuple(sorted(found.items()))),
@@ -29,12 +29,12 @@ def stamped(annotations: dict[str, str]) -> dict[str, Any]:
 
 
 @given(STAMPS)
-def test_a_template_stamp_is_read_back_as_it_was_written(stamp: Stamp) -> None:
+def test_a_template_stamp_is_read_back_as_it_was_written(stamp: Template) -> None:
     assert read_stamp(stamped(stamp_annotations(stamp, 1))) == stamp
 
 
 def test_a_rendered_workload_tells_what_it_was_rendered_from() -> None:
-    assert read_stamp(rendered(published())) == Stamp("quake-watch-r1", WINDOW, PARAMETERS)
+    assert read_stamp(rendered(published())) == Template("quake-watch-r1", WINDOW, PARAMETERS)
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "1", "{}", '{"revision":"r","window":[],"parameters":{}}'])

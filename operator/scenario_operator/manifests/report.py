@@ -1,0 +1,63 @@
+"""What a program says at its end: termination messages, read as the contract's reports.
+
+Their text is the program's, so it can be anything: what does not fit the contract says nothing, and nothing raises.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final, NamedTuple, TypeGuard
+
+from scenario_operator.api.common import normalise_time
+
+_WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+_UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, OverflowError)
+"""What parsing a termination message can raise."""
+_MOST_NUMBERS: Final = 32
+
+
+class Report(NamedTuple):
+    """What a pod's container said at its end."""
+
+    processed_until: str | None = None
+    state_version: str | None = None
+    open_outputs: int = 0
+
+
+def read_report(text: str) -> Report:
+    """Read a termination message as the contract's report; anything else says nothing."""
+    try:
+        told = json.loads(text)
+        until, version = told.get("processedUntil"), told.get("stateVersion")
+        outputs = told.get("outputs") or {}
+        if until is not None and not isinstance(until, str):
+            return Report()
+        return Report(
+            processed_until=str(normalise_time(until)) if until is not None else None,
+            state_version=version if isinstance(version, str) and _WORD.fullmatch(version) else None,
+            open_outputs=_count(outputs.get("open")),
+        )
+    except _UNREADABLE_TEXT:
+        return Report()
+
+
+def read_numbers(text: str) -> tuple[tuple[str, int], ...]:
+    """Read a termination message of a hook as counts by name, in the order of the names; the first 32 count."""
+    try:
+        told = json.loads(text)
+    except _UNREADABLE_TEXT:
+        return ()
+    if not isinstance(told, dict):
+        return ()
+    found = {k: v for k, v in told.items() if _is_count(v)}
+    return tuple(sorted(found.items())[:_MOST_NUMBERS])
+
+
+def _count(value: object) -> int:
+    return value if _is_count(value) else 0
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    """Say whether a number fits the schema; what a program tells must never make a status unwritable."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15

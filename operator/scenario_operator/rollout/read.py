@@ -1,0 +1,36 @@
+"""Reading a ScenarioRun as the scenario's side knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scenario_operator.execution.read import record_of, run_of
+from scenario_operator.rollout.facts import RunFacts
+
+
+def facts_of(obj: Mapping[str, Any]) -> RunFacts:
+    """Read the few facts of a run from which it is scheduled, but for its own strategy, which is another object."""
+    run, record = run_of(obj), record_of(obj)
+    journal = record.journal
+    conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
+    waits = conditions.get("ActionRequired", {}).get("status") == "True"
+    return RunFacts(
+        namespace=run.namespace,
+        name=run.name,
+        uid=run.uid,
+        stored=record.stored,
+        parameters=run.parameters,
+        pinned=bool(run.pinned),
+        hold=bool(run.hold),
+        desired_running=run.desired_running,
+        deleting=run.deleting,
+        journal_grant=journal.grant_id if journal else None,
+        journal_attempt=journal.attempt if journal else "",
+        journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
+        waits=waits and journal is not None,
+        asks=waits and journal is None and record.stored.applied is None,
+        failed=conditions.get("RolledBack", {}).get("status") == "True",
+        recompute_nonce=run.recompute_nonce,
+        retry_nonce=run.retry_nonce,
+    )
