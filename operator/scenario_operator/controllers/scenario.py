@@ -8,45 +8,74 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from scenario_operator.api import names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import AlreadyExists, ServerError, Terminal
+from scenario_operator.cluster.errors import ServerError, Terminal
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
-from scenario_operator.cluster.kinds import (
-    CONTROLLER_REVISION,
-    RUN,
-    SCENARIO,
-    UPGRADE,
-    JsonObject,
-    Ref,
-)
+from scenario_operator.cluster.kinds import CONTROLLER_REVISION, RUN, SCENARIO, JsonObject, Ref
 from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.attempts import Attempts
 from scenario_operator.controllers.publish import Published, Publisher
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.surroundings import revisions_of, scenario_strategy, strategy_named
 from scenario_operator.execution.read import readable
 from scenario_operator.execution.status import merge_patch
-from scenario_operator.manifests.attempt import attempt_manifest, is_attempt
-from scenario_operator.manifests.identity import ScenarioIdentity
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import timestamp
 from scenario_operator.planning.validity import Problem
-from scenario_operator.rollout.decide import FleetDecision, Opening, decide
-from scenario_operator.rollout.facts import Attempt, Fleet, Pace, RunFacts
+from scenario_operator.rollout.decide import FleetDecision, decide
+from scenario_operator.rollout.facts import Fleet, Pace, RunFacts
 from scenario_operator.rollout.keep import in_use, unneeded
 from scenario_operator.rollout.read import facts_of
-from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.standing import Standing, refused, render, standing_of
-from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
 logger = logging.getLogger(__name__)
 _LOOK_AGAIN = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass over a Scenario: what was read, and what each phase leaves to those after it.
+
+    `scenario` is the object as this pass last read or wrote it. `all_read`: `runs` are all runs of the Scenario.
+    """
+
+    key: Key
+    scenario: JsonObject
+    runs: tuple[RunFacts, ...]
+    all_read: bool
+    revisions: Mapping[str, Revision]
+    published: Published = field(init=False)
+    fleet: Fleet = field(init=False)
+    decision: FleetDecision = field(init=False)
+
+    @property
+    def ref(self) -> Ref:
+        """The Scenario's address."""
+        return Ref(SCENARIO, self.key.namespace, self.key.name)
+
+    @property
+    def serves(self) -> bool:
+        """Say whether the spec as it is now is published; while it is not, no attempt is opened."""
+        return self.published.problem is None and self.published.pending is None
+
+    @property
+    def rests(self) -> bool:
+        """Say whether nothing has to be looked at again before something changes."""
+        problem = self.published.problem
+        return (
+            self.decision.opening is None
+            and self.published.pending is None
+            and (problem is None or problem.reason is not Reason.DIGEST_MISMATCH)
+            and all(a.finished for a in self.decision.attempts)
+            and "configMapRef" not in self.scenario["spec"]["artifact"]
+        )
 
 
 class ScenarioController:
@@ -55,79 +84,46 @@ class ScenarioController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._publisher = Publisher(context)
+        self._attempts = Attempts(context)
         self._refused_revisions = Refusals()
         self._refused_rollouts = Refusals()
         self._read: dict[Key, dict[tuple[str, str], RunFacts | None]] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a Scenario; see `cluster.context.Controller`."""
-        scenario = self._context.store.get(SCENARIO, key.namespace, key.name)
-        if scenario is None:
-            await self._sweep(key)
-            self._read.pop(key, None)
-            self._refused_revisions.forget(key)
-            self._refused_rollouts.forget(key)
+        known = self._context.store.get(SCENARIO, key.namespace, key.name)
+        if known is None:
+            await self._leave(key)
             return None
-        scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or scenario
-        runs = self._runs(key)
-        known = revisions_of(self._context, key.namespace, key.name)
-        all_read = None not in self._read[key].values()
-        published = await self._publish(key, scenario, known, in_use(runs, known, all_read=all_read))
-        if published.revision is not None:
-            known = {**known, published.revision.name: published.revision}
-        fleet = await self._fleet(key, scenario, published, known, runs)
-        decision = decide(fleet)
-        try:
-            await self._write_attempts(key, fleet, decision)
-            if decision.opening is not None and published.problem is None and published.pending is None:
-                scenario = await self._open(key, scenario, decision.opening, fleet.highest_sequence + 1)
-        except REFUSALS as refusal:
-            await self._complain(key, published, fleet, decision, refusal)
-            raise
-        self._refused_rollouts.forget(key)
-        await self._say(scenario, published, fleet, decision)
-        await self._trim(key, scenario, fleet)
-        served = _served_revisions(scenario)
-        await self._sweep_revisions(key, unneeded(fleet, decision.attempts, served, all_read=all_read))
-        rests = (
-            decision.opening is None
-            and published.pending is None
-            and (published.problem is None or published.problem.reason is not Reason.DIGEST_MISMATCH)
-            and all(a.finished for a in decision.attempts)
-            and "configMapRef" not in scenario["spec"]["artifact"]
-        )
-        return None if rests else _LOOK_AGAIN
+        this = await self._begin(key, known)
+        for phase in (
+            self._publish,
+            self._decide,
+            self._roll_out,
+            self._say,
+            self._trim_attempts,
+            self._sweep_unneeded,
+        ):
+            await phase(this)
+        return None if this.rests else _LOOK_AGAIN
 
-    async def _publish(
-        self, key: Key, scenario: JsonObject, known: Mapping[str, Revision], carried: frozenset[str]
-    ) -> Published:
-        """Publish the spec; what the API server refuses for it is told as what is waited for."""
-        try:
-            published = await self._publisher.publish(scenario, known, carried)
-        except REFUSALS as refusal:
-            self._refused_revisions.note(key, refusal)
-            told = self._refused_revisions.told(key)
-            if not told:
-                raise
-            newest = max(known.values(), key=lambda r: r.number, default=None)
-            return Published(newest, pending=Problem(Reason.REFUSED, told))
+    async def _leave(self, key: Key) -> None:
+        """Tidy up after a deleted Scenario: it leaves its revisions to its runs, with the last run they go."""
+        runs = self._context.store.indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
+        for run in runs:
+            self._context.wake(Key("run", key.namespace, run["metadata"]["name"]))
+        if not runs and await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) is None:
+            await self._sweep(key, revisions_of(self._context, key.namespace, key.name))
+        self._read.pop(key, None)
         self._refused_revisions.forget(key)
-        return published
+        self._refused_rollouts.forget(key)
 
-    async def _complain(
-        self,
-        key: Key,
-        published: Published,
-        fleet: Fleet,
-        decision: FleetDecision,
-        refusal: Terminal | ServerError,
-    ) -> None:
-        """Say in the Scenario's status, as it is now, what the API server refuses."""
-        self._refused_rollouts.note(key, refusal)
-        told = self._refused_rollouts.told(key)
-        live = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) if told else None
-        if live is not None:
-            await self._say(live, published, fleet, decision, told)
+    async def _begin(self, key: Key, known: JsonObject) -> _Pass:
+        """Read what a pass begins with: the Scenario live, its runs and revisions as the watches brought them."""
+        scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or known
+        runs = self._runs(key)
+        all_read = None not in self._read[key].values()
+        return _Pass(key, scenario, runs, all_read, revisions_of(self._context, key.namespace, key.name))
 
     def _runs(self, key: Key) -> tuple[RunFacts, ...]:
         """Return the facts of every run that can be read; `_read` says which cannot."""
@@ -151,163 +147,79 @@ class ScenarioController:
             return None, ""
         return strategy_named(self._context, obj["metadata"]["namespace"], reference["name"])
 
-    async def _fleet(
-        self,
-        key: Key,
-        scenario: JsonObject,
-        published: Published,
-        revisions: Mapping[str, Revision],
-        runs: tuple[RunFacts, ...],
-    ) -> Fleet:
-        """Put together what the rollout is decided from; attempts are read live, since grants are counted there."""
-        spec, missing = scenario_strategy(self._context, scenario)
-        policy = scenario["spec"].get("upgrade") or {}
-        sequence = (scenario.get("status") or {}).get("lastUpgradeSequence", 0)
-        attempts = tuple(load_attempt(obj) for obj in await self._attempts(key, sequence))
+    async def _publish(self, this: _Pass) -> None:
+        """Publish the spec; what the API server refuses for it is told as what is waited for."""
+        carried = in_use(this.runs, this.revisions, all_read=this.all_read)
+        try:
+            this.published = await self._publisher.publish(this.scenario, this.revisions, carried)
+        except REFUSALS as refusal:
+            self._refused_revisions.note(this.key, refusal)
+            told = self._refused_revisions.told(this.key)
+            if not told:
+                raise
+            newest = max(this.revisions.values(), key=lambda r: r.number, default=None)
+            this.published = Published(newest, pending=Problem(Reason.REFUSED, told))
+        else:
+            self._refused_revisions.forget(this.key)
+        if this.published.revision is not None:
+            this.revisions = {**this.revisions, this.published.revision.name: this.published.revision}
+
+    async def _decide(self, this: _Pass) -> None:
+        """Put together what the rollout is decided from, attempts read live, and decide."""
+        spec, missing = scenario_strategy(self._context, this.scenario)
+        policy = this.scenario["spec"].get("upgrade") or {}
+        sequence = (this.scenario.get("status") or {}).get("lastUpgradeSequence", 0)
+        attempts = await self._attempts.read(this.key, sequence)
         rollout = spec.rollout if spec else None
-        return Fleet(
-            namespace=key.namespace,
-            pending=published.pending is not None,
-            scenario=key.name,
-            wanted=published.revision,
-            revisions=revisions,
+        this.fleet = Fleet(
+            namespace=this.key.namespace,
+            pending=this.published.pending is not None,
+            scenario=this.key.name,
+            wanted=this.published.revision,
+            revisions=this.revisions,
             strategy=snapshot_of(spec) if spec else None,
             strategy_missing=missing,
             pace=Pace(rollout.max_concurrent, rollout.max_failed) if rollout else Pace(),
             suspend=policy.get("suspend", False),
             approved_plans=frozenset(policy.get("approvedPlans") or ()),
-            runs=runs,
+            runs=this.runs,
             attempts=attempts,
             now=timestamp(self._context.now().timestamp()),
-            gone=await self._gone(attempts, runs),
+            gone=await self._attempts.gone(attempts, this.runs),
             sequence=sequence,
         )
+        this.decision = decide(this.fleet)
 
-    async def _attempts(self, key: Key, sequence: int) -> list[JsonObject]:
-        """Return the attempts: finished ones as known, since they never change, all others live.
-
-        What is granted is counted there. The newest is looked for by name: a watch that lags must not hide it, or
-        it would be opened twice.
-        """
-        known = self._context.store.indexed(UPGRADE, BY_SCENARIO, filed(key.namespace, key.name))
-        by_name = {obj["metadata"]["name"]: obj for obj in known if is_attempt(obj)}
-        done = {name for name, obj in by_name.items() if "completionTime" in (obj.get("status") or {})}
-        looked_for = by_name.keys() - done
-        if sequence:
-            looked_for |= {names.upgrade(key.name, sequence)} - done
-        attempts = [by_name[name] for name in done]
-        for name in sorted(looked_for):
-            live = await self._context.client.get(Ref(UPGRADE, key.namespace, name))
-            attempts += [live] if live is not None else []
-        return attempts
-
-    async def _gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
-        """Return the holders of grants that a live read finds to be no more."""
-        known = {run.uid for run in runs}
-        gone: set[str] = set()
-        for entry in (e for a in attempts if not a.finished for e in a.active):
-            if entry.run_uid in known:
-                continue
-            live = await self._context.client.get(Ref(RUN, entry.namespace, entry.name))
-            if live is None or live["metadata"]["uid"] != entry.run_uid:
-                gone.add(entry.run_uid)
-        return frozenset(gone)
-
-    async def _write_attempts(self, key: Key, fleet: Fleet, decision: FleetDecision) -> None:
-        """Write what has changed, predecessors first; a conflict means look again."""
-        for attempt in decision.attempts:
-            ref = Ref(UPGRADE, key.namespace, attempt.name)
-            obj = await self._context.client.get(ref)
-            if obj is None:
-                continue
-            old = obj.get("status") or {}
-            new = dump_attempt(attempt, fleet, old, obj["metadata"].get("generation", 1))
-            if old == new:
-                continue
-            before = next(a for a in fleet.attempts if a.name == attempt.name)
-            if load_attempt(obj) != before:
-                self._context.wake(key)
-                return
-            written = await self._context.client.patch(
-                ref,
-                {"status": merge_patch(old, new)},
-                uid=obj["metadata"]["uid"],
-                resource_version=obj["metadata"]["resourceVersion"],
-                subresource="status",
-            )
-            self._context.store.offer(UPGRADE, "MODIFIED", written)
-            self._tell(written, old, new)
-            self._wake_runs(fleet, old, new)
-            if len(decision.attempts) > 1:
-                # One attempt is granted to in a pass: the next one may be another's turn.
-                self._context.wake(key)
-
-    def _wake_runs(self, fleet: Fleet, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        """Wake the newly granted; everybody only when the reason for which they wait has changed."""
-        known = {entry["id"] for entry in old.get("active") or ()}
-        for entry in new["active"]:
-            if entry["id"] not in known:
-                self._context.wake(Key("run", entry["namespace"], entry["name"]))
-        if _gates(old) != _gates(new):
-            for run in fleet.runs:
-                self._context.wake(Key("run", run.namespace, run.name))
-
-    def _tell(self, obj: JsonObject, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        if old.get("phase") == new.get("phase"):
-            return
-        ready = next(c for c in new["conditions"] if c["type"] == "Ready")
-        warns = new["phase"] in ("Held", "Failed", "AwaitingApproval")
-        self._context.events.post(
-            obj,
-            type_="Warning" if warns else "Normal",
-            reason=ready["reason"],
-            action="Upgrade",
-            note=ready.get("message", ""),
-        )
-        logger.info(
-            "attempt %(name)s phase=%(phase)s", {"name": obj["metadata"]["name"], "phase": new["phase"]}
-        )
-
-    async def _open(self, key: Key, scenario: JsonObject, opening: Opening, sequence: int) -> JsonObject:
-        """Write the next sequence number, then create the attempt under it: no number is used twice."""
-        metadata = scenario["metadata"]
-        written = await self._context.client.patch(
-            Ref(SCENARIO, key.namespace, key.name),
-            {"status": {"lastUpgradeSequence": sequence}},
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            subresource="status",
-        )
-        self._context.store.offer(SCENARIO, "MODIFIED", written)
-        manifest = attempt_manifest(
-            ScenarioIdentity(key.namespace, key.name, metadata["uid"]),
-            names.upgrade(key.name, sequence),
-            revision=opening.revision,
-            cause=opening.cause,
-            only=[run.written(key.namespace) for run in opening.only],
-            asked=[asked._asdict() for asked in opening.asked],
-        )
+    async def _roll_out(self, this: _Pass) -> None:
+        """Write the attempts as decided and open the next one; what the API server refuses is told, and raised."""
+        opening = this.decision.opening
         try:
-            made = await self._context.client.create(UPGRADE, key.namespace, manifest)
-        except AlreadyExists:
-            return written
-        self._context.store.offer(UPGRADE, "ADDED", made)
-        self._context.wake(key)
-        return written
+            await self._attempts.write(this.key, this.fleet, this.decision)
+            if opening is not None and this.serves:
+                number = this.fleet.highest_sequence + 1
+                this.scenario = await self._attempts.open(this.key, this.scenario, opening, number)
+        except REFUSALS as refusal:
+            await self._complain(this, refusal)
+            raise
+        self._refused_rollouts.forget(this.key)
 
-    async def _say(
-        self,
-        scenario: JsonObject,
-        published: Published,
-        fleet: Fleet,
-        decision: FleetDecision,
-        refusal: str = "",
-    ) -> None:
-        """Write the Scenario's status, if it says something new."""
-        old = scenario.get("status") or {}
-        standing = refused(refusal, fleet) if refusal else standing_of(published, fleet, decision)
-        metadata = scenario["metadata"]
-        new = render(standing, published, fleet, decision, old, metadata.get("generation", 1))
+    async def _complain(self, this: _Pass, refusal: Terminal | ServerError) -> None:
+        """Say in the Scenario's status, as it is now, what the API server refuses."""
+        self._refused_rollouts.note(this.key, refusal)
+        told = self._refused_rollouts.told(this.key)
+        live = await self._context.client.get(this.ref) if told else None
+        if live is not None:
+            await self._write(this, live, refused(told, this.fleet))
+
+    async def _say(self, this: _Pass) -> None:
+        """Say in the Scenario's status how it stands."""
+        await self._write(this, this.scenario, standing_of(this.published, this.fleet, this.decision))
+
+    async def _write(self, this: _Pass, scenario: JsonObject, standing: Standing) -> None:
+        """Write the status of the Scenario as it was read, if it says something new, and tell whom it concerns."""
+        old, metadata = scenario.get("status") or {}, scenario["metadata"]
+        generation = metadata.get("generation", 1)
+        new = render(standing, this.published, this.fleet, this.decision, old, generation)
         if old == new:
             return
         written = await self._context.client.patch(
@@ -321,7 +233,7 @@ class ScenarioController:
         if _reason(old) != standing.reason:
             self._announce(written, standing)
         if _served(old) != _served(new):
-            for run in fleet.runs:
+            for run in this.runs:
                 self._context.wake(Key("run", run.namespace, run.name))
 
     def _announce(self, scenario: JsonObject, standing: Standing) -> None:
@@ -334,46 +246,28 @@ class ScenarioController:
         )
         logger.info("scenario state reason=%(r)s: %(m)s", {"r": standing.reason, "m": standing.message})
 
-    async def _trim(self, key: Key, scenario: JsonObject, fleet: Fleet) -> None:
+    async def _trim_attempts(self, this: _Pass) -> None:
         """Remove attempts beyond the history limit."""
-        limit = (scenario["spec"].get("upgrade") or {}).get("historyLimit", 10)
-        for attempt in forgettable(fleet, limit):
-            await self._context.client.delete(Ref(UPGRADE, key.namespace, attempt.name), uid=attempt.uid)
+        limit = (this.scenario["spec"].get("upgrade") or {}).get("historyLimit", 10)
+        await self._attempts.trim(this.fleet, limit)
 
-    async def _sweep_revisions(self, key: Key, unnamed: Iterable[str]) -> None:
-        for name in unnamed:
+    async def _sweep_unneeded(self, this: _Pass) -> None:
+        """Remove the revisions that nobody needs any more."""
+        status = this.scenario.get("status") or {}
+        served = (status.get("latestRevision", ""), status.get("activeRevision", ""))
+        unnamed = unneeded(this.fleet, this.decision.attempts, served, all_read=this.all_read)
+        await self._sweep(this.key, unnamed)
+
+    async def _sweep(self, key: Key, revisions: Iterable[str]) -> None:
+        for name in revisions:
             obj = self._context.store.get(CONTROLLER_REVISION, key.namespace, name)
             if obj is not None:
                 await self._context.remove(CONTROLLER_REVISION, obj)
-
-    async def _sweep(self, key: Key) -> None:
-        """A deleted Scenario leaves its revisions to its runs; with the last run they go."""
-        runs = self._context.store.indexed(RUN, BY_SCENARIO, filed(key.namespace, key.name))
-        for run in runs:
-            self._context.wake(Key("run", key.namespace, run["metadata"]["name"]))
-        if runs:
-            return
-        live = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name))
-        if live is not None:
-            return
-        await self._sweep_revisions(key, revisions_of(self._context, key.namespace, key.name))
-
-
-def _served_revisions(scenario: JsonObject) -> tuple[str, str]:
-    """Return the names of the newest and of the released revision, "" where there is none."""
-    status = scenario.get("status") or {}
-    return status.get("latestRevision", ""), status.get("activeRevision", "")
 
 
 def _served(status: Mapping[str, Any]) -> tuple[object, ...]:
     """Return what runs read of a Scenario's status: not its messages, which change with every run that settles."""
     return status.get("latestRevision"), status.get("activeRevision"), _reason(status)
-
-
-def _gates(status: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return what runs that wait read of an attempt: whether it grants, and which plans have consent."""
-    groups = ((g["hash"], g.get("approved", False)) for g in status.get("groups") or ())
-    return status.get("phase"), "completionTime" in status, tuple(sorted(groups))
 
 
 def _reason(status: Mapping[str, Any]) -> str:

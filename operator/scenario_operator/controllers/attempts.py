@@ -1,0 +1,157 @@
+"""The attempts of a Scenario as objects: read, written, opened, trimmed.
+
+Grants are counted in attempts, so those that are not finished are read live, and each write is fenced by what was
+read. What an attempt should be is decided elsewhere (`rollout/decide.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from scenario_operator.api import names
+from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.errors import AlreadyExists
+from scenario_operator.cluster.keys import BY_SCENARIO, Key
+from scenario_operator.cluster.kinds import RUN, SCENARIO, UPGRADE, JsonObject, Ref
+from scenario_operator.cluster.store import filed
+from scenario_operator.execution.status import merge_patch
+from scenario_operator.manifests.attempt import attempt_manifest, is_attempt
+from scenario_operator.manifests.identity import ScenarioIdentity
+from scenario_operator.rollout.decide import FleetDecision, Opening
+from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
+from scenario_operator.rollout.schedule import forgettable
+from scenario_operator.rollout.wire import dump_attempt, load_attempt
+
+logger = logging.getLogger(__name__)
+
+
+class Attempts:
+    """Reads and writes the attempts of one Scenario at a time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def read(self, key: Key, sequence: int) -> tuple[Attempt, ...]:
+        """Return the attempts: finished ones as known, since they never change, all others live.
+
+        What is granted is counted there. The newest is looked for by name: a watch that lags must not hide it, or
+        it would be opened twice. `sequence` is the number of the newest, 0 when there was none.
+        """
+        known = self._context.store.indexed(UPGRADE, BY_SCENARIO, filed(key.namespace, key.name))
+        by_name = {obj["metadata"]["name"]: obj for obj in known if is_attempt(obj)}
+        done = {name for name, obj in by_name.items() if "completionTime" in (obj.get("status") or {})}
+        looked_for = by_name.keys() - done
+        if sequence:
+            looked_for |= {names.upgrade(key.name, sequence)} - done
+        found = [by_name[name] for name in done]
+        for name in sorted(looked_for):
+            live = await self._context.client.get(Ref(UPGRADE, key.namespace, name))
+            found += [live] if live is not None else []
+        return tuple(load_attempt(obj) for obj in found)
+
+    async def gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
+        """Return the holders of grants that a live read finds to be no more."""
+        known = {run.uid for run in runs}
+        gone: set[str] = set()
+        for entry in (e for a in attempts if not a.finished for e in a.active):
+            if entry.run_uid in known:
+                continue
+            live = await self._context.client.get(Ref(RUN, entry.namespace, entry.name))
+            if live is None or live["metadata"]["uid"] != entry.run_uid:
+                gone.add(entry.run_uid)
+        return frozenset(gone)
+
+    async def write(self, key: Key, fleet: Fleet, decision: FleetDecision) -> None:
+        """Write what has changed, predecessors first; a conflict means look again."""
+        for attempt in decision.attempts:
+            ref = Ref(UPGRADE, key.namespace, attempt.name)
+            obj = await self._context.client.get(ref)
+            if obj is None:
+                continue
+            old = obj.get("status") or {}
+            new = dump_attempt(attempt, fleet, old, obj["metadata"].get("generation", 1))
+            if old == new:
+                continue
+            before = next(a for a in fleet.attempts if a.name == attempt.name)
+            if load_attempt(obj) != before:
+                self._context.wake(key)
+                return
+            written = await self._context.client.patch(
+                ref,
+                {"status": merge_patch(old, new)},
+                uid=obj["metadata"]["uid"],
+                resource_version=obj["metadata"]["resourceVersion"],
+                subresource="status",
+            )
+            self._context.store.offer(UPGRADE, "MODIFIED", written)
+            self._tell(written, old, new)
+            self._wake_runs(fleet, old, new)
+            if len(decision.attempts) > 1:
+                # One attempt is granted to in a pass: the next one may be another's turn.
+                self._context.wake(key)
+
+    async def open(self, key: Key, scenario: JsonObject, opening: Opening, sequence: int) -> JsonObject:
+        """Write the next sequence number, then create the attempt under it: no number is used twice."""
+        metadata = scenario["metadata"]
+        written = await self._context.client.patch(
+            Ref(SCENARIO, key.namespace, key.name),
+            {"status": {"lastUpgradeSequence": sequence}},
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            subresource="status",
+        )
+        self._context.store.offer(SCENARIO, "MODIFIED", written)
+        manifest = attempt_manifest(
+            ScenarioIdentity(key.namespace, key.name, metadata["uid"]),
+            names.upgrade(key.name, sequence),
+            revision=opening.revision,
+            cause=opening.cause,
+            only=[run.written(key.namespace) for run in opening.only],
+            asked=[asked._asdict() for asked in opening.asked],
+        )
+        try:
+            made = await self._context.client.create(UPGRADE, key.namespace, manifest)
+        except AlreadyExists:
+            return written
+        self._context.store.offer(UPGRADE, "ADDED", made)
+        self._context.wake(key)
+        return written
+
+    async def trim(self, fleet: Fleet, limit: int) -> None:
+        """Remove finished attempts beyond `limit`, but for those that have to be remembered (`forgettable`)."""
+        for attempt in forgettable(fleet, limit):
+            await self._context.client.delete(Ref(UPGRADE, fleet.namespace, attempt.name), uid=attempt.uid)
+
+    def _wake_runs(self, fleet: Fleet, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Wake the newly granted; everybody only when the reason for which they wait has changed."""
+        known = {entry["id"] for entry in old.get("active") or ()}
+        for entry in new["active"]:
+            if entry["id"] not in known:
+                self._context.wake(Key("run", entry["namespace"], entry["name"]))
+        if _gates(old) != _gates(new):
+            for run in fleet.runs:
+                self._context.wake(Key("run", run.namespace, run.name))
+
+    def _tell(self, obj: JsonObject, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        if old.get("phase") == new.get("phase"):
+            return
+        ready = next(c for c in new["conditions"] if c["type"] == "Ready")
+        warns = new["phase"] in ("Held", "Failed", "AwaitingApproval")
+        self._context.events.post(
+            obj,
+            type_="Warning" if warns else "Normal",
+            reason=ready["reason"],
+            action="Upgrade",
+            note=ready.get("message", ""),
+        )
+        logger.info(
+            "attempt %(name)s phase=%(phase)s", {"name": obj["metadata"]["name"], "phase": new["phase"]}
+        )
+
+
+def _gates(status: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what runs that wait read of an attempt: whether it grants, and which plans have consent."""
+    groups = ((g["hash"], g.get("approved", False)) for g in status.get("groups") or ())
+    return status.get("phase"), "completionTime" in status, tuple(sorted(groups))
