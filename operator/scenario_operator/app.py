@@ -21,14 +21,12 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-
 from scenario_operator.api import names
-from scenario_operator.cluster import connection, errors, wake
+from scenario_operator.cluster import errors, wake
 from scenario_operator.cluster.bucket import UNLIMITED, TokenBucket
-from scenario_operator.cluster.client import KubernetesClient, connect
+from scenario_operator.cluster.client import KubernetesClient
 from scenario_operator.cluster.clock import ServerClock
+from scenario_operator.cluster.connection import Connection, open_connection
 from scenario_operator.cluster.context import Context, Controller
 from scenario_operator.cluster.discovery import NotServed, wait_for_own_kinds
 from scenario_operator.cluster.events import EventPoster
@@ -87,9 +85,8 @@ async def run(settings: Settings, build_controllers: BuildControllers) -> int:
     _stop_on_signals(stop)
     try:
         async with AsyncExitStack() as stack:
-            configuration = await connection.load(settings.kubeconfig, settings.context)
-            api = await stack.enter_async_context(connect(configuration, version=operator_version()))
-            process = _Process(settings, configuration, api, stop)
+            opening = open_connection(settings.kubeconfig, settings.context, version=operator_version())
+            process = _Process(settings, await stack.enter_async_context(opening), stop)
             await stack.enter_async_context(_health(process, settings.port))
             return await process.run(build_controllers)
     except errors.Terminal as refusal:
@@ -108,18 +105,16 @@ def operator_version() -> str:
 class _Process:
     """The parts that live as long as the process, and what its health is judged by (`health.Health`)."""
 
-    def __init__(
-        self, settings: Settings, configuration: Configuration, api: ApiClient, stop: asyncio.Event
-    ) -> None:
+    def __init__(self, settings: Settings, connection: Connection, stop: asyncio.Event) -> None:
         self._settings = settings
-        self._configuration = configuration
+        self._connection = connection
         self._stop = stop
         self.metrics = Metrics(operator_version())
         self._clock = ServerClock()
         self._identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
         self._lease = Lease(
             KubernetesClient(
-                api,
+                connection.pool,
                 bucket=UNLIMITED,
                 observe=self.metrics.call,
                 clock=self._clock,
@@ -132,7 +127,7 @@ class _Process:
             terms=settings.lease,
         )
         self._client = KubernetesClient(
-            api,
+            connection.pool,
             bucket=TokenBucket(settings.qps, settings.burst),
             guard=self._lease,
             observe=self.metrics.call,
@@ -231,11 +226,8 @@ class _Process:
         )
 
     async def _watches(self, store: Store, queue: WorkQueue[Key], unwatch: asyncio.Event) -> None:
-        async def login() -> connection.Login:
-            return await connection.login(self._configuration)
-
         await wake.watch(
-            wake.registry(WATCHED_KINDS, store, queue.add, login),
+            wake.registry(WATCHED_KINDS, store, queue.add, self._connection.login),
             WATCHED_KINDS,
             namespaces=self._settings.namespaces,
             stop=unwatch,

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from scenario_operator.api import names
-from scenario_operator.cluster import connection, errors
+from scenario_operator.cluster import errors
 from scenario_operator.cluster.bucket import TokenBucket
-from scenario_operator.cluster.client import Client, KubernetesClient, connect
+from scenario_operator.cluster.client import Client, KubernetesClient
+from scenario_operator.cluster.connection import open_connection
 from scenario_operator.cluster.kinds import POD, JsonObject, Kind, Ref
 
 Say: TypeAlias = Callable[[str], object]
@@ -130,9 +131,8 @@ def _is_held(pod: Mapping[str, Any]) -> bool:
 async def run(options: argparse.Namespace, say: Say) -> int:
     """Carry out the command; return the exit code."""
     try:
-        configuration = await connection.load(options.kubeconfig)
-        async with connect(configuration, version="release") as api:
-            client = KubernetesClient(api, bucket=TokenBucket(50, 50))
+        async with open_connection(options.kubeconfig, version="release") as connection:
+            client = KubernetesClient(connection.pool, bucket=TokenBucket(50, 50))
             for deployment in options.deployment:
                 await stop_operator(client, deployment, wait_seconds=options.wait_seconds, say=say)
             held = 0

@@ -3,13 +3,17 @@
 kopf has login code of its own, but two readers of one kubeconfig can disagree about which cluster it names.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kubernetes.aio import config
+from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
 
+from scenario_operator.cluster.client import connect
 from scenario_operator.cluster.errors import Terminal
 
 
@@ -22,6 +26,27 @@ class Login(NamedTuple):
     certificate_path: str | None
     private_key_path: str | None
     token: str | None
+
+
+class Connection(NamedTuple):
+    """An API server and the pool of connections to it, from which all clients of this process are made."""
+
+    configuration: Configuration
+    pool: ApiClient
+
+    async def login(self) -> Login:
+        """Return the same connection as plain values, with the newest token."""
+        ours = self.configuration
+        header: Any = await ours.get_api_key_with_prefix("BearerToken", alias="authorization")
+        token = str(header).rpartition(" ")[2] if header else None
+        return Login(
+            server=str(ours.host),
+            ca_path=ours.ssl_ca_cert,
+            insecure=not ours.verify_ssl,
+            certificate_path=ours.cert_file,
+            private_key_path=ours.key_file,
+            token=token.strip() if token else None,
+        )
 
 
 async def load(kubeconfig: Path | None = None, context: str | None = None) -> Configuration:
@@ -53,15 +78,11 @@ async def load(kubeconfig: Path | None = None, context: str | None = None) -> Co
     return configuration
 
 
-async def login(configuration: Configuration) -> Login:
-    """The same connection as plain values, with the newest token."""
-    header: Any = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-    token = str(header).rpartition(" ")[2] if header else None
-    return Login(
-        server=str(configuration.host),
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        token=token.strip() if token else None,
-    )
+@asynccontextmanager
+async def open_connection(
+    kubeconfig: Path | None = None, context: str | None = None, *, version: str
+) -> AsyncIterator[Connection]:
+    """Find the API server (`load`) and open the pool of connections to it; raises `Terminal("NoCluster")`."""
+    configuration = await load(kubeconfig, context)
+    async with connect(configuration, version=version) as pool:
+        yield Connection(configuration, pool)
