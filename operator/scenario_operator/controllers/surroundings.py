@@ -27,7 +27,7 @@ from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.rollout.facts import Attempt
-from scenario_operator.rollout.gate import Around, Told, Word, gate_of, grant_of, taken_back
+from scenario_operator.rollout.gate import Around, Told, Word, entry_of, gate_of, grant_of, taken_back
 from scenario_operator.rollout.wire import load_attempt
 
 
@@ -65,15 +65,15 @@ class Surroundings:
         status = (self.scenario or {}).get("status") or {}
         wanted = self.revisions.get(status.get("latestRevision", ""))
         active = self.revisions.get(status.get("activeRevision", ""))
-        pinned = view.run.pinned
-        # Revisions outlive their Scenario for those who run on them; nobody starts on one, pinned or not.
-        named = self._labelled(pinned) if self.scenario is not None else None
-        entry = named if pinned else active
         attempts = tuple(loaded(attempt) for attempt in self.attempts)
-        view = view._replace(wanted=wanted, entry=entry, strategy=self.strategy)
-        view = view._replace(grant=grant_of(view, attempts), taken_back=taken_back(view.run.uid, attempts))
         told = told_by(self.scenario) if self.scenario is not None else None
-        return view._replace(gate=gate_of(view, Around(told, attempts, self.strategy_missing)))
+        suspended = bool(((self.scenario or {}).get("spec") or {}).get("upgrade", {}).get("suspend"))
+        labelled = self._labelled(view.run.pinned)
+        around = Around(told, attempts, self.strategy_missing, active, labelled, suspended)
+        view = view._replace(wanted=wanted, strategy=self.strategy)
+        view = view._replace(entry=entry_of(view, around))
+        view = view._replace(grant=grant_of(view, attempts), taken_back=taken_back(view.run.uid, attempts))
+        return view._replace(gate=gate_of(view, around))
 
     def _labelled(self, label: str) -> Revision | None:
         """Return the newest revision with a version label."""

@@ -213,11 +213,15 @@ def _closed(view: View, journal: Journal, outcome: str) -> Decision:
 
 
 def _given_up(journal: Journal, look: _Look, *, overtaken: bool) -> dict[str, Any] | None:
-    """Return the facts of a stuck step that is abandoned: by a person, or by a way back that has tried enough."""
+    """Return the facts of a stuck step that is abandoned.
+
+    What was consented to is given up by a person only, whichever way the plan goes; the clean-up of what never
+    committed by itself, when it was tried often enough.
+    """
     step, stuck = look.step, look.stuck
     if stuck is None:
         return None
-    if journal.heading is Heading.FORWARD:
+    if journal.heading is Heading.FORWARD or step.args.committed:
         return VOCABULARY[step.kind].given_up(step) if journal.skip_revert and not overtaken else None
     return VOCABULARY[step.kind].given_up(step, stuck.message[:512]) if stuck.exhausted else None
 

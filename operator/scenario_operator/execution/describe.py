@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenario_operator.api import commands
 from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution.direction import Stuck, ungranted
+from scenario_operator.execution.direction import Stuck, superseded, ungranted
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.own import blocker, is_behind, own_plan
 from scenario_operator.execution.situation import (
@@ -60,17 +60,7 @@ def trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation
     attempt = "" if ungranted(view, journal) else journal.attempt
     if journal.crossed:
         acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
-        ends = VOCABULARY[step.kind].given_up(step) is not None
-        skippable = ends and attempt and journal.heading is Heading.FORWARD
-        give_up = (
-            f"give the hook up, its results stay: {commands.skip_revert(view.run.namespace, attempt)}, "
-            if skippable
-            else ""
-        )
-        attention = (
-            f"{message}; the old version cannot come back: publish a fixed version, {give_up}"
-            f"or retry: {retry_command(view)}"
-        )
+        attention = f"{message}; the old version cannot come back: {_onward(view, journal, step, attempt)}"
         return Situation(
             Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN, message, attention if acute else "", message
         )
@@ -82,6 +72,22 @@ def trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation
         onward = f"retry: {retry_command(view)}; {onward}"
     degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
     return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)
+
+
+def _onward(view: View, journal: Journal, step: Step, attempt: str) -> str:
+    """Say what leads on past the point of no return: a newer version does not make a consented hook obsolete."""
+    retry = f"retry: {retry_command(view)}"
+    if VOCABULARY[step.kind].given_up(step) is None:
+        return f"publish a fixed version, or {retry}"
+    if not step.args.committed:
+        return f"what never committed is cleaned up first, and given up after its attempts; {retry}"
+    give_up = f"give the hook up, its results stay: {commands.skip_revert(view.run.namespace, attempt)}, or "
+    newer = (
+        f"{view.wanted.version} starts"
+        if view.wanted and superseded(view, journal)
+        else "a newer version would start"
+    )
+    return f"{newer} only after this hook of the old one; mend what it needs, {give_up if attempt else ''}{retry}"
 
 
 def situation(view: View) -> Situation:

@@ -109,6 +109,14 @@ class Stored(NamedTuple):
     refused: str = ""
     plans: int = 0
 
+    @property
+    def replaced(self) -> bool:
+        """Say whether a newer revision took the place of one that was past its point of no return and did not start.
+
+        Nothing is applied then, and the window of what was replaced is carried over.
+        """
+        return self.applied is None and self.window is not None
+
     def next_incarnation(self) -> int:
         """Return the number that a new incarnation gets: one more than any ever entered."""
         return 1 + max((i.number for i in self.incarnations), default=0)

@@ -8,6 +8,7 @@ from scenario_operator.api.upgrade import MAX_NAMED_RUNS
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
+from scenario_operator.rollout.consent import consent
 from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts, RunName
 from scenario_operator.rollout.groups import Planner, is_behind
 from scenario_operator.rollout.schedule import FAILURES, Blockage, advance, ended_badly, grant, in_flight
@@ -25,12 +26,13 @@ class Opening(NamedTuple):
 class FleetDecision(NamedTuple):
     """Attempts as they should be, in the order in which they are to be written: predecessors first.
 
-    `blocked` tells of runs that are behind and that no plan leads on.
+    `blocked` tells of runs that are behind and that no plan leads on. `released`: new runs may start on what is wanted.
     """
 
     attempts: tuple[Attempt, ...]
     opening: Opening | None
     blocked: Blockage | None
+    released: bool = False
 
 
 def decide(fleet: Fleet) -> FleetDecision:
@@ -54,7 +56,33 @@ def decide(fleet: Fleet) -> FleetDecision:
         if granted.active != attempt.active:
             decided = [*(_fenced(a) for a in advanced if a is not attempt), granted]
             break
-    return FleetDecision(tuple(decided), _opening(fleet, decided, planner), _blockage(fleet, planner))
+    opening = _opening(fleet, decided, planner)
+    released = _released(fleet, decided, opening, planner)
+    return FleetDecision(tuple(decided), opening, _blockage(fleet, planner), released)
+
+
+def _released(fleet: Fleet, decided: list[Attempt], opening: Opening | None, planner: Planner) -> bool:
+    """Say whether runs that have nothing yet may start on the wanted revision.
+
+    It takes a grant, or that nothing there is needs consent; that there is no attempt says nothing, somebody may have
+    aborted it.
+    """
+    wanted = fleet.wanted
+    if wanted is None or fleet.suspend:
+        return False
+    finished = [a for a in fleet.attempts if a.finished]
+    here = [a for a in (*finished, *decided) if a.revision == wanted.name]
+    if any(a.released for a in here):
+        return True
+    if opening is not None or any(a.abort or (a.suspend and not a.finished) for a in here):
+        return False
+    unasked = Attempt("", "", 0, wanted.name)
+    plans = (
+        planner.plan(run, wanted, Cause.UPGRADE)
+        for run in fleet.runs
+        if not run.left_out and is_behind(run, wanted)
+    )
+    return all(isinstance(plan, Blocked) or consent(plan, unasked, fleet).given for plan in plans)
 
 
 def _fenced(attempt: Attempt) -> Attempt:
@@ -152,7 +180,9 @@ def _taken_back(run: RunFacts, cause: str, fleet: Fleet) -> bool:
 
 
 def _leads_on(run: RunFacts, wanted: Revision, fleet: Fleet, planner: Planner) -> bool:
-    if run.left_out or not is_behind(run, wanted):
+    # What a run under way is on when it is done is not known yet: a plan that is shown now may not be the one it needs.
+    busy = bool(run.journal_grant) and wanted.name not in run.journal_revisions[1:]
+    if busy or run.left_out or not is_behind(run, wanted):
         return False
     return not isinstance(planner.plan(run, wanted, Cause.UPGRADE), Blocked)
 

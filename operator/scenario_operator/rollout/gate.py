@@ -38,12 +38,32 @@ class Told(NamedTuple):
 class Around(NamedTuple):
     """The Scenario's side as a run sees it; `told` is None when there is no Scenario.
 
-    `strategy_missing` names a strategy that is referred to and cannot be read.
+    `active` is the newest released revision, `labelled` the newest one with the label of the pin. `suspended`: the
+    Scenario's rollouts are. `strategy_missing` names a strategy that is referred to and cannot be read.
     """
 
     told: Told | None
     attempts: tuple[Attempt, ...] = ()
     strategy_missing: str = ""
+    active: Revision | None = None
+    labelled: Revision | None = None
+    suspended: bool = False
+
+
+def entry_of(view: View, around: Around) -> Revision | None:
+    """Return the revision on which a run with nothing applied starts.
+
+    One whose version was replaced starts on what is wanted: consent for what that destroyed was given, and what it
+    left behind is never started again. A suspension is a person's word, so it waits for that.
+    """
+    if around.told is None:
+        return None
+    if view.run.pinned:
+        return around.labelled
+    if not view.stored.replaced or view.wanted is None:
+        return around.active
+    here = (a for a in around.attempts if a.revision == view.wanted.name and not a.finished)
+    return None if around.suspended or any(a.suspend for a in here) else view.wanted
 
 
 def gate_of(view: View, around: Around) -> Gate | None:
@@ -54,6 +74,9 @@ def gate_of(view: View, around: Around) -> Gate | None:
         message = f"spec.scenarioRef: there is no Scenario {name}; apply it, see: {see}"
         return Gate(Reason.SCENARIO_NOT_FOUND.value, message, attention=True)
     if view.entry is None:
+        if view.stored.replaced and view.wanted is not None and not view.run.pinned:
+            told = f"the rollout of {view.wanted.version}, on which the run starts anew, is suspended"
+            return Gate(Reason.SUSPENDED.value, told)
         return no_revision(around.told, view)
     asks = view.wants_recompute
     if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):

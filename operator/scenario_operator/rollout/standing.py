@@ -93,7 +93,7 @@ def render(
             old.get("conditions") or [], _assess(standing, published, fleet, decision), now, generation
         ),
         "latestRevision": revision.name if revision else None,
-        "activeRevision": _active(published, fleet, decision, old),
+        "activeRevision": _active(published, decision, old),
         "resolvedImage": revision.artifact.image if revision else None,
         "artifact": _artifact(revision, old, fleet.now) if revision else None,
         "lastUpgradeSequence": old.get("lastUpgradeSequence", 0),
@@ -300,21 +300,13 @@ def _lost_patience(standing: Standing, fleet: Fleet, old: Mapping[str, Any], now
     )
 
 
-def _active(
-    published: Publication, fleet: Fleet, decision: FleetDecision, old: Mapping[str, Any]
-) -> str | None:
+def _active(published: Publication, decision: FleetDecision, old: Mapping[str, Any]) -> str | None:
     """Return the newest released revision: new runs start on it while a newer one is suspended or unapproved."""
     before = old.get("activeRevision")
     latest = published.revision
     if latest is None or latest.name == before:
         return before
-    attempt = next((a for a in decision.attempts if a.revision == latest.name and not a.finished), None)
-    gated = (
-        attempt is not None and attempt.phase in ("AwaitingApproval", "Suspended") and not attempt.released
-    )
-    if fleet.suspend or gated or decision.opening is not None:
-        return before
-    return latest.name
+    return latest.name if decision.released else before
 
 
 def _artifact(revision: Revision, old: Mapping[str, Any], now: str) -> JsonObject:

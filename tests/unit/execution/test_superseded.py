@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from tests.sim.search import Explorer
-from tests.sim.setups import CONTINUE, FORWARD, FRESH, KEEP_SAME
-from tests.unit.execution.life import HOLD, Life, heal, told, with_parameter
+from tests.sim.setups import CONTINUE, FORWARD, FRESH, KEEP_SAME, STRATEGY
+from tests.unit.execution.life import HOLD, Life, at, heal, told, with_parameter
 
 from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.situation import Standing
+from scenario_operator.planning.stored import KEPT, REVERTED
 
 
 def test_a_newer_version_gets_through_after_a_late_abort_also_when_a_hook_fails_on_the_way() -> None:
@@ -51,3 +53,50 @@ def test_a_grant_for_a_revision_that_the_scenarios_status_does_not_show_yet_wait
     life.want("v2").run()
     assert life.stored.applied is not None
     assert life.stored.applied.version == "2.0.0"
+
+
+def failing(life: Life, times: int) -> Life:
+    """Let the revert hook fail so often, each try for itself."""
+    for _ in range(times):
+        life.fail_job().work()
+        life.wait(300)
+    return life
+
+
+def test_a_consented_hook_is_not_given_up_because_a_newer_version_was_published() -> None:
+    """Given a revert hook that fails, when somebody publishes a fix, then it is tried on until a person gives it up."""
+    life = failing(Life.on_v1(FRESH, FORWARD), 1).want("v3")
+    life = failing(life, 2 * STRATEGY.max_attempts)
+    life.work()
+    assert life.journal.heading is Heading.REPLACE
+    attention = told(life.look(), Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN)
+    assert "3.0.0 starts only after this hook of the old one" in attention
+    assert re.search(f"patch supg {life.journal.attempt} .*skipRevert.*, or retry: ", attention)
+    life.attempt(skip_revert=True).run()
+    replaced = next(e for e in life.stored.history if e.outcome == "Superseded")
+    assert replaced.loss.revert_skipped
+    first = life.stored.incarnation(1)
+    assert first is not None
+    assert first.results == KEPT
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "3.0.0"
+
+
+def test_a_consented_hook_that_heals_lets_the_newer_version_start() -> None:
+    """Given a revert hook that fails while a fix is published, when it succeeds at last, then nothing is lost."""
+    life = failing(failing(Life.on_v1(FRESH, FORWARD), 1).want("v3"), 2 * STRATEGY.max_attempts).run()
+    replaced = next(e for e in life.stored.history if e.outcome == "Superseded")
+    assert not replaced.loss.revert_skipped
+    first = life.stored.incarnation(1)
+    assert first is not None
+    assert first.results == REVERTED
+
+
+def test_the_clean_up_of_what_never_committed_may_give_up() -> None:
+    """Given a version that never starts and a hook that never reverts it, when a fix is published, then it starts."""
+    life = Life.on_v1(FRESH, FORWARD)
+    life.explorer = Explorer(dataclasses.replace(life.explorer.setup, broken=frozenset({"v2"})))
+    life.run(at("start")).wait(10_000).want("v3")
+    life = failing(life, STRATEGY.max_attempts).run()
+    assert life.stored.applied is not None
+    assert life.stored.applied.version == "3.0.0"
