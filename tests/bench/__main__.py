@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from tests.bench.audit import Audit, of_run, summary
 from tests.crash.laboratory import install
 from tests.harness.cluster import Cluster, bed
-from tests.harness.objects import compatible, run, scenario, strategy
+from tests.harness.objects import compatible, incompatible, run, scenario, strategy
 from tests.harness.operator import Operator, running
 
 JsonObject = dict[str, Any]
 KEEP = {"edges": compatible()}
-FRESH = {"state": "2"}
+FRESH = {"state": "2", "edges": incompatible()}
 SHAPES: dict[str, tuple[JsonObject, JsonObject]] = {
     "keep (InPlace, Compatible)": (KEEP, strategy("InPlace")),
     "Continuation": (FRESH, strategy("Continuation", approval="Never")),

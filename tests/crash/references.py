@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.harness.objects import compatible, run, scenario, sim, strategy
+from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 
 JsonObject = dict[str, Any]
 
@@ -107,21 +107,21 @@ REFERENCES = (
     Reference(
         "ForwardOnly",
         (_v("1.0.0", "ForwardOnly"), _RUN),
-        (_v("2.0.0", "ForwardOnly", state="2"),),
+        (_v("2.0.0", "ForwardOnly", state="2", edges=incompatible()),),
         "2.0.0",
         "Recomputed",
     ),
     Reference(
         "Continuation",
         (_v("1.0.0", "Continuation"), _RUN),
-        (_v("2.0.0", "Continuation", state="2"),),
+        (_v("2.0.0", "Continuation", state="2", edges=incompatible()),),
         "2.0.0",
         "Continued",
     ),
     Reference(
         "Continuation, rolled back",
         (_v("1.0.0", "Continuation"), _RUN),
-        (_v("2.0.0", "Continuation", state="2", hooks=_FAILING_HOOK),),
+        (_v("2.0.0", "Continuation", state="2", edges=incompatible(), hooks=_FAILING_HOOK),),
         "1.0.0",
         "RolledBack",
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from tests.bench.audit import Audit, Call, of_run, told
 from tests.harness.cluster import Cluster
-from tests.harness.objects import compatible, run, scenario, strategy
+from tests.harness.objects import compatible, incompatible, run, scenario, strategy
 
 GATE = 1
 """A run that is behind says so once before its plan opens; that is apart from the plan's own budget."""
@@ -76,7 +76,11 @@ def test_a_forward_only_upgrade_with_a_revert_hook_costs_six_status_writes_and_e
     cluster.until_settled("r", "1.0.0")
     audit.mark()
 
-    cluster.apply(scenario("s", "2.0.0", state="2", strategy=strategy("ForwardOnly", approval="Never")))
+    cluster.apply(
+        scenario(
+            "s", "2.0.0", state="2", edges=incompatible(), strategy=strategy("ForwardOnly", approval="Never")
+        )
+    )
     _upgraded(cluster, "2.0.0")
 
     _within(_spent(audit, cluster), status=GATE + 6, effects=11)

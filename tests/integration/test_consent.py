@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.harness.cluster import Cluster
-from tests.harness.objects import compatible, incompatible, run, scenario, strategy
+from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 
 JsonObject = dict[str, Any]
 ASKED = strategy("ForwardOnly", approval="Destructive")
@@ -52,6 +52,61 @@ def test_a33_a_disputed_plan_needs_a_person_whatever_the_policy_says(cluster: Cl
     assert cluster.versions(*TOUCHED) == before
     cluster.carry_out(seen["message"])
     assert cluster.until_settled("r", "2.0.0")["status"]["incarnation"] == 2
+
+
+WIDE = ">=1.0.0 <3.0.0"
+
+
+def rewritten(label: str, number: int, files: dict[str, str], **choice: str) -> list[JsonObject]:
+    """Return a version and its files, of which nearly everything has the number in it; the policy asks nobody."""
+    forward = strategy("ForwardOnly", approval="Never", **choice)
+    made = scenario("s", label, edges=compatible(WIDE), strategy=forward, command=sim(readyAfter=number / 10))
+    rules = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"rules-{number}"}, "data": files}
+    made["spec"]["artifact"]["configMapRef"] = {"name": f"rules-{number}"}
+    made["spec"]["state"]["volume"]["size"] = f"{number}Gi"
+    said = f'{{"reverted": {number}, "kept": 0}}'
+    made["spec"]["hooks"]["revert"]["command"] = sim(message=said)
+    return [rules, made]
+
+
+def test_a114_an_undeclared_edge_asks_whatever_the_policy_and_the_plan_shows_every_change(
+    cluster: Cluster,
+) -> None:
+    """Given approval Never, when no range contains the pre-release on a run, then a person sees all and consents."""
+    cluster.apply(*rewritten("2.0.0-rc.1", 1, {"same.sh": "1", "watch.sh": "1"}), run("r", "s"))
+    cluster.until_settled("r", "2.0.0-rc.1")
+    before = cluster.versions(*TOUCHED)
+
+    cluster.apply(*rewritten("2.0.0", 2, {"b.sh": "1", "same.sh": "1", "watch.sh": "2"}))
+
+    seen = cluster.until_condition("scn", "s", "ActionRequired", "True", "ApprovalRequired")
+    assert "UndeclaredEdge, RevertResults(live), DeleteState(live)" in seen["message"]
+    (group,) = groups(cluster)
+    assert (group["attention"], group["reversible"]) == ("UndeclaredEdge", False)
+    assert f"2.0.0-rc.1 is a pre-release, `{WIDE}` does not contain it" in group["notes"]
+    changed = {
+        "files: watch.sh changed, b.sh added",
+        "command: changed",
+        "hooks.revert: changed",
+        "state.volume: 1Gi → 2Gi (the new claim gets it)",
+    }
+    assert changed <= set(group["diff"])
+    assert cluster.versions(*TOUCHED) == before
+    cluster.carry_out(seen["message"])
+    assert cluster.until_settled("r", "2.0.0")["status"]["incarnation"] == 2
+
+
+def test_an_undeclared_edge_asks_nobody_when_the_strategy_accepts_it(cluster: Cluster) -> None:
+    """Given undeclaredEdge Accept and approval Never, when no range contains the version, then it goes on by itself."""
+    cluster.apply(*rewritten("2.0.0-rc.1", 1, {"watch.sh": "1"}, undeclaredEdge="Accept"), run("r", "s"))
+    cluster.until_settled("r", "2.0.0-rc.1")
+
+    cluster.apply(*rewritten("2.0.0", 2, {"watch.sh": "2"}, undeclaredEdge="Accept"))
+
+    assert cluster.until_settled("r", "2.0.0")["status"]["incarnation"] == 2
+    assert "undeclared" not in cluster.get("scn", "s")["spec"]["compatibility"]
+    (group,) = cluster.latest_attempt("s")["status"]["groups"]
+    assert "attention" not in group
 
 
 def test_a34_a_suspended_version_shows_its_plans_and_touches_nothing(cluster: Cluster) -> None:

@@ -88,7 +88,11 @@ def test_a_clock_that_is_ten_minutes_off_expires_nothing(
     patient = strategy("Continuation", approval="Never", timeouts={"startSeconds": 300, "verifySeconds": 60})
     unserved.apply(scenario("s", "1.0.0"), run("r", "s"))
     unserved.until_settled("r", "1.0.0")
-    unserved.apply(scenario("s", "2.0.0", state="2", strategy=patient, command=sim(neverStart=True)))
+    unserved.apply(
+        scenario(
+            "s", "2.0.0", state="2", edges=incompatible(), strategy=patient, command=sim(neverStart=True)
+        )
+    )
     unserved.until("the new pod", lambda: unserved.find("pod", "r-2-0"))
     operator.kill()
 

@@ -131,7 +131,12 @@ def test_a_way_back_that_gets_stuck_is_told_and_goes_on_by_itself(cluster: Clust
     """Given a new version that neither starts nor stops, when it is taken back, it says so, then arrives."""
     hasty = strategy("Continuation", approval="Never", timeouts={"startSeconds": 2, "stopSeconds": 3})
     stubborn = scenario(
-        "s", "2.0.0", state="2", strategy=hasty, command=sim(neverStart=True, ignoreTerm=True)
+        "s",
+        "2.0.0",
+        state="2",
+        edges=incompatible(),
+        strategy=hasty,
+        command=sim(neverStart=True, ignoreTerm=True),
     )
     stubborn["spec"]["workload"] |= PATIENT
     cluster.apply(scenario("s", "1.0.0"), run("r", "s"))

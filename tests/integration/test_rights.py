@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.harness.cluster import Cluster
-from tests.harness.objects import compatible, run, scenario, sim, strategy
+from tests.harness.objects import compatible, incompatible, run, scenario, sim, strategy
 from tests.harness.operator import running
 
 from dist import render
@@ -96,7 +96,7 @@ def test_a_whole_life_uses_every_right_of_the_chart_and_asks_for_no_other(limite
     limited.apply(everything("2.0.0", **both))
     limited.until_settled("r", "2.0.0")
     forward = strategy("ForwardOnly", approval="Never")
-    limited.apply(everything("3.0.0", state="3", strategy=forward))
+    limited.apply(everything("3.0.0", state="3", edges=incompatible(), strategy=forward))
     limited.until_settled("r", "3.0.0")
 
     limited.until("the oldest attempt was trimmed", lambda: limited.find("supg", "s-1") is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.harness.cluster import Cluster
-from tests.harness.objects import run, scenario, strategy
+from tests.harness.objects import incompatible, run, scenario, strategy
 from tests.harness.operator import Operator
 
 from scenario_operator.api import names
@@ -27,7 +27,11 @@ def test_an_upgrade_is_told_in_events_metrics_and_log_lines(cluster: Cluster, op
     cluster.until_settled("r", "1.0.0")
     ended = series(operator, "scenario_operator_upgrades_total").get('{outcome="Recomputed"}', 0)
 
-    cluster.apply(scenario("s", "2.0.0", state="2", strategy=strategy("ForwardOnly", approval="Never")))
+    cluster.apply(
+        scenario(
+            "s", "2.0.0", state="2", edges=incompatible(), strategy=strategy("ForwardOnly", approval="Never")
+        )
+    )
     cluster.until_settled("r", "2.0.0")
     cluster.until_report("s")
 

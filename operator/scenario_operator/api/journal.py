@@ -155,6 +155,8 @@ class StrategySnapshot(ApiModel):
     """Which plans needed consent."""
     approve_from: Level | None = None
     """From which level on consent was needed."""
+    undeclared_edge: CamelWord | None = None
+    """Accept when an undeclared edge needed nobody's consent; absent means Ask."""
     on_failure: CamelWord = "RollBack"
     """What happens when the plan fails before its point of no return."""
     preflight_seconds: Count = 300

@@ -174,6 +174,11 @@ class Reason(StrEnum):
         "The identity of an output changed, so that open outputs would never be closed.",
         "Close them by hand and approve the plan, or choose a strategy of type ForwardOnly.",
     )
+    UNDECLARED_EDGE = (
+        "UndeclaredEdge",
+        "State would be lost by nobody's word: the policy asks nobody, and no entry is about the applied version.",
+        "Approve the plan; or declare the edge or compatibility.undeclared, or set undeclaredEdge: Accept.",
+    )
     STATE_NOT_ACCEPTED = (
         "StateNotAccepted",
         "The version does not accept a format that the stored state may have.",

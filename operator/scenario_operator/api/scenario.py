@@ -179,8 +179,9 @@ class CompatibilityEdge(
 class Compatibility(ApiModel):
     """From which versions the stored state can be taken over."""
 
-    undeclared: Verdict = Verdict.INCOMPATIBLE
-    """The verdict about a source version that no entry matches."""
+    undeclared: Verdict | None = None
+    """The verdict about a source version that no entry matches; absent means Incompatible, and that a person is asked
+    before state is lost under approval Never (see undeclaredEdge of the strategy)."""
     from_: Annotated[tuple[CompatibilityEdge, ...], Field(max_length=64)] = ()
     """Verdicts in order; the first match wins."""
     allow_downgrade: bool = False

@@ -38,6 +38,13 @@ class Approval(StrEnum):
     ALWAYS = "Always"
 
 
+class UndeclaredEdge(StrEnum):
+    """Who answers for a source version about which the author has said nothing."""
+
+    ASK = "Ask"
+    ACCEPT = "Accept"
+
+
 class OnFailure(StrEnum):
     """What happens to a plan that failed before its point of no return."""
 
@@ -258,6 +265,9 @@ class StrategySpec(ApiModel, json_schema_extra=STRATEGY_RULES):
     """Which plans need consent: Destructive means those that delete or retire state or revert results."""
     approve_from: ApproveFrom | None = None
     """Consent is needed from this level on as well."""
+    undeclared_edge: UndeclaredEdge | None = None
+    """What happens under approval Never when state would be lost on an edge about which spec.compatibility says
+    nothing, neither in from nor in undeclared. Ask (default): a person must approve the plan. Accept: it goes on."""
     on_failure: OnFailure = OnFailure.ROLL_BACK
     """What happens to a plan that fails before its point of no return: RollBack, or Hold for a human."""
     rollout: Rollout = Rollout()

@@ -142,7 +142,7 @@ class PlanGroup(ApiModel):
     destroys: Annotated[tuple[Line, ...], Field(max_length=64)] = ()
     """What it deletes, retires or reverts."""
     reversible: bool = False
-    """Whether it can go back from every step."""
+    """Whether it can go back from every step and destroys nothing when it has arrived."""
     point_of_no_return: Line | None = None
     """The first step that cannot be undone."""
     runs: Number = 0

@@ -7,6 +7,7 @@ they are for, so the next pass finds what this one made.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -34,12 +35,13 @@ from scenario_operator.manifests.probe import Probed, probe_pod, read_probe
 from scenario_operator.manifests.revision import (
     artifact_copy,
     files_hash,
+    files_of,
     is_revision,
     parse_revision,
     revision_manifest,
 )
 from scenario_operator.planning.plan import digest_of
-from scenario_operator.planning.revision import Artifact, Revision, content_hash, make
+from scenario_operator.planning.revision import Artifact, Revision, content_hash, is_content_of, make
 from scenario_operator.planning.validity import Problem, problem_of, reuse_of
 
 _RETRY_SECONDS = 30.0
@@ -85,7 +87,8 @@ class Publisher:
         probed = await self._artifact(scenario, spec, known, hashed)
         if probed.artifact is None:
             return self._unresolved(scenario, newest, probed.pending)
-        return await self._serve(scenario, spec, probed.artifact, files, known, in_use)
+        artifact = replace(probed.artifact, files=files_of(files))
+        return await self._serve(scenario, spec, artifact, files, known, in_use)
 
     async def _serve(
         self,
@@ -97,7 +100,7 @@ class Publisher:
         in_use: frozenset[str],
     ) -> Published:
         newest = max(known.values(), key=lambda r: r.number, default=None)
-        if newest is not None and content_hash(newest.spec, newest.artifact) == content_hash(spec, artifact):
+        if newest is not None and is_content_of(newest, spec, artifact):
             if files:
                 await self._keep_copy(scenario, newest, files)
             await self._clean(scenario)

@@ -291,6 +291,7 @@ def _dump_strategy(strategy: Snapshot) -> JsonObject:
         "window": [_dump_bound(field, bound) for field, bound in bounds if bound is not None],
         "approval": strategy.approval,
         "approveFrom": strategy.approve_from,
+        "undeclaredEdge": strategy.undeclared_edge,
         "onFailure": strategy.on_failure,
         **{f"{k}Seconds": v for k, v in strategy.timeouts._asdict().items()},
         "stableSeconds": strategy.stable_seconds,
@@ -314,6 +315,7 @@ def _load_strategy(source: Mapping[str, Any]) -> Snapshot:
         stable_seconds=source.get("stableSeconds", defaults.stable_seconds),
         max_attempts=source.get("maxAttempts", defaults.max_attempts),
         backoff_seconds=source.get("backoffSeconds", defaults.backoff_seconds),
+        undeclared_edge=source.get("undeclaredEdge", ""),
     )
 
 

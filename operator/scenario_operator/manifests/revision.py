@@ -16,6 +16,9 @@ from scenario_operator.manifests.identity import Component, ScenarioIdentity, ow
 from scenario_operator.planning.plan import digest_of
 from scenario_operator.planning.revision import Artifact, Revision, make, snapshot
 
+_FILES = 256
+"""So many files a revision remembers one by one; their names may have 253 characters each."""
+
 
 def revision_manifest(namespace: str, scenario: str, revision: Revision) -> JsonObject:
     """Return the ControllerRevision that holds a revision; hashes are not kept, they follow from the content.
@@ -32,6 +35,7 @@ def revision_manifest(namespace: str, scenario: str, revision: Revision) -> Json
             "digest": artifact.digest,
             "unpinned": artifact.unpinned,
             "filesHash": artifact.files_hash,
+            "files": dict(artifact.files or ()),
         },
     }
     owner = ScenarioIdentity(namespace, scenario)
@@ -72,6 +76,7 @@ def parse_revision(controller_revision: Mapping[str, Any]) -> Revision:
             digest=artifact["digest"],
             unpinned=artifact["unpinned"],
             files_hash=artifact["filesHash"],
+            files=tuple(sorted(artifact["files"].items())) if "files" in artifact else None,
         ),
     )
 
@@ -79,6 +84,13 @@ def parse_revision(controller_revision: Mapping[str, Any]) -> Revision:
 def files_hash(source: Mapping[str, Any]) -> str:
     """Return the hash of the artifact files in a ConfigMap: of its content, whatever its name."""
     return digest_of([source.get("data") or {}, source.get("binaryData") or {}])
+
+
+def files_of(source: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the hash of each artifact file by its name, of so many files as a revision has room for."""
+    kinds = ("data", "binaryData")
+    files = {name: digest_of([k, text])[:12] for k in kinds for name, text in (source.get(k) or {}).items()}
+    return tuple(sorted(files.items())[:_FILES])
 
 
 def artifact_copy(

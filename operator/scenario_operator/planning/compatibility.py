@@ -28,11 +28,30 @@ class Edge(NamedTuple):
 def edge(spec: ScenarioSpec, version: str, digest: str) -> Edge:
     """Return the verdict of the first entry that matches the source version or digest; else `undeclared`."""
     declared = spec.compatibility
-    entries = declared.from_ if declared else ()
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(declared.from_):
         if entry.digest == digest if entry.digest else in_range(version, entry.versions or ""):
             return Edge(Word(entry.verdict), bool(entry.reversible), index)
-    return Edge(Word(declared.undeclared if declared else Word.INCOMPATIBLE), False, -1)
+    return Edge(Word(declared.undeclared or Word.INCOMPATIBLE), False, -1)
+
+
+def is_stated(spec: ScenarioSpec, found: Edge) -> bool:
+    """Say whether the author said anything about an edge, if only by `undeclared`."""
+    return found.entry >= 0 or spec.compatibility.undeclared is not None
+
+
+def near_miss(spec: ScenarioSpec, version: str) -> str:
+    """Return the first range that contains the release of a pre-release but not itself, "" when there is none.
+
+    By npm's rules a range contains a pre-release only if it names one of the same patch; people who write
+    `>=1.0.0 <3.0.0` mean 2.0.0-rc.1 as well.
+    """
+    if not _parses(version) or not Version(version).prerelease:
+        return ""
+    release = str(Version(version).truncate())
+    ranges = [entry.versions for entry in spec.compatibility.from_ if entry.versions]
+    if any(in_range(version, expression) for expression in ranges):
+        return ""
+    return next((expression for expression in ranges if in_range(release, expression)), "")
 
 
 def in_range(version: str, expression: str) -> bool:

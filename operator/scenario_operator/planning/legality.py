@@ -63,6 +63,8 @@ def _unasked_destruction(plan: Plan) -> tuple[str, ...]:
         found.append(f"a plan of level {plan.level} keeps state and results")
     if destroys and not plan.destructive:
         found.append("a plan that destroys must say so")
+    if plan.destructive and plan.reversible:
+        found.append("a plan that destroys is not called reversible")
     return tuple(found)
 
 

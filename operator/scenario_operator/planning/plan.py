@@ -30,7 +30,10 @@ class Cause(StrEnum):
 
 
 class Snapshot(NamedTuple):
-    """The strategy as it was when the plan was made; a plan in progress never looks at the object again."""
+    """The strategy as it was when the plan was made; a plan in progress never looks at the object again.
+
+    `undeclared_edge`: Accept, or "" for Ask, so that a plan made before there was a choice keeps its hash.
+    """
 
     type: str = ""
     window: Bounds = Bounds()
@@ -41,6 +44,7 @@ class Snapshot(NamedTuple):
     stable_seconds: int = 10
     max_attempts: int = 3
     backoff_seconds: int = 10
+    undeclared_edge: str = ""
 
 
 class End(NamedTuple):

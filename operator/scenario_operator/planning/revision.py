@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenario_operator.api.common import canonical
-from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.api.scenario import ScenarioSpec, Verdict
 from scenario_operator.planning.plan import End, digest_of
 
-_NOT_CONTENT = ("upgrade", "deletionProtection", "description")
+NOT_CONTENT = ("upgrade", "deletionProtection", "description")
+"""Fields of a spec, named as on the wire, that no revision freezes."""
 _LOGIC = ("type", "hooks", "outputs")
 _CONFIG = ("workload", "parameters")
 
@@ -22,13 +23,15 @@ _CONFIG = ("workload", "parameters")
 class Artifact:
     """The resolved artifact: what runs use as image, its digest, and the hash of its files, if it has any.
 
-    `unpinned`: the image was found on the node only; it has no registry digest and is used by its tag.
+    `unpinned`: the image was found on the node only; it has no registry digest and is used by its tag. `files`: the
+    hash of each file by its name, which only says what differs; None where an older operator did not record it.
     """
 
     image: str
     digest: str
     unpinned: bool = False
     files_hash: str = ""
+    files: tuple[tuple[str, str], ...] | None = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Revision:
 
 def snapshot(spec: ScenarioSpec) -> dict[str, Any]:
     """Return the part of a spec that a revision freezes."""
-    return {key: value for key, value in canonical(spec).items() if key not in _NOT_CONTENT}
+    return {key: value for key, value in canonical(spec).items() if key not in NOT_CONTENT}
 
 
 def logic_hash(spec: ScenarioSpec, artifact: Artifact) -> str:
@@ -91,6 +94,22 @@ def content_hash(spec: ScenarioSpec, artifact: Artifact) -> str:
     """Hash everything that a revision freezes: equal hashes are the same revision."""
     resolved = [artifact.image, artifact.digest, artifact.files_hash]
     return digest_of([snapshot(spec), resolved])[:16]
+
+
+def is_content_of(revision: Revision, spec: ScenarioSpec, artifact: Artifact) -> bool:
+    """Say whether a spec with its resolved artifact is what a revision froze.
+
+    An older operator knew no `compatibility.undeclared` that nobody states, and froze Incompatible as absent: by its
+    revisions the two are the same, so that the new operator publishes nothing anew.
+    """
+    wanted = content_hash(spec, artifact)
+    if wanted == content_hash(revision.spec, revision.artifact):
+        return True
+    stated = spec.compatibility
+    if revision.artifact.files is not None or stated.undeclared is not Verdict.INCOMPATIBLE:
+        return False
+    unstated = spec.model_copy(update={"compatibility": stated.model_copy(update={"undeclared": None})})
+    return content_hash(unstated, artifact) == content_hash(revision.spec, revision.artifact)
 
 
 def make(name: str, number: int, spec: ScenarioSpec, artifact: Artifact) -> Revision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenario_operator.api.run import HorizonBound, RunSpec, StartBound
-from scenario_operator.api.strategy import StrategyBound, StrategySpec
+from scenario_operator.api.strategy import StrategyBound, StrategySpec, UndeclaredEdge
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.steps import Timeouts
 from scenario_operator.planning.windows import Bound, Bounds, Mode
@@ -32,6 +32,7 @@ def snapshot_of(spec: StrategySpec) -> Snapshot:
         stable_seconds=spec.verify.stable_seconds,
         max_attempts=spec.retry.max_attempts,
         backoff_seconds=spec.retry.backoff_seconds,
+        undeclared_edge=spec.undeclared_edge.value if spec.undeclared_edge is UndeclaredEdge.ACCEPT else "",
     )
 
 

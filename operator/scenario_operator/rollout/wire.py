@@ -149,9 +149,11 @@ def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:
 
 
 def _why(group: Group) -> str:
-    if group.attention:
-        return group.attention
-    return ", ".join(group.destroys) if group.destroys else f"level {group.level}"
+    """Name what a person must decide on: what contradicts or is not said, and what would be destroyed."""
+    return (
+        ", ".join((*([group.attention] if group.attention else []), *group.destroys))
+        or f"level {group.level}"
+    )
 
 
 def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:

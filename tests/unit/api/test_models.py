@@ -118,7 +118,7 @@ class TestCanonical:
             **MINIMAL,
             "type": "Service",
             "workload": {"terminationGracePeriodSeconds": 30, "env": []},
-            "compatibility": {"undeclared": "Incompatible", "allowDowngrade": False},
+            "compatibility": {"allowDowngrade": False},
             "hooks": {},
             "deletionProtection": True,
         }
@@ -186,7 +186,7 @@ class TestCanonical:
             "type": "Service",
             "workload": {"resources": {}, "terminationGracePeriodSeconds": 30},
             "hooks": {},
-            "compatibility": {"undeclared": "Incompatible", "allowDowngrade": False},
+            "compatibility": {"allowDowngrade": False},
             "upgrade": {"suspend": False, "historyLimit": 10},
             "deletionProtection": True,
         }

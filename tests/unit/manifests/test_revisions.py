@@ -16,6 +16,7 @@ from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.manifests.revision import (
     artifact_copy,
     files_hash,
+    files_of,
     is_revision,
     parse_revision,
     revision_manifest,
@@ -95,3 +96,24 @@ def test_files_are_hashed_by_content(change: dict[str, dict[str, str]]) -> None:
     assert files_hash(SOURCE) == files_hash(renamed)
     assert files_hash(SOURCE) == files_hash(artifact_copy("t", "s", published(), "u", SOURCE))
     assert files_hash(SOURCE) != files_hash({**SOURCE, **change})
+
+
+def test_the_hash_of_each_file_says_what_differs_and_is_no_content() -> None:
+    """Given files, when a revision is read back, then each has its hash; whether it is another one, all decide."""
+    files = files_of(SOURCE)
+    shipped = make("r1", 1, published().spec, Artifact("x", "d", files_hash="f", files=files))
+
+    manifest = json.loads(json.dumps(revision_manifest("team", "quake-watch", shipped)))
+
+    assert [name for name, _ in files] == ["a", "b"]
+    assert files_of({"binaryData": SOURCE["data"]}) != files_of({"data": SOURCE["data"]})
+    assert parse_revision(manifest).artifact.files == files
+    del manifest["data"]["artifact"]["files"]
+    older = parse_revision(manifest)
+    assert older.artifact.files is None
+    assert older == shipped
+    assert content_hash(older.spec, older.artifact) == content_hash(shipped.spec, shipped.artifact)
+
+
+def test_a_revision_remembers_so_many_files_one_by_one_as_it_has_room_for() -> None:
+    assert len(files_of({"data": {f"{n:0253}": "1" for n in range(1000)}})) == 256

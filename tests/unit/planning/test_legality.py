@@ -93,6 +93,10 @@ ILLEGAL: dict[str, tuple[Callable[[], Plan], str]] = {
         "level Restart",
     ),
     "destruction that is not announced": (lambda: forward()._replace(destructive=()), "must say so"),
+    "destruction that is called reversible": (
+        lambda: continuation()._replace(reversible=True),
+        "not called reversible",
+    ),
     "state deleted before its results are reverted": (
         lambda: swapped(forward(), "revert-live", "delete-live"),
         "after its state is gone",

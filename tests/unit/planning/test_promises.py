@@ -19,7 +19,7 @@ from tests.unit.planning.build import (
 
 from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
-from scenario_operator.planning import windows
+from scenario_operator.planning import compatibility, windows
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.planning.stored import DELETED, KEPT, RETAINED, REVERTED, Incarnation, LastStop
@@ -76,7 +76,7 @@ specs = st.fixed_dictionaries(
         "compatibility": st.builds(
             lambda from_, undeclared, down: {"from": from_, "undeclared": undeclared, "allowDowngrade": down},
             st.lists(edges, max_size=2),
-            st.sampled_from(["Compatible", "Incompatible"]),
+            st.sampled_from(["Compatible", "Incompatible", None]),
             st.booleans(),
         ),
     }
@@ -97,6 +97,7 @@ strategies = st.none() | st.builds(
     st.sampled_from(["InPlace", "Continuation", "ForwardOnly"]),
     st.builds(Bounds, bound, bound, bound),
     st.sampled_from(["Never", "Destructive", "Always"]),
+    undeclared_edge=st.sampled_from(["", "Accept"]),
 )
 stops = st.none() | st.builds(
     LastStop,
@@ -169,6 +170,26 @@ def test_a_plan_that_destroys_says_what(given_: Case) -> None:
     assert set(destroying) <= set(found.destructive)
     fresh = any(d.kind is Kind.RESOLVE_WINDOW for d in found.steps) and found.cause is not Cause.START
     assert bool(found.destructive) == fresh
+    assert not (found.destructive and found.reversible)
+
+
+@given(cases())
+def test_state_never_goes_by_nobodys_word(given_: Case) -> None:
+    """Given a policy that asks nobody, when the author said nothing of new logic, then a person is asked."""
+    found = plan_upgrade(given_)
+    on = given_.stored.applied
+    if isinstance(found, Blocked) or on is None or given_.cause is Cause.RECOMPUTE or not found.destructive:
+        return
+    declared = given_.target.spec.compatibility
+    silent = (
+        compatibility.edge(given_.target.spec, on.version, on.digest).entry < 0 and not declared.undeclared
+    )
+    new_logic = on.logic_hash != given_.target.logic_hash
+    unasked = found.strategy.approval == "Never" and found.strategy.undeclared_edge != "Accept"
+    if unasked and silent and new_logic:
+        assert found.attention
+    elif found.attention == Reason.UNDECLARED_EDGE:
+        raise AssertionError("asked about what was said, or what asks already")
 
 
 @st.composite

@@ -77,8 +77,8 @@ def test_a3_forward_only_reverts_deletes_and_only_then_starts_anew() -> None:
 
 def test_continuation_retires_the_state_later_so_it_is_destructive_but_has_no_point_of_no_return() -> None:
     plan = planned(case(V1, incompatible(), CONTINUATION))
-    assert plan.destructive == ("the state of live, when the new version is Ready",)
-    assert (plan.reversible, plan.point_of_no_return) == (True, "")
+    assert plan.destructive == ("DeleteState(live) when the new version is Ready",)
+    assert (plan.reversible, plan.point_of_no_return) == (False, "")
 
 
 def test_a11_a_downgrade_needs_the_authors_word() -> None:

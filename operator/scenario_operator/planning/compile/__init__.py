@@ -9,7 +9,7 @@ from __future__ import annotations
 from scenario_operator.api.common import Level
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning import compatibility
-from scenario_operator.planning.compile.change import Change, classify, contradiction
+from scenario_operator.planning.compile.change import Change, classify, contradiction, unmatched
 from scenario_operator.planning.compile.common import (
     COMMIT,
     Blocked,
@@ -70,7 +70,8 @@ def _upgrade(case: Case) -> Plan | Blocked:
     if case.stored.live == 0:
         return assembled(case, case.cause, Level.NONE, (COMMIT,), reversible=True)
     if case.cause is Cause.RECOMPUTE:
-        change = Change(Level.REPLACE, False, False, differences(case.source, applied, case.target))
+        diff = differences(case.source, applied, case.target, fresh=True)
+        change = Change(Level.REPLACE, False, False, diff)
         return plan_fresh(case, applied, change, RECOMPUTE)
     if _forbidden_downgrade(case, applied):
         return Blocked(
@@ -91,6 +92,8 @@ def _no_reach(case: Case, applied: Applied, change: Change, kind: str) -> Blocke
     differs = [line for line in change.diff if not line.startswith("version: ")]
     why = f" ({'; '.join(differs[:3])}{' …' if differs[3:] else ''})" if differs else ""
     what = f"{applied.version} → {case.target.version} needs level Replace{why}"
+    if compatibility.near_miss(case.target.spec, applied.version):
+        what = "; ".join((what, *unmatched(case, applied, change)))
     if change.disputed:
         return Blocked(
             Reason.DISPUTED,

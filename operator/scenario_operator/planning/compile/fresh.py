@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning import windows
-from scenario_operator.planning.compile.change import Change, contradiction
+from scenario_operator.planning.compile.change import Change, contradiction, is_unasked, unmatched
 from scenario_operator.planning.compile.common import (
     COMMIT,
     LIVE,
@@ -44,18 +44,20 @@ def plan_fresh(case: Case, applied: Applied, change: Change, kind: str) -> Plan 
     steps.append(COMMIT)
     destructive = [d.title() for d in destroying]
     if axes.state == FRESH and not destroying:
-        destructive.append("the state of live, when the new version is Ready")
+        destructive.append("DeleteState(live) when the new version is Ready")
     attention, notes = _attention(case, change, axes)
+    if destructive and is_unasked(case, change):
+        attention = attention or Reason.UNDECLARED_EDGE.value
     return assembled(
         case,
         case.cause,
         change.level,
         tuple(steps),
-        reversible=not destroying,
+        reversible=not destructive,
         destructive=tuple(destructive),
         attention=attention,
         diff=change.diff,
-        notes=notes,
+        notes=(*notes, *unmatched(case, applied, change)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenario_operator.api.journal import Kind
-from scenario_operator.planning.compile.change import Change
+from scenario_operator.planning.compile.change import Change, unmatched
 from scenario_operator.planning.compile.common import COMMIT, LIVE, Case, assembled, preflight, verify
 from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.steps import Args, Draft
@@ -14,7 +14,10 @@ def plan_keep(case: Case, applied: Applied, change: Change) -> Plan:
     """Plan a change after which the run works on with the state that it has."""
     reversible = change.reversible or not case.target.has_state
     steps = keep_steps(case, applied, reversible=reversible)
-    return assembled(case, case.cause, change.level, steps, reversible=reversible, diff=change.diff)
+    notes = unmatched(case, applied, change)
+    return assembled(
+        case, case.cause, change.level, steps, reversible=reversible, diff=change.diff, notes=notes
+    )
 
 
 def keep_steps(case: Case, applied: Applied | None, *, reversible: bool) -> tuple[Draft, ...]:
