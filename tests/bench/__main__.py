@@ -165,7 +165,7 @@ def rollout(runs: int, pace: int) -> Rollout:
 
 
 def _paced(chosen: JsonObject, pace: int) -> JsonObject:
-    return {**chosen, "rollout": {"maxConcurrent": pace, "maxFailed": 5}}
+    return {**chosen, "rollout": {"maxConcurrent": pace, "maxFailed": 5, "canary": {"runs": 0}}}
 
 
 def _size(obj: JsonObject) -> int:

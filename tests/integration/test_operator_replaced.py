@@ -28,7 +28,7 @@ OTHER = 99
 
 def second(at_once: int, **more: Any) -> JsonObject:
     """Return version 2.0.0, which keeps the state."""
-    rollout = {"maxConcurrent": at_once, "maxFailed": 50}
+    rollout = {"maxConcurrent": at_once, "maxFailed": 50, "canary": {"runs": 0}}
     chosen = strategy("InPlace", rollout=rollout, **more)
     return scenario("s", "2.0.0", edges=compatible(), strategy=chosen, workload=SLOW)
 

@@ -66,7 +66,11 @@ def test_who_waits_for_a_turn_is_ready_and_nobody_is_asked(cluster: Cluster) -> 
 
 def test_a_rollout_is_held_when_more_failed_than_may(cluster: Cluster) -> None:
     """Given maxFailed 0, when the first run goes back, then the second stays and everybody is told why."""
-    strict = strategy("InPlace", rollout={"maxConcurrent": 1, "maxFailed": 0}, timeouts={"startSeconds": 2})
+    strict = strategy(
+        "InPlace",
+        rollout={"maxConcurrent": 1, "maxFailed": 0, "canary": {"runs": 0}},
+        timeouts={"startSeconds": 2},
+    )
     cluster.apply(scenario("s", "1.0.0"), run("a", "s"), run("b", "s"))
     for name in ("a", "b"):
         cluster.until_settled(name, "1.0.0")

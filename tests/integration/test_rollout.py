@@ -353,7 +353,9 @@ def test_a78_the_number_of_a_failed_incarnation_is_not_used_again(cluster: Clust
 
 def test_a79_runs_that_wait_for_a_person_leave_their_slots_to_others(cluster: Cluster) -> None:
     """Given two slots and two runs that wait for a person, when v2 rolls out, then the others still get their turn."""
-    two = strategy("Continuation", approval="Never", rollout={"maxConcurrent": 2, "maxFailed": 5})
+    two = strategy(
+        "Continuation", approval="Never", rollout={"maxConcurrent": 2, "maxFailed": 5, "canary": {"runs": 0}}
+    )
     cluster.apply(scenario("s", "1.0.0"), *(run(name, "s") for name in FIVE))
     for name in FIVE:
         cluster.until_settled(name, "1.0.0")

@@ -192,7 +192,7 @@ def test_a_rollout_held_by_failures_goes_on_when_max_failed_is_raised(cluster: C
     """Given maxFailed 0 and a run that went back, when maxFailed is raised, then the others get their turn."""
 
     def allowing(failures: int) -> JsonObject:
-        pace = {"maxConcurrent": 1, "maxFailed": failures}
+        pace = {"maxConcurrent": 1, "maxFailed": failures, "canary": {"runs": 0}}
         once = strategy("InPlace", rollout=pace, retry={"maxAttempts": 1, "backoffSeconds": 1})
         hooks = {"verify": {"command": sim(runFor=3600)}}
         return scenario("s", "2.0.0", edges=compatible(), strategy=once, hooks=hooks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scenario_operator.rollout.facts import Attempt, Entry, RunName
 from scenario_operator.rollout.groups import is_behind
-from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY
+from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY, FAILURES, SUCCESSES
 
 from .grant_states import NAMESPACE, R, Setup, State, entries_of, facts, uid_of
 from .states import Violation
@@ -51,6 +51,7 @@ def check_write(setup: Setup, state: State, live: Attempt, after: Attempt) -> tu
         either = waits_again and after.closed
         if waits_again == bool(reported) and not either:
             raise Violation(f"{grant} ended {words[0]}, reported {len(reported)} times", [])
+    _check_canaries(setup, state, live, after, now.keys() - was.keys())
     used = dict(state.used)
     for grant in now.keys() - was.keys():
         number = int(grant.rsplit(".", 1)[1])
@@ -66,6 +67,24 @@ def check_write(setup: Setup, state: State, live: Attempt, after: Attempt) -> tu
     if missing:
         raise Violation(f"{after.name} forgets the outcome of {sorted(missing)}", [])
     return tuple(sorted(used.items()))
+
+
+def _check_canaries(setup: Setup, state: State, live: Attempt, after: Attempt, fresh: set[str]) -> None:
+    """Until as many as go first have ended well, no more are under way; after one that did not, nobody is granted."""
+    first = setup.pace.canaries
+    if not fresh or not first or after.only or after.cause == "Recompute":
+        return
+    arrived = {r.uid for r in after.reports if r.outcome.outcome in SUCCESSES}
+    for name, run in state.runs:
+        if any(there == after.name and word in SUCCESSES for _, there, word, _ in run.history):
+            arrived.add(uid_of(name, run))
+    under_way = [e for e in after.active if not e.parked]
+    if len(under_way) > first and len(arrived) < first:
+        raise Violation(
+            f"{len(under_way)} runs are under way in {after.name} before a canary has arrived", []
+        )
+    if any(r.uid in live.canaries and r.outcome.outcome in FAILURES for r in after.reports):
+        raise Violation(f"{after.name} grants after its canary failed", [])
 
 
 def check(setup: Setup, state: State) -> None:

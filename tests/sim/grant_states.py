@@ -145,7 +145,7 @@ class Setup:
     name: str
     luck: Luck
     runs: int = 3
-    pace: Pace = field(default_factory=lambda: Pace(1, 1))
+    pace: Pace = field(default_factory=lambda: Pace(1, 1, 0))
     wanted: str = "v2"
     revisions: dict[str, Revision] = field(default_factory=lambda: KEEP_SAME)
     strategy: Snapshot = STRATEGY

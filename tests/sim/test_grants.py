@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from scenario_operator.rollout import canary, schedule
 from scenario_operator.rollout import decide as deciding
-from scenario_operator.rollout import schedule
+from scenario_operator.rollout.canary import FAILED, PASSED
 from scenario_operator.rollout.consent import Consent
 from scenario_operator.rollout.facts import Attempt, Fleet
 
 from .fleets import (
     ABORTED,
+    CANARY,
     CONSENT,
     DEEP,
     NEWER,
@@ -132,7 +134,21 @@ def _presumes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(schedule, "consent", lambda plan, attempt, fleet: Consent(True))
 
 
+def _overtakes(patch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a canary."""
+    patch.setattr(schedule, "choose", lambda attempt, fleet, able: None)
+
+
+def _shrugs(patch: pytest.MonkeyPatch) -> None:
+    """A canary that failed has shown what it was to show."""
+    patch.setattr(schedule, "failed_canaries", lambda attempt, fleet: ())
+    patch.setattr(canary, "FAILED", frozenset())
+    patch.setattr(canary, "PASSED", PASSED | FAILED)
+
+
 MUTANTS = (
+    Mutant("a canary is overtaken", CANARY, "before a canary", _overtakes),
+    Mutant("a failed canary is followed", CANARY, "after its canary failed", _shrugs),
     Mutant("strays take no slot", REMOVED, "in flight", _forgets_strays),
     Mutant("strays that wait keep their slot", STRAY, "without a reason", _counts_waiting_strays),
     Mutant("granted without consent", CONSENT, "without consent", _presumes),

@@ -248,6 +248,12 @@ class Reason(StrEnum):
         "Mend the cause, then retry the runs, raise maxFailed or publish a newer version.",
     )
 
+    CANARY_FAILED = (
+        "CanaryFailed",
+        "A run that was to go first did not arrive at the new version; no other run is led on.",
+        "See that run; publish a fixed version, or mend the cause and retry it, or set rollout.canary.runs to 0.",
+    )
+
     # --- The Scenario cannot be used --------------------------------------------------------------
     SCENARIO_NOT_FOUND = (
         "ScenarioNotFound",

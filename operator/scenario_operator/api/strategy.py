@@ -165,6 +165,13 @@ class StrategyWindow(ApiModel, json_schema_extra=rules(*WINDOW_ORDER)):
     """From when on it notifies. Preset: StoppedAt, with ifMissing ObservedStop under ForwardOnly."""
 
 
+class Canary(ApiModel):
+    """The runs that go before all others."""
+
+    runs: Annotated[int, Field(ge=0, le=500)] | None = None
+    """How many; absent means 1, and 0 that all go at once."""
+
+
 class Rollout(ApiModel):
     """The pace over many runs; read from the Scenario's strategy only."""
 
@@ -172,6 +179,14 @@ class Rollout(ApiModel):
     """How many runs are carried over at the same time."""
     max_failed: Annotated[int, Field(ge=0, le=500)] = 1
     """When more runs than this have failed or wait for a human, the rest is held."""
+    canary: Canary | None = None
+    """Runs that have to end well before the others go; absent means that the first run goes alone."""
+
+    @property
+    def canaries(self) -> int:
+        """Return how many runs go first."""
+        stated = self.canary.runs if self.canary else None
+        return 1 if stated is None else stated
 
 
 class Timeouts(ApiModel):

@@ -232,6 +232,13 @@ class RunReport(ApiModel):
     """What it cost."""
 
 
+class Wave(ApiModel):
+    """How the rollout proceeds over the runs."""
+
+    canaries: Annotated[tuple[Uid, ...], Field(max_length=1000)] = ()
+    """UIDs of the runs that were chosen to go first."""
+
+
 class UpgradeStatus(ApiModel):
     """Plans, consent, grants, progress and report."""
 
@@ -257,6 +264,8 @@ class UpgradeStatus(ApiModel):
     """How runs ended, at most 200 of them: failures are kept first; the counts are always complete."""
     granted: Number = 0
     """How many grants were ever given; no grant id is used twice."""
+    wave: Wave | None = None
+    """How the rollout proceeds over the runs."""
     closed: bool = False
     """Whether nothing is granted any more."""
     start_time: Time | None = None

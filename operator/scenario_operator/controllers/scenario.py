@@ -179,7 +179,7 @@ class ScenarioController:
             revisions=this.revisions,
             strategy=snapshot_of(spec) if spec else None,
             strategy_missing=missing,
-            pace=Pace(rollout.max_concurrent, rollout.max_failed) if rollout else Pace(),
+            pace=Pace(rollout.max_concurrent, rollout.max_failed, rollout.canaries) if rollout else Pace(),
             suspend=policy.get("suspend", False),
             approved_plans=frozenset(policy.get("approvedPlans") or ()),
             runs=this.runs,

@@ -34,6 +34,7 @@ class RunFacts(NamedTuple):
     journal_attempt: str = ""
     journal_revisions: tuple[str, ...] = ()
     waits: bool = False
+    refused: bool = False
     asks: bool = False
     failed: bool = False
     recompute_nonce: str = ""
@@ -172,6 +173,7 @@ class Attempt(NamedTuple):
     active: tuple[Entry, ...] = ()
     reports: tuple[Report, ...] = ()
     granted: int = 0
+    canaries: tuple[str, ...] = ()
     finished: bool = False
     closed: bool = False
     reason: str = ""
@@ -198,6 +200,7 @@ class Pace(NamedTuple):
 
     max_concurrent: int = 10
     max_failed: int = 1
+    canaries: int = 1
 
 
 class Fleet(NamedTuple):

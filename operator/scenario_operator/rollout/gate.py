@@ -137,6 +137,8 @@ def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | 
     name = f"{attempt.name} to {wanted.version}"
     if attempt.phase == "Suspended":
         return Gate(Reason.SUSPENDED.value, f"{name} is suspended")
+    if attempt.phase == "Held" and attempt.reason == Reason.CANARY_FAILED.value:
+        return Gate(Reason.CANARY_FAILED.value, f"{name} is held: the run that went first did not arrive")
     if attempt.phase == "Held":
         return Gate(Reason.ROLLOUT_HELD.value, f"{name} is held by failures")
     group = next((g for g in attempt.groups if g.hash == plan_hash), None)

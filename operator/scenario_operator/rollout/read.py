@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.read import record_of, run_of
 from scenario_operator.rollout.facts import RunFacts
 
@@ -29,6 +30,7 @@ def facts_of(obj: Mapping[str, Any]) -> RunFacts:
         journal_attempt=journal.attempt if journal else "",
         journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
         waits=waits and journal is not None,
+        refused=waits and conditions["ActionRequired"].get("reason") == Reason.REFUSED.value,
         asks=waits and journal is None and record.stored.applied is None,
         failed=conditions.get("RolledBack", {}).get("status") == "True",
         recompute_nonce=run.recompute_nonce,

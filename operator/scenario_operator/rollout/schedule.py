@@ -12,6 +12,7 @@ from scenario_operator.api import names
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Outcome
+from scenario_operator.rollout.canary import choose, failed_canaries
 from scenario_operator.rollout.consent import Consent, consent
 from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Group, Report, RunFacts
 from scenario_operator.rollout.groups import Planner, cause_of, group_of, is_behind
@@ -189,6 +190,7 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
         or fleet.pending
         or attempt.finished
         or halted(attempt, fleet)
+        or failed_canaries(attempt, fleet)
     ):
         return attempt
     room = fleet.pace.max_concurrent - in_flight
@@ -196,15 +198,24 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
     given = attempt.granted
     if room <= 0:
         return attempt
-    for run, _, plan_hash, word in plans_of(attempt, waiting_runs(attempt, fleet), fleet, planner):
+    able = [
+        planned
+        for planned in plans_of(attempt, waiting_runs(attempt, fleet), fleet, planner)
+        if planned.consent.given
+        and not (planned.run.hold or planned.run.uid in busy or planned.run.journal_grant is not None)
+    ]
+    canaries = choose(attempt, fleet, [planned.run for planned in able])
+    for run, _, plan_hash, word in able:
         if room <= 0:
             break
-        if run.hold or run.uid in busy or run.journal_grant is not None or not word.given:
+        if canaries is not None and run.uid not in canaries:
             continue
         given, room = given + 1, room - 1
         identity = f"{attempt.name}.{given}"
         active.append(Entry(identity, run.uid, run.namespace, run.name, plan_hash, approver=word.approver))
     fresh = given - attempt.granted
+    if fresh and canaries is not None:
+        attempt = attempt._replace(canaries=canaries)
     return attempt._replace(active=tuple(active), granted=given, waiting=attempt.waiting - fresh)
 
 
@@ -242,6 +253,8 @@ def _phase(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> Atte
         return attempt._replace(phase="Closing", reason="Superseded" if not attempt.abort else "Aborted")
     if fleet.suspend or attempt.suspend:
         return attempt._replace(phase="Suspended", reason="Suspended")
+    if failed_canaries(attempt, fleet):
+        return attempt._replace(phase="Held", reason="CanaryFailed")
     if halted(attempt, fleet):
         return attempt._replace(phase="Held", reason="RolloutHeld")
     if planned and len(unapproved) == len(planned) and not attempt.active:

@@ -12,6 +12,7 @@ from scenario_operator.api.conditions import Assessment, ConditionType, merge_co
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
+from scenario_operator.rollout.canary import failed_canaries
 from scenario_operator.rollout.decide import FleetDecision
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import is_behind
@@ -136,6 +137,10 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             told = f"{attempt.name} is suspended with {len(attempt.groups)} plans; see: "
             told += f"kubectl -n {namespace} get supg {attempt.name} -o yaml"
             return Standing(Reason.SUSPENDED.value, told, ready=True, attention=told)
+        case "Held" if failed := failed_canaries(attempt, fleet):
+            told = f"{attempt.name}: canary {', '.join(failed[:5])} did not arrive, so no other run is led on"
+            look = f"{told}; see: {commands.describe('srun', namespace, failed[0])}"
+            return Standing(Reason.CANARY_FAILED.value, told, stalled=True, attention=look)
         case "Held":
             told = f"{attempt.name} is held by failures; see: {commands.describe('supg', namespace, attempt.name)}"
             return Standing(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)

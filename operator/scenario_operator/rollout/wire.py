@@ -12,6 +12,7 @@ from scenario_operator.api.conditions import Assessment, ConditionType, merge_co
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Outcome
+from scenario_operator.rollout.canary import canaries_ahead, failed_canaries
 from scenario_operator.rollout.facts import (
     Approval,
     Asked,
@@ -60,6 +61,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         active=tuple(_load_entry(e) for e in status.get("active") or ()),
         reports=reports,
         granted=status.get("granted", 0),
+        canaries=tuple((status.get("wave") or {}).get("canaries") or ()),
         finished="completionTime" in status,
         closed=status.get("closed", False),
         reason=_ready_reason(status),
@@ -85,6 +87,7 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "active": [_dump_entry(e) for e in attempt.active],
         "runs": [_dump_report(r) for r in attempt.reports],
         "granted": attempt.granted,
+        "wave": {"canaries": list(attempt.canaries)} if attempt.canaries else None,
         "closed": attempt.closed,
         "startTime": old.get("startTime") or (fleet.now if attempt.released else None),
         "completionTime": old.get("completionTime") or (fleet.now if attempt.finished else None),
@@ -161,6 +164,12 @@ def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     if attempt.phase == "AwaitingApproval" and unapproved:
         first = unapproved[0]
         return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.hash}: {_why(first)}"
+    held_by = failed_canaries(attempt, fleet)
+    if attempt.phase == "Held" and held_by:
+        return (
+            f"canary {', '.join(held_by[:5])} did not arrive, so no other run is led on; "
+            "publish a fixed version, retry the canary, or set spec.rollout.canary.runs of the strategy to 0"
+        )
     if attempt.phase == "Held":
         return (
             f"runs that have failed or wait for a person: {troubled(attempt)}, more than maxFailed "
@@ -168,8 +177,10 @@ def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
             "raise spec.rollout.maxFailed of the strategy or publish a fixed version"
         )
     done = counts["total"] - counts["waiting"] - counts["running"]
-    failed = counts["rolledBack"] + counts["failed"]
-    return f"{done} of {counts['total']} runs settled, {failed} failed"
+    bad = counts["rolledBack"] + counts["failed"]
+    ahead = canaries_ahead(attempt, fleet)
+    before = f"; canary {', '.join(ahead[:5])} goes first" if ahead and counts["waiting"] else ""
+    return f"{done} of {counts['total']} runs settled, {bad} failed{before}"
 
 
 def _ready_reason(status: Mapping[str, Any]) -> str:

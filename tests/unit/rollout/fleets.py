@@ -72,7 +72,8 @@ def fleet(
     *,
     revisions: dict[str, Revision] | None = None,
     wanted: str = "v2",
-    pace: tuple[int, int] = (10, 1),
+    pace: tuple[int, ...] = (10, 1),
+    canaries: int = 0,
     strategy: Snapshot | None = None,
     **more: Any,
 ) -> Fleet:
@@ -85,7 +86,7 @@ def fleet(
         wanted=known[wanted] if wanted else None,
         revisions=known,
         strategy=strategy or Snapshot(),
-        pace=Pace(*pace),
+        pace=Pace(*pace, canaries=canaries),
         runs=tuple(found),
         attempts=tuple(attempts),
         **given,

@@ -73,6 +73,7 @@ ATTEMPTS = st.builds(
     active=st.lists(ENTRIES, max_size=3).map(tuple),
     reports=st.lists(reports(), max_size=5).map(tuple),
     granted=st.integers(0, 9),
+    canaries=st.lists(st.uuids().map(str), max_size=3).map(tuple),
     closed=st.booleans(),
     reason=st.just("RollingOut"),
     cause=st.just("Revision"),

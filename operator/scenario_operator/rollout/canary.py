@@ -1,0 +1,99 @@
+"""Canaries: the runs that go before all others, and whose end decides whether the others go at all.
+
+They are chosen once and recorded by uid in the attempt, in the same write that grants the first of them. What counts is
+how their plan ended, not how they feel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
+
+PASSED = frozenset({"Upgraded", "Recomputed", "Continued"})
+"""Outcomes after which a canary has shown that the revision works."""
+FAILED = frozenset({"RolledBack", "Failed", "Aborted"})
+"""Outcomes after which nobody follows; any other one says nothing of the revision, and another run takes the place."""
+
+
+class Trial(Enum):
+    """What a chosen run says of the revision so far."""
+
+    AHEAD = "ahead"
+    PASSED = "passed"
+    FAILED = "failed"
+    VOID = "void"
+
+
+def wanted_canaries(attempt: Attempt, fleet: Fleet) -> int:
+    """Return how many runs go first: none in an attempt about runs that were named, they asked for it."""
+    return 0 if attempt.only or attempt.cause == "Recompute" else fleet.pace.canaries
+
+
+def failed_canaries(attempt: Attempt, fleet: Fleet) -> tuple[str, ...]:
+    """Return the names of the canaries that hold the attempt."""
+    if not wanted_canaries(attempt, fleet):
+        return ()
+    runs = {run.uid: run for run in fleet.runs}
+    return tuple(
+        _name(attempt, runs, uid) for uid in attempt.canaries if _trial(attempt, runs, uid) is Trial.FAILED
+    )
+
+
+def canaries_ahead(attempt: Attempt, fleet: Fleet) -> tuple[str, ...]:
+    """Return the names of the canaries that nobody may overtake."""
+    if not wanted_canaries(attempt, fleet):
+        return ()
+    runs = {run.uid: run for run in fleet.runs}
+    return tuple(
+        _name(attempt, runs, uid) for uid in attempt.canaries if _trial(attempt, runs, uid) is Trial.AHEAD
+    )
+
+
+def choose(attempt: Attempt, fleet: Fleet, grantable: Iterable[RunFacts]) -> tuple[str, ...] | None:
+    """Return the uids of the canaries while they go first, None when everybody may go.
+
+    `grantable` are the runs that could be granted now. A canary that is gone, held, pinned, refused, or parked without
+    having failed gives its place to another run; when there is none, everybody goes.
+    """
+    wanted = wanted_canaries(attempt, fleet)
+    if not wanted:
+        return None
+    runs = {run.uid: run for run in fleet.runs}
+    able = {run.uid: run for run in grantable if run.desired_running and not run.stored.stopped}
+    active = {entry.run_uid for entry in attempt.active}
+    trials = {uid: _trial(attempt, runs, uid) for uid in attempt.canaries}
+    kept = [
+        uid
+        for uid, trial in trials.items()
+        if trial is not Trial.VOID and (trial is not Trial.AHEAD or uid in active or uid in able)
+    ]
+    asking = {asked.uid for asked in attempt.asked}
+    others = sorted((uid for uid in able if uid not in kept), key=lambda uid: uid not in asking)
+    chosen = (*kept, *others[: max(0, wanted - len(kept))])
+    passed = all(trials.get(uid) is Trial.PASSED for uid in chosen)
+    return None if passed else chosen
+
+
+def _trial(attempt: Attempt, runs: dict[str, RunFacts], uid: str) -> Trial:
+    run = runs.get(uid)
+    report = attempt.report_of(uid)
+    if report is not None:
+        word = report.outcome.outcome
+        return Trial.PASSED if word in PASSED else Trial.FAILED if word in FAILED else Trial.VOID
+    entry = next((e for e in attempt.active if e.run_uid == uid), None)
+    if entry is not None:
+        stands = run is not None and (run.hold or run.refused)
+        return Trial.AHEAD if not entry.parked else Trial.VOID if stands else Trial.FAILED
+    if run is None or run.left_out or run.hold:
+        return Trial.VOID
+    # A list of reports that is full has dropped successes first, so a run that has arrived has passed.
+    applied = run.stored.applied
+    arrived = applied is not None and applied.revision == attempt.revision
+    return Trial.PASSED if arrived else Trial.AHEAD
+
+
+def _name(attempt: Attempt, runs: dict[str, RunFacts], uid: str) -> str:
+    run, report = runs.get(uid), attempt.report_of(uid)
+    return run.name if run else report.name if report else uid

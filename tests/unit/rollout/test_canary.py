@@ -1,0 +1,170 @@
+"""Canaries: who goes first, what their end means for the others, and who takes the place of one that says nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scenario_operator.api.strategy import Rollout
+from scenario_operator.rollout.decide import FleetDecision, decide
+from scenario_operator.rollout.facts import Attempt, RunFacts
+
+from .fleets import (
+    V1,
+    V2,
+    asked_by,
+    attempt,
+    entry,
+    fleet,
+    granted,
+    named,
+    outcome,
+    returned,
+    run,
+    runs,
+    words,
+)
+
+
+def one(found: tuple[RunFacts, ...], of: Attempt, canaries: int = 1, **more: Any) -> Attempt:
+    """Return an attempt after one pass."""
+    [made] = decide(fleet(found, [of], canaries=canaries, **more)).attempts
+    return made
+
+
+def under_way(found: RunFacts, grant: str = "s-1.1", **more: Any) -> RunFacts:
+    return found._replace(journal_grant=grant, journal_attempt="s-1", journal_revisions=("v1", "v2"), **more)
+
+
+@pytest.mark.parametrize(
+    ("stated", "canaries"),
+    [({}, 1), ({"canary": {}}, 1), ({"canary": {"runs": 0}}, 0), ({"canary": {"runs": 3}}, 3)],
+)
+def test_unless_the_strategy_says_otherwise_one_run_goes_first(stated: dict[str, Any], canaries: int) -> None:
+    assert Rollout.model_validate(stated).canaries == canaries
+
+
+def test_the_first_run_goes_alone_and_is_recorded_by_uid() -> None:
+    """Given three runs, when they are behind, then one is granted, and the attempt says which goes first."""
+    made = one(runs(3, V1), attempt())
+    assert granted(made) == ["r001"]
+    assert made.canaries == ("uid-r001",)
+    again = one((under_way(run("r001", V1)), *runs(3, V1)[1:]), made)
+    assert granted(again) == ["r001"]
+
+
+def test_when_it_has_ended_well_the_others_go() -> None:
+    first, *others = runs(3, V1)
+    arrived = returned(first, "Upgraded", "s-1.1")._replace(
+        stored=returned(run("r001", V2), "Upgraded", "s-1.1").stored
+    )
+    made = one((arrived, *others), attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",)))
+    assert granted(made) == ["r002", "r003"]
+
+
+@pytest.mark.parametrize("word", ["RolledBack", "Failed"])
+def test_when_it_goes_back_nobody_follows_and_the_attempt_says_why(word: str) -> None:
+    """Given a canary that failed, when passes follow, then the rest is held although maxFailed is not passed."""
+    first, *others = runs(3, V1)
+    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    made = one((returned(first, word, "s-1.1"), *others), of)
+    assert (granted(made), made.phase, made.reason) == ([], "Held", "CanaryFailed")
+    assert words(made) == {"r001": word}
+
+
+def test_one_that_is_stuck_holds_the_others_until_it_arrives() -> None:
+    """Given a canary past the point of no return that does not start, then nobody follows; when it arrives, all do."""
+    first, *others = runs(3, V1)
+    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    stuck = one((under_way(first, waits=True), *others), of)
+    assert (granted(stuck), stuck.reason) == (["r001"], "CanaryFailed")
+    arrived = returned(run("r001", V2), "Upgraded", "s-1.1")
+    assert granted(one((arrived, *others), stuck)) == ["r002", "r003"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hold": True, "waits": True},
+        {"refused": True, "waits": True},
+    ],
+    ids=["held", "refused by the API server"],
+)
+def test_one_that_is_parked_without_having_failed_is_replaced(change: dict[str, Any]) -> None:
+    first, *others = runs(3, V1)
+    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    made = one((under_way(first, **change), *others), of)
+    assert granted(made) == ["r001", "r002"]
+    assert made.canaries == ("uid-r002",)
+
+
+@pytest.mark.parametrize(
+    "change", [{"hold": True}, {"pinned": True}, {"deleting": True}, {"journal_grant": ""}], ids=str
+)
+def test_one_that_cannot_be_granted_is_replaced(change: dict[str, Any]) -> None:
+    first, *others = runs(3, V1)
+    made = one((first._replace(**change), *others), attempt(canaries=("uid-r001",)))
+    assert granted(made) == ["r002"]
+
+
+def test_one_that_is_gone_or_refused_its_grant_is_replaced() -> None:
+    """Given a canary that answered that it is pinned, and one that was deleted, then others take their places."""
+    _, second, *others = runs(4, V1)
+    pinned = returned(run("r001", V1, pinned=True), "Pinned", "s-1.1")
+    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    assert granted(one((pinned, second, *others), of)) == ["r002"]
+    assert granted(one((second, *others), attempt(canaries=("uid-r001",)))) == ["r002"]
+
+
+def test_stopped_runs_are_no_canaries_and_go_at_once_when_there_is_nobody_else() -> None:
+    stopped = tuple(run(f"a{n}", V1, stopped=True) for n in range(2))
+    assert granted(one((*stopped, run("z", V1)), attempt())) == ["z"]
+    assert granted(one(stopped, attempt())) == ["a0", "a1"]
+
+
+def test_who_waits_for_consent_is_no_canary() -> None:
+    """Given two groups of which only one was approved, when a canary is chosen, then it is of that group."""
+    made = one((run("a", V1, hold=True), run("b", V1)), attempt())
+    assert granted(made) == ["b"]
+
+
+@pytest.mark.parametrize("cause", ["Retry", "Recompute"])
+def test_runs_that_asked_by_name_have_no_canary(cause: str) -> None:
+    asking = tuple(
+        run(n, V1 if cause == "Retry" else V2, recompute_nonce="1", retry_nonce="1") for n in ("a", "b")
+    )
+    of = attempt(cause=cause, only=named("a", "b"), asked=(*asked_by("a"), *asked_by("b")))
+    assert granted(one(asking, of)) == ["a", "b"]
+
+
+def test_the_retry_of_a_failed_canary_is_the_canary_of_the_attempt_that_takes_over() -> None:
+    """Given an attempt held by its canary, when that is retried and arrives, then all others follow."""
+    failed = run("r2", V1, outcome("RolledBack"), retry_nonce="1")
+    over = attempt(finished=True, closed=True, reports=())
+    again = attempt(2, cause="Retry", asked=asked_by("r2"))
+    known = fleet((run("r1", V1), failed, run("r3", V1)), [over, again], sequence=2, canaries=1)
+    made: FleetDecision = decide(known)
+    [retried] = made.attempts
+    assert granted(retried) == ["r2"]
+    arrived = returned(run("r2", V2), "Upgraded", "s-2.1", "s-2")
+    assert granted(one((run("r1", V1), arrived, run("r3", V1)), retried, sequence=2)) == ["r1", "r3"]
+
+
+def test_a_higher_number_of_canaries_lets_so_many_go_and_all_of_them_have_to_arrive() -> None:
+    first, second, *others = runs(4, V1)
+    made = one((first, second, *others), attempt(), canaries=2)
+    assert granted(made) == ["r001", "r002"]
+    arrived = returned(run("r001", V2), "Upgraded", "s-1.1")
+    half = one((arrived, under_way(second, "s-1.2"), *others), made, canaries=2)
+    assert granted(half) == ["r002"]
+
+
+def test_turning_canaries_off_releases_what_a_failed_one_held() -> None:
+    first, *others = runs(3, V1)
+    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    held = one((returned(first, "RolledBack", "s-1.1"), *others), of)
+    assert granted(one((returned(first, "RolledBack", "s-1.1"), *others), held, canaries=0)) == [
+        "r002",
+        "r003",
+    ]
