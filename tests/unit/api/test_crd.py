@@ -342,7 +342,7 @@ class TestArrival:
             "UpgradeStrategy.spec.stateCopy",
             "UpgradeStrategy.spec.retainOld",
             "UpgradeStrategy.spec.removedItems",
-            "UpgradeStrategy.spec.rollout.canary",
+            "UpgradeStrategy.spec.rollout.canary.selector",
             "UpgradeStrategy.spec.rollout.pause",
         ],
     )
