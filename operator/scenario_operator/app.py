@@ -219,6 +219,7 @@ class _Process:
             events=events,
             measures=self.metrics,
             now=self._clock.now,
+            reached_since=self._clock.reached_since,
             wake=queue.add,
             wake_after=queue.add_after,
             namespaces=self._settings.namespaces,

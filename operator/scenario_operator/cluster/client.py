@@ -287,6 +287,8 @@ class KubernetesClient:
                 status: int = response.status
             code = str(status)
             self._clock.heard(response.headers.get("Date"), sent)
+            if status < 500 and status != 429:
+                self._clock.reached()
             if status >= 300:
                 raise errors.from_response(status, response.headers, payload, context=context)
             return _parse(payload, context)

@@ -9,6 +9,7 @@ that is off, and too coarse to follow a good one, so small differences are left 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -16,18 +17,38 @@ from email.utils import parsedate_to_datetime
 logger = logging.getLogger(__name__)
 
 _TOLERANCE = timedelta(seconds=3)
+_GAP = 60.0
+"""Seconds without an answer after which nobody knows what the cluster did in between."""
 
 
 class ServerClock:
-    """Tells the time; corrected by what the server's answers say."""
+    """Tells the time, corrected by what the server's answers say, and since when it has answered without a gap."""
 
-    def __init__(self, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._wall = wall
+        self._steady = steady
         self._offset = timedelta()
+        self._began = self._last = steady()
 
     def now(self) -> datetime:
         """Return the present time in UTC."""
         return self._wall() + self._offset
+
+    def reached(self) -> None:
+        """Take in that the server has done what it was asked; whoever only says that it cannot is not there."""
+        seconds = self._steady()
+        if seconds - self._last > _GAP:
+            self._began = seconds
+        self._last = seconds
+
+    def reached_since(self) -> datetime:
+        """Return since when the server has answered without a gap of more than a minute: now, while it does not."""
+        seconds = self._steady()
+        return self.now() - timedelta(seconds=seconds - self._began if seconds - self._last <= _GAP else 0.0)
 
     def heard(self, date: str | None, sent: datetime) -> None:
         """Take in the Date of an answer to a request that was sent at `sent` by this clock."""

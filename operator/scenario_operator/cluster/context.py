@@ -45,6 +45,8 @@ class Context:
     events: EventSink
     measures: Measures
     now: Callable[[], datetime]
+    #: Since when the API server has answered without a gap.
+    reached_since: Callable[[], datetime]
     #: Ask for a pass over another key, as soon as possible.
     wake: Callable[[Key], None]
     #: Ask for a pass over a key in some seconds.

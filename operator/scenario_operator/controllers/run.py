@@ -49,12 +49,15 @@ class RunController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._refusals = Refusals()
+        #: The plan that is watched of each run, and since when.
+        self._watched: dict[Key, tuple[str, float]] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a run; see `cluster.context.Controller`."""
         known = self._context.store.get(RUN, key.namespace, key.name)
         if known is None:
             self._refusals.forget(key)
+            self._watched.pop(key, None)
             await self._release_orphans(key)
             return None
         if self._holds_for_another(known):
@@ -132,7 +135,17 @@ class RunController:
 
     def _view(self, key: Key, things: Things, around: Surroundings) -> View:
         now = self._context.now().timestamp()
-        return view_of(things, around, now=now, refusal=self._refusals.told(key))
+        view = view_of(things, around, now=now, refusal=self._refusals.told(key))
+        return view._replace(watched_since=self._since(key, view.journal, now))
+
+    def _since(self, key: Key, journal: Journal | None, now: float) -> float:
+        """Return since when this process has watched a plan while the API server answered."""
+        if journal is None:
+            self._watched.pop(key, None)
+            return now
+        if self._watched.get(key, ("", now))[0] != journal.id:
+            self._watched[key] = journal.id, now
+        return max(self._watched[key][1], self._context.reached_since().timestamp())
 
     @staticmethod
     def _worth(view: View, decision: Decision, obj: JsonObject) -> bool:

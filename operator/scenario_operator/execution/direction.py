@@ -143,10 +143,13 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
 
 
 def time_left(view: View, journal: Journal, step: Step) -> float | None:
-    """Return the seconds until a step counts as expired, None when it never does or has not begun."""
+    """Return the seconds until a step counts as expired, None when it never does or has not begun.
+
+    Only watched time counts (R13): while the API server or the operator was away, nobody could do anything about it.
+    """
     allowed = _deadline(journal, step)
     since = VOCABULARY[step.kind].since(view, journal, step) if allowed else None
-    return since + allowed - view.now if since is not None else None
+    return max(since, view.watched_since) + allowed - view.now if since is not None else None
 
 
 def _expired(view: View, journal: Journal, step: Step) -> bool:

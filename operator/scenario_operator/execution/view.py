@@ -129,7 +129,8 @@ class View(NamedTuple):
     `wanted` is the revision the run should be on, None while there is none; `entry` the one that a run with
     nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `gate` says why
     there is no grant. `refusal` is what the API server answered to the last effect, if it refuses it. `now`
-    is epoch seconds. `taken_back` holds the nonces whose attempts were aborted, each with the attempt's cause.
+    is epoch seconds, `watched_since` since when this process has watched the plan without a gap (R13). `taken_back`
+    holds the nonces whose attempts were aborted, each with the attempt's cause.
     """
 
     run: Run
@@ -145,6 +146,7 @@ class View(NamedTuple):
     gate: Gate | None = None
     refusal: str = ""
     taken_back: frozenset[tuple[str, str]] = frozenset()
+    watched_since: float = 0.0
 
     @property
     def wants_recompute(self) -> bool:

@@ -74,3 +74,27 @@ def test_a_date_that_says_nothing_changes_nothing(nonsense: str | None) -> None:
     clock.heard(nonsense, clock.now())
 
     assert clock.now() == NOON
+
+
+def test_what_is_watched_begins_anew_after_a_gap() -> None:
+    """Given a server that answers, when it is silent for more than a minute, then the watch begins with its return."""
+    wall, steady = Wall(), [0.0]
+    clock = ServerClock(wall, lambda: steady[0])
+
+    def later(seconds: float) -> None:
+        steady[0] += seconds
+        wall.time += timedelta(seconds=seconds)
+
+    for _ in range(10):
+        later(30)
+        clock.reached()
+    assert clock.reached_since() == NOON
+
+    later(61)
+    assert clock.reached_since() == wall.time, "nobody watches while nobody answers"
+    later(839)
+    clock.reached()
+    back = wall.time
+    later(30)
+    clock.reached()
+    assert clock.reached_since() == back

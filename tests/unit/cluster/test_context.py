@@ -32,6 +32,7 @@ def _context(server: Server, store: Store) -> Context:
         events=nothing,
         measures=nothing,
         now=lambda: datetime.now(UTC),
+        reached_since=lambda: datetime.now(UTC),
         wake=nothing,
         wake_after=nothing,
         namespaces=(),

@@ -38,6 +38,7 @@ class Memory:
             events=quiet,
             measures=quiet,
             now=lambda: self.now,
+            reached_since=lambda: START,
             wake=lambda _key: None,
             wake_after=lambda _key, _seconds: None,
             namespaces=(),

@@ -44,6 +44,7 @@ class Life:
         self.writes = 0
         self.effects: list[fx.Effect] = []
         self.refused: list[fx.Effect] = []
+        self.watched_since = 0.0
 
     @classmethod
     def on_v1(cls, revisions: dict[str, Revision], strategy: Snapshot = STRATEGY, **more: object) -> Life:
@@ -72,7 +73,7 @@ class Life:
         return [type(e).__name__ for e in self.effects]
 
     def view(self, *, late: bool = False) -> View:
-        return self.explorer.view(self.state, late)._replace(now=self.now)
+        return self.explorer.view(self.state, late)._replace(now=self.now, watched_since=self.watched_since)
 
     def look(self, *, late: bool = False) -> Decision:
         return decide(self.view(late=late))
