@@ -195,7 +195,7 @@ def _theirs(given: Mapping[str, str]) -> dict[str, str]:
 def read_pods(
     identity: RunIdentity, pods: Iterable[Mapping[str, Any]], workloads: frozenset[str]
 ) -> Iterator[Pod]:
-    """Read the workload's own pods, and whatever else runs and mounts a state claim of the run.
+    """Read the workload's own pods, and whatever else runs and mounts a claim of the run.
 
     Our pods are known by their names, by which effects find them: labels can be edited. A second pod of a workload
     that somebody scaled up is no different from a stranger's. `workloads` holds the uids of the run's StatefulSets.
@@ -241,13 +241,17 @@ def _stray(identity: RunIdentity, obj: Mapping[str, Any], workloads: frozenset[s
 
 
 def _mounted(identity: RunIdentity, obj: Mapping[str, Any]) -> int:
-    """Return the incarnation whose state claim a pod mounts, 0 for none."""
-    for volume in obj["spec"].get("volumes") or ():
-        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+    """Return the incarnation whose state claim a pod mounts, 0 for none.
+
+    A pod of a run of this name that is gone may have no state, and mount the results claim only.
+    """
+    volumes = obj["spec"].get("volumes") or ()
+    claims = [(volume.get("persistentVolumeClaim") or {}).get("claimName", "") for volume in volumes]
+    for claim in claims:
         number = incarnation_of(identity.name, claim)
         if number is not None:
             return number
-    return 0
+    return named(identity.name, obj) if names.results_claim(identity.name) in claims else 0
 
 
 def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:

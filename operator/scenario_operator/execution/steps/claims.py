@@ -19,10 +19,24 @@ def state_trouble(view: View, journal: Journal | None, step: Step, revision: Rev
     What only a person can resolve comes first: a StatefulSet of another run may wait for the same.
     """
     found = _claim_trouble(view, journal, step, revision)
-    if isinstance(found, Failed) or step.args.incarnation not in view.world.strangers:
+    in_the_way = _strangers_before(view, step.args.incarnation, revision)
+    if isinstance(found, Failed) or not in_the_way:
         return found
-    name = names.statefulset(view.run.name, step.args.incarnation)
+    name = names.statefulset(view.run.name, in_the_way[0])
     return Todo(f"StatefulSet {name}, which is not of this run, to go")
+
+
+def _strangers_before(view: View, number: int, revision: Revision) -> list[int]:
+    """Return the StatefulSets of somebody else that have to go first.
+
+    That is the one under the incarnation's own name; and each while the results claim is yet to be made, since a
+    deleted run's workload would start its pod on it.
+    """
+    return [n for n in view.world.strangers if n == number or _lacks_results(view, revision)]
+
+
+def _lacks_results(view: View, revision: Revision) -> bool:
+    return revision.spec.results is not None and not view.world.results
 
 
 def _claim_trouble(view: View, journal: Journal | None, step: Step, revision: Revision) -> Check | None:
@@ -111,7 +125,7 @@ def gives_up(view: View, journal: Journal, number: int) -> bool:
 def awaited_by_a_stranger(view: View, number: int, revision: Revision) -> bool:
     """Say whether a claim that is yet to be made has a pod of somebody else waiting for it.
 
-    A deleted run's pod may wait for its claim under this name: it would start on the one that we make.
+    A deleted run's pod may wait for its claims under these names: it would start on those that we make.
     """
-    unmade = revision.has_state and view.world.claim(number) is None
+    unmade = (revision.has_state and view.world.claim(number) is None) or _lacks_results(view, revision)
     return unmade and any(p.foreign for p in view.world.of(number))
