@@ -98,7 +98,7 @@ def _clean(state: State) -> bool:
     alive = {n for n, p in cluster.pods if not p.term and p.phase != "ended"}
     kept = {i.number for i in stored.incarnations if i.state != "Deleted"}
     left = {n for n, _ in (*cluster.workloads, *cluster.claims)} - kept
-    things = (*cluster.workloads, *cluster.pods, *cluster.claims)
+    things = (*cluster.workloads, *cluster.pods, *cluster.claims, *cluster.results)
     if any(thing.of != state.run.uid for _, thing in things):
         return False
     if runs and not _told_what_is_stored(state):

@@ -12,10 +12,11 @@ from typing import Any
 
 from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.status import render
+from scenario_operator.execution.view import View
 
 from .search import Explorer
 from .setups import QUICK, begin
-from .states import Setup, State
+from .states import Setup
 
 FOLDER = Path(__file__).parent / "golden"
 WALKED = (
@@ -34,18 +35,18 @@ class Recorder(Explorer):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self.told: set[str] = set()
+        self.written: set[str] = set()
 
-    def decision(self, state: State, late: bool) -> Decision:
-        """Return the decision, with its status and effects noted once."""
-        known = len(self.decisions)
-        made = super().decision(state, late)
-        if len(self.decisions) > known:
-            view = self.view(state, late)
-            real = decide(view)
-            effects = [f"{e}" for e in real.effects]
-            self.told.add(_text([render(view, real, {}), effects, real.wake]))
-        return made
+    def meet(self, view: View, made: Decision) -> None:
+        """Note a decision's status and effects."""
+        super().meet(view, made)
+        effects = [f"{e}" for e in made.effects]
+        self.written.add(_text([render(view, made, {}), effects, made.wake]))
+
+    def digest(self) -> dict[str, Any]:
+        """Return how many different statuses with their effects were met, and a hash of them all."""
+        text = "\n".join(sorted(self.written))
+        return {"decisions": len(self.written), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def walk(setup: Setup) -> list[dict[str, Any]]:
@@ -70,23 +71,23 @@ def walk(setup: Setup) -> list[dict[str, Any]]:
     return statuses
 
 
-def digest(setup: Setup) -> dict[str, Any]:
-    """Return how many different statuses with their effects an exploration meets, and a hash of them all."""
-    recorder = Recorder(setup)
-    recorder.explore(begin(setup))
-    text = "\n".join(sorted(recorder.told))
-    return {"decisions": len(recorder.told), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-
-
 def name_of(setup: Setup) -> str:
     """Return the name of a setup's golden file."""
     return setup.name.replace(",", "").replace(" ", "-") + ".json"
 
 
+def kept(setup: Setup) -> dict[str, Any]:
+    """Return what the golden file of a setup holds."""
+    found: dict[str, Any] = json.loads((FOLDER / name_of(setup)).read_text())
+    return found
+
+
 def golden(setup: Setup) -> dict[str, Any]:
     """Return what the golden file of a setup is to hold."""
+    recorder = Recorder(setup)
+    recorder.explore(begin(setup))
     walked = {"walk": walk(setup)} if setup.name in WALKED else {}
-    return {**walked, "digest": digest(setup)}
+    return {**walked, "digest": recorder.digest()}
 
 
 def _text(value: Any) -> str:

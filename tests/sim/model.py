@@ -64,6 +64,13 @@ class J(NamedTuple):
     of: str = "uid"
 
 
+class R(NamedTuple):
+    """The results claim, which all incarnations of a run share."""
+
+    deleting: bool = False
+    of: str = "uid"
+
+
 class Call(NamedTuple):
     """A call in flight: its key names the object that its precondition is about; `of` is the run that makes it."""
 
@@ -91,6 +98,11 @@ class Cluster(NamedTuple):
     pods: tuple[tuple[int, P], ...] = ()
     claims: tuple[tuple[int, C], ...] = ()
     jobs: tuple[tuple[str, J], ...] = ()
+    results: tuple[tuple[int, R], ...] = ()
+
+
+RESULTS = ("results", 0)
+"""The key of the results claim: there is one at most."""
 
 
 def key_of(effect: fx.Effect) -> tuple[str, object]:
@@ -105,14 +117,14 @@ def key_of(effect: fx.Effect) -> tuple[str, object]:
         case fx.CreateJob() | fx.ReleaseJob() | fx.DeleteJob():
             return "jobs", effect.name
         case fx.CreateResults():
-            return "results", 0
+            return RESULTS
         case _:
             assert_never(effect)
 
 
 def get(cluster: Cluster, key: tuple[str, object]) -> object | None:
     """Return an object of the cluster, None when it does not exist."""
-    return dict(getattr(cluster, key[0], ())).get(key[1])
+    return dict(getattr(cluster, key[0])).get(key[1])
 
 
 def put(cluster: Cluster, key: tuple[str, object], value: object | None) -> Cluster:
@@ -130,15 +142,29 @@ def report_time(number: int, revision: str) -> str:
     return f"2026-01-{number:02d}T0{int(revision[-1])}:00:00Z"
 
 
-def world_of(cluster: Cluster, formats: dict[str, str], late: bool, uid: str = "uid") -> World:
-    """Return the cluster as one read of the API server shows it to the run with that uid."""
+def world_of(
+    cluster: Cluster,
+    formats: dict[str, str],
+    late: bool,
+    uid: str = "uid",
+    judged: frozenset[str] = frozenset(),
+) -> World:
+    """Return the cluster as one read of the API server shows it to the run with that uid.
+
+    `judged`: revisions with a verify hook. It is asked after a pod has been stable for its time and before any deadline
+    has passed, for which time has no value of its own here: such a pod has been stable once it is ready.
+    """
     mine = [(n, w) for n, w in cluster.workloads if w.of == uid]
     hooks = [(name, j) for name, j in cluster.jobs if j.state == "Active" and j.hook == "revert"]
     return World(
         workloads=tuple((n, _workload(cluster, n, w)) for n, w in mine),
         strangers=tuple(n for n, w in cluster.workloads if w.of != uid),
         pods=(
-            *(_pod(n, p, formats, late) for n, p in cluster.pods if p.of == uid),
+            *(
+                _pod(n, p, formats, late, stable=p.template.revision in judged and p.phase == "ready")
+                for n, p in cluster.pods
+                if p.of == uid
+            ),
             *(
                 Pod(Handle(f"p{n}", ""), n, "", foreign=True, terminating=p.term)
                 for n, p in cluster.pods
@@ -157,9 +183,16 @@ def world_of(cluster: Cluster, formats: dict[str, str], late: bool, uid: str = "
             for name, j in cluster.jobs
             if j.of == uid
         ),
-        results="ours",
+        results=_results(cluster, uid),
         reverting=tuple(name for name, j in hooks if j.of == uid),
     )
+
+
+def _results(cluster: Cluster, uid: str) -> str:
+    claim = get(cluster, RESULTS)
+    if not isinstance(claim, R):
+        return ""
+    return "deleting" if claim.deleting else "ours" if claim.of == uid else "foreign"
 
 
 def _workload(cluster: Cluster, number: int, w: W) -> ViewWorkload:
@@ -171,9 +204,9 @@ def _left(cluster: Cluster, number: int) -> int:
     return 1 if get(cluster, ("pods", number)) is not None else 0
 
 
-def _pod(number: int, pod: P, formats: dict[str, str], late: bool) -> Pod:
+def _pod(number: int, pod: P, formats: dict[str, str], late: bool, *, stable: bool) -> Pod:
     name = pod.template.revision
-    words = Report(report_time(number, name), formats[name]) if pod.ran else None
+    words = Report(report_time(number, name), formats[name] or None) if pod.ran else None
     ended = pod.phase == "ended"
     return Pod(
         Handle(f"p{number}", ""),
@@ -183,7 +216,7 @@ def _pod(number: int, pod: P, formats: dict[str, str], late: bool) -> Pod:
         held=pod.held,
         started=pod.phase in ("started", "ready"),
         ready=pod.phase == "ready",
-        started_at=0.0 if late else 1e12,
+        started_at=-LATE if stable else 0.0 if late else 1e12,
         ended=ended,
         exit_code=0 if ended else None,
         finished_at="2026-02-01T00:00:00Z" if ended else None,

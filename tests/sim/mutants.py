@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
 
-from scenario_operator.api.journal import Heading
+from scenario_operator.api.journal import Kind
 from scenario_operator.execution import close, facts, opening, own, rest, upkeep
 from scenario_operator.execution import decide as decide_module
 from scenario_operator.execution import effects as fx
-from scenario_operator.execution import journal as journal_module
-from scenario_operator.execution.steps import claims, hooks, start, stop
-from scenario_operator.execution.steps import step as step_module
-from scenario_operator.execution.steps.resolve_window import ResolveWindow
-from scenario_operator.execution.steps.stop import Stop
 from scenario_operator.planning import stored as stored_module
 from scenario_operator.planning.plan import Cause
 
+from . import broken_steps, broken_words
 from .states import Rules
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -32,7 +27,7 @@ def _nothing(_: pytest.MonkeyPatch) -> None:
 class Mutant(NamedTuple):
     """One broken rule: what the world or the executor does instead, and the setups that should notice.
 
-    `breaks` has words of the promise that it must break.
+    `breaks` has words of the promise that it must break. `kind`: the kind of step that does not do what it promises.
     """
 
     name: str
@@ -40,39 +35,7 @@ class Mutant(NamedTuple):
     rules: Rules = Rules()
     patch: Patch = _nothing
     breaks: str = ""
-
-
-def everywhere(patch: pytest.MonkeyPatch, real: Any, broken: Any) -> None:
-    """Put a broken function in the place of a real one, in every module of the executor that calls it."""
-    found = [
-        (module, name)
-        for module in list(sys.modules.values())
-        if getattr(module, "__name__", "").startswith("scenario_operator.execution")
-        for name, value in vars(module).items()
-        if value is real
-    ]
-    for module, name in found:
-        patch.setattr(module, name, broken)
-
-
-def stop_without_write(patch: pytest.MonkeyPatch) -> None:
-    """A Stop that is content with replicas 0, whoever wrote it, kills no wake that is under way."""
-    everywhere(patch, step_module.asleep, lambda workload, stamp: workload.replicas == 0)
-    everywhere(patch, step_module.silenced, lambda journal, number, workload: workload.replicas == 0)
-    everywhere(patch, step_module.quiet, lambda view, journal, number, workload: workload.replicas == 0)
-
-
-def trusts_earlier_steps(patch: pytest.MonkeyPatch) -> None:
-    """Steps that look at nothing but their own goal: what was stopped stays stopped."""
-    everywhere(patch, step_module.silenced, lambda journal, number, workload: True)
-    everywhere(patch, step_module.quiet, lambda view, journal, number, workload: True)
-    real = start.start_effects
-
-    def alone(view: Any, journal: Any, step: Any, stamp: str) -> Any:
-        own = view.world._replace(pods=view.world.of(step.args.incarnation))
-        return real(view._replace(world=own), journal, step, stamp)
-
-    everywhere(patch, start.start_effects, alone)
+    kind: Kind | None = None
 
 
 def no_upkeep(patch: pytest.MonkeyPatch) -> None:
@@ -80,110 +43,9 @@ def no_upkeep(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rest, "upkeep", lambda view: ())
 
 
-def report_before_settled(patch: pytest.MonkeyPatch) -> None:
-    """The report is recorded and released before the StatefulSet controller has seen replicas 0."""
-    real = Stop.check
-
-    def hasty(self: Any, view: Any, journal: Any, step: Any) -> Any:
-        pods = [p for p in view.world.of(step.args.incarnation) if not p.foreign]
-        if (
-            step.args.report
-            and journal.fact(f"stop:{step.id}") is None
-            and pods
-            and all(p.ended for p in pods)
-        ):
-            return step_module.Todo(
-                "x", {f"stop:{step.id}": stop._last_words(step.args.incarnation, tuple(pods))}
-            )
-        return real(self, view, journal, step)
-
-    def release(self: Any, view: Any, journal: Any, step: Any) -> Any:
-        if journal.fact(f"stop:{step.id}") is not None:
-            held = [p for p in view.world.of(step.args.incarnation) if p.held]
-            if held:
-                return tuple(fx.ReleaseReport(p.handle, p.incarnation) for p in held)
-        return effects(self, view, journal, step)
-
-    effects = Stop.effects
-    patch.setattr(Stop, "check", hasty)
-    patch.setattr(Stop, "effects", release)
-
-
-def no_report_hold(patch: pytest.MonkeyPatch) -> None:
-    """The pod goes with its last message."""
-    real = Stop.effects
-
-    def careless(self: Any, view: Any, journal: Any, step: Any) -> Any:
-        found = real(self, view, journal, step)
-        number = step.args.incarnation
-        workload = view.world.workload(number)
-        if found and isinstance(found[0], fx.HoldReport) and workload is not None:
-            return (fx.PutToSleep(workload.handle, number, step_module.stop_stamp(journal, step)),)
-        return found
-
-    patch.setattr(Stop, "effects", careless)
-
-
 def reopens_spent_grants(patch: pytest.MonkeyPatch) -> None:
     """A grant whose outcome is on record counts as new."""
     patch.setattr(stored_module.Stored, "spent", lambda self, grant_id: False)
-
-
-def sweeps_unrecorded_jobs(patch: pytest.MonkeyPatch) -> None:
-    """Finished Jobs are deleted before their result is on record."""
-    real = decide_module._loose_ends
-
-    def eager(view: Any, journal: Any, taken: Any) -> Any:
-        done = tuple(fx.DeleteJob(j.handle, j.name) for j in view.world.jobs if j.state == "Succeeded")
-        return (*done, *real(view, journal, taken))
-
-    patch.setattr(decide_module, "_loose_ends", eager)
-    real_check = hooks.job_check
-
-    def forgetful(view: Any, journal: Any, step: Any) -> Any:
-        found = real_check(view, journal, step)
-        job = view.world.job(hooks.job_name(view, journal, step))
-        return (
-            step_module.Todo("its Job")
-            if job is not None and job.state == "Succeeded" and view.now == 0.0
-            else found
-        )
-
-    everywhere(patch, hooks.job_check, forgetful)
-
-
-def overwrites_facts(patch: pytest.MonkeyPatch) -> None:
-    """The newest reading of a fact wins."""
-    import json
-
-    def learn(self: Any, facts: dict[str, Any]) -> Any:
-        fresh = {k: json.dumps(v, sort_keys=True, separators=(",", ":")) for k, v in facts.items()}
-        return self._replace(facts=tuple(sorted({**dict(self.facts), **fresh}.items())))
-
-    patch.setattr(journal_module.Journal, "learn", learn)
-    real = ResolveWindow.check
-
-    def again(self: Any, view: Any, journal: Any, step: Any) -> Any:
-        forgotten = tuple((k, v) for k, v in journal.facts if k != "window")
-        return real(self, view, journal._replace(facts=forgotten), step)
-
-    patch.setattr(ResolveWindow, "check", again)
-    words = stop._last_words
-
-    def reread(number: int, pods: Any) -> Any:
-        return words(number, pods)
-
-    real_stop = Stop.check
-
-    def relearn(self: Any, view: Any, journal: Any, step: Any) -> Any:
-        found = real_stop(self, view, journal, step)
-        pods = view.world.of(step.args.incarnation)
-        name = f"stop:{step.id}"
-        if step.args.report and journal.fact(name) is not None and isinstance(found, step_module.Done):
-            return step_module.Done({name: reread(step.args.incarnation, pods)})
-        return found
-
-    patch.setattr(Stop, "check", relearn)
 
 
 def reuses_numbers(patch: pytest.MonkeyPatch) -> None:
@@ -203,17 +65,6 @@ def sweeps_claims_off_record(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(upkeep, "_bury", greedy)
-
-
-def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
-    """The set of possible formats is never written to the claim."""
-    real = claims.make_claims
-
-    def silent(view: Any, journal: Any, step: Any, revision: Any) -> Any:
-        found = real(view, journal, step, revision)
-        return tuple(e for e in found if not isinstance(e, fx.StampClaim))
-
-    everywhere(patch, claims.make_claims, silent)
 
 
 def counts_the_time_of_a_hold(patch: pytest.MonkeyPatch) -> None:
@@ -248,11 +99,6 @@ def works_for_deleted_runs(patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def makes_claims_for_strangers(patch: pytest.MonkeyPatch) -> None:
-    """A claim is made although the pod of a deleted run of this name waits for it."""
-    everywhere(patch, claims.awaited_by_a_stranger, lambda view, number, revision: False)
-
-
 def never_starts_again(patch: pytest.MonkeyPatch) -> None:
     """What was stopped stays stopped, whatever its user says later."""
     real = own._cause
@@ -270,17 +116,6 @@ def ignores_restarts(patch: pytest.MonkeyPatch) -> None:
 def ignores_edits(patch: pytest.MonkeyPatch) -> None:
     """Parameters that are edited later never arrive."""
     patch.setattr(own, "_parameters_changed", lambda view: False)
-
-
-def never_starts(patch: pytest.MonkeyPatch) -> None:
-    """Going forward, a Start waits for something that never comes."""
-    real = start.start_effects
-
-    def nothing(view: Any, journal: Any, step: Any, stamp: str) -> Any:
-        forward = journal is not None and journal.heading is Heading.FORWARD
-        return () if forward else real(view, journal, step, stamp)
-
-    everywhere(patch, start.start_effects, nothing)
 
 
 def keeps_the_planned_window(patch: pytest.MonkeyPatch) -> None:
@@ -317,20 +152,26 @@ MUTANTS = (
     Mutant("upserts", (*FRESH, *KEEP), Rules(upsert=True)),
     Mutant("creates incarnations awake", ("Continuation, abort", *FRESH), Rules(awake_workload=True)),
     Mutant("creates Jobs awake", ("ForwardOnly",), Rules(awake_job=True)),
-    Mutant("stops without a write", (*KEEP, *FRESH), patch=stop_without_write),
-    Mutant("trusts earlier steps", ("Continuation, abort", *FRESH), patch=trusts_earlier_steps),
+    Mutant("stops without a write", (*KEEP, *FRESH), patch=broken_steps.stop_without_write),
+    Mutant("trusts earlier steps", ("Continuation, abort", *FRESH), patch=broken_steps.trusts_earlier_steps),
     Mutant("keeps nothing up", FRESH, patch=no_upkeep),
     Mutant(
         "records the report before replicas 0",
         ("Continuation, eviction", *FRESH),
-        patch=report_before_settled,
+        patch=broken_steps.report_before_settled,
     ),
-    Mutant("holds no report", FRESH, patch=no_report_hold),
+    Mutant(
+        "holds no report",
+        FRESH,
+        patch=broken_steps.no_report_hold,
+        breaks="the report of incarnation",
+        kind=Kind.STOP,
+    ),
     Mutant("revokes grants", KEEP, Rules(revoke=True)),
     Mutant("opens spent grants again", KEEP, patch=reopens_spent_grants),
     Mutant("lets Jobs expire", ("ForwardOnly",), Rules(job_ttl=True)),
-    Mutant("sweeps Jobs unrecorded", ("ForwardOnly",), patch=sweeps_unrecorded_jobs),
-    Mutant("overwrites facts", FRESH, patch=overwrites_facts),
+    Mutant("sweeps Jobs unrecorded", ("ForwardOnly",), patch=broken_steps.sweeps_unrecorded_jobs),
+    Mutant("overwrites facts", FRESH, patch=broken_steps.overwrites_facts),
     Mutant("uses incarnation numbers again", ("Continuation, newer revision", *FRESH), patch=reuses_numbers),
     Mutant("sweeps claims off record", FRESH, patch=sweeps_claims_off_record),
     Mutant(
@@ -349,7 +190,7 @@ MUTANTS = (
     Mutant(
         "makes a claim that a stranger's pod waits for",
         ("keep, run replaced under its name",),
-        patch=makes_claims_for_strangers,
+        patch=broken_steps.makes_claims_for_strangers,
     ),
     Mutant("never starts again", ("stop and start",), patch=never_starts_again, breaks="no goal"),
     Mutant("ignores restarts", ("restart",), patch=ignores_restarts, breaks="no goal"),
@@ -359,7 +200,9 @@ MUTANTS = (
         patch=ignores_edits,
         breaks="no goal",
     ),
-    Mutant("never starts", ("first start",), patch=never_starts, breaks="no goal"),
+    Mutant(
+        "never starts", ("first start",), patch=broken_steps.never_starts, breaks="no goal", kind=Kind.START
+    ),
     Mutant(
         "keeps the planned window going back",
         ("Continuation that never starts, rolled back",),
@@ -372,5 +215,84 @@ MUTANTS = (
         patch=carries_out_other_plans,
         breaks="without its grant",
     ),
-    Mutant("stamps no formats", ("keep with another format",), patch=stamps_no_formats),
+    Mutant("stamps no formats", ("keep with another format",), patch=broken_steps.stamps_no_formats),
+    Mutant(
+        "takes a preflight hook that fails for content",
+        ("keep, preflight hook that fails",),
+        patch=broken_steps.takes_failures_for_content,
+        breaks="the hook of preflight has not succeeded",
+        kind=Kind.PREFLIGHT,
+    ),
+    Mutant(
+        "resolves the window without the report",
+        ("Continuation, abort, nobody late",),
+        patch=broken_steps.resolves_without_the_report,
+        breaks="tells again",
+        kind=Kind.RESOLVE_WINDOW,
+    ),
+    Mutant(
+        "reverts nothing",
+        ("ForwardOnly",),
+        patch=broken_steps.reverts_nothing,
+        breaks="the hook of revert-live has not succeeded",
+        kind=Kind.REVERT_RESULTS,
+    ),
+    Mutant(
+        "forgets state instead of deleting it",
+        ("ForwardOnly",),
+        patch=broken_steps.forgets_state,
+        breaks="the state of delete-live is still there",
+        kind=Kind.DELETE_STATE,
+    ),
+    Mutant(
+        "asks no verify hook",
+        ("keep, verify hook that fails",),
+        patch=broken_steps.asks_no_verify_hook,
+        breaks="the hook of verify has not succeeded",
+        kind=Kind.VERIFY,
+    ),
+    Mutant(
+        "verifies at once",
+        ("keep",),
+        patch=broken_steps.verifies_at_once,
+        breaks="before the new version was stable",
+        kind=Kind.VERIFY,
+    ),
+    Mutant(
+        "closes a plan without returning its grant",
+        ("keep",),
+        patch=broken_steps.keeps_grants,
+        breaks="closed without returning grant",
+        kind=Kind.COMMIT,
+    ),
+    Mutant(
+        "makes no results claim",
+        ("first start, results",),
+        patch=broken_steps.makes_no_results,
+        breaks="without the results claim",
+    ),
+    Mutant(
+        "makes a results claim that a stranger's workload waits for",
+        ("ForwardOnly, results, run replaced",),
+        patch=broken_steps.makes_results_for_strangers,
+        breaks="the results of another run",
+    ),
+    Mutant(
+        "says a word that is no reason",
+        ("keep",),
+        patch=broken_words.says_no_reason,
+        breaks="'Busy' is not a valid Reason",
+    ),
+    Mutant(
+        "tells a failure at a length that its schema refuses",
+        ("keep that never starts, rolled back",),
+        patch=broken_words.tells_failures_at_length,
+        breaks="does not fit its schema: upgrade",
+    ),
+    Mutant(
+        "loses a field on the wire",
+        ("ForwardOnly, abort",),
+        patch=broken_words.loses_a_field,
+        breaks="loses what was decided: gave_up",
+    ),
 )

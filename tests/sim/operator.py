@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
 from scenario_operator.execution import effects as fx
-from scenario_operator.execution.decide import Decision, Record, decide
+from scenario_operator.execution.decide import Decision, Record
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss
 from scenario_operator.rollout.gate import Around, Told, gate_of
 
 from . import model, promises
-from .model import C, Call, Cluster, Flight, J, P, W, get, key_of, put
+from .model import C, Call, Cluster, Flight, J, P, R, W, get, key_of, put
 from .states import Move, Rules, Setup, State
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def view(setup: Setup, state: State, late: bool) -> View:
         grant=grants[0] if grants else None,
         wanted=newest,
         revisions=setup.revisions,
-        world=model.world_of(state.cluster, setup.formats, late, state.run.uid),
+        world=model.world_of(state.cluster, setup.formats, late, state.run.uid, setup.judged),
         now=model.LATE if late else 0.0,
         entry=_pinned(setup, state) if state.run.pinned and newest else newest,
         strategy=setup.strategies[state.strategy] if newest else None,
@@ -58,12 +58,6 @@ def _gate(view: View) -> Gate | None:
     """Say what the scenario's side does: why nothing leads a run on."""
     told = Told() if view.wanted is not None else None
     return gate_of(view, Around(told, strategy_missing="" if view.strategy else "gone"))
-
-
-def decision(setup: Setup, state: State, late: bool) -> Decision:
-    """Return the real decision, with the times taken out of its record."""
-    made = decide(view(setup, state, late))
-    return made._replace(record=squash(made.record))
 
 
 def squash(record: Record) -> Record:
@@ -101,6 +95,7 @@ def moves(explorer: Explorer, state: State) -> Iterator[Move]:
             if record is None and not decision.effects:
                 continue
             promises.check_quiet(state, decision)
+            promises.check_patience(state, decision, late=late)
             flight = Flight(record, True, _calls(state, decision))
             yield Move(
                 f"observe{' late' if late else ''}: {_label(decision, record)}",
@@ -194,7 +189,7 @@ def perform(rules: Rules, state: State, call: Call) -> State | None:
     """Carry out one effect as the API server would; None: refused."""
     effect, key = call.effect, key_of(call.effect)
     known = get(state.cluster, key)
-    creating = isinstance(effect, fx.CreateClaim | fx.CreateWorkload | fx.CreateJob)
+    creating = isinstance(effect, fx.CreateClaim | fx.CreateResults | fx.CreateWorkload | fx.CreateJob)
     if creating and known is not None and not rules.upsert:
         return None
     if not creating and (known is None or (rules.fenced and not call.fresh)):
@@ -219,7 +214,7 @@ def apply(rules: Rules, state: State, call: Call, key: tuple[str, object], known
         case fx.DeleteWorkload() | fx.DeleteJob():
             after = None
         case fx.CreateResults():
-            return state.cluster
+            after = R(of=call.of)
         case _:
             assert_never(effect)
     return put(state.cluster, key, after)

@@ -9,9 +9,10 @@ from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record
 from scenario_operator.execution.journal import Journal
+from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import Stored
 
-from .model import C, P, W, get
+from .model import RESULTS, C, P, R, W, get
 from .states import Setup, State, Violation
 
 EXPIRED = frozenset({"StopTimeout", "StartTimeout", "HookTimeout", "VerifyFailed"})
@@ -28,12 +29,36 @@ def check_quiet(state: State, decision: Decision) -> None:
         raise Violation(f"{type(moved[0]).__name__} while nothing is to move", [])
 
 
+def has_committed(journal: Journal, old: Stored, new: Stored) -> bool:
+    """Say whether a closed plan has led to its goal; success of a run's own plan leaves no entry."""
+    entry = new.history[0] if new.history[:1] != old.history[:1] else None
+    outcome = entry.outcome if entry else "Upgraded"
+    return journal.heading is Heading.FORWARD and outcome in ("Upgraded", "Continued", "Recomputed")
+
+
+def check_patience(state: State, decision: Decision, *, late: bool) -> None:
+    """Check that no plan which is to verify its version ends before that has been stable for its time.
+
+    A verify hook is asked in time; that it has succeeded is checked of the write that closes.
+    """
+    journal, record = state.record.journal, decision.record
+    if late or journal is None or record.journal is not None:
+        return
+    verifies = any(s.kind is Kind.VERIFY and not s.args.hook for s in journal.steps)
+    if verifies and has_committed(journal, state.record.stored, record.stored):
+        raise Violation("committed before the new version was stable", [])
+
+
 def check_state(setup: Setup, state: State) -> None:
     """Check what must hold in every state."""
     pods = [(n, p) for n, p in state.cluster.pods if p.phase != "ended"]
     if len({p.of for _, p in pods}) < len(pods):
         raise Violation(f"two possibly-live pods: incarnations {[n for n, _ in pods]}", [])
+    results = get(state.cluster, RESULTS)
     for n, p in pods:
+        publishes = setup.revisions[p.template.revision].spec.results is not None
+        if publishes and p.ran and isinstance(results, R) and results.of != p.of:
+            raise Violation(f"pod {n} mounts the results of another run", [])
         claim = get(state.cluster, ("claims", n))
         if isinstance(claim, C):
             if claim.of != p.of and p.ran:
@@ -56,7 +81,11 @@ def check_start(setup: Setup, state: State, n: int, w: W) -> None:
     revision = setup.revisions[w.template.revision]
     if revision.has_state and get(state.cluster, ("claims", n)) is None:
         raise Violation(f"pod {n} made without its claim", [])
+    if revision.spec.results is not None and get(state.cluster, RESULTS) is None:
+        raise Violation(f"pod {n} made without the results claim", [])
     journal = state.record.journal
+    if journal is not None:
+        _check_window(journal, n, w)
     if journal is not None and journal.crossed:
         replaced = any(
             s.kind is Kind.DELETE_STATE and s.args.committed and s.args.incarnation == n
@@ -71,6 +100,15 @@ def check_start(setup: Setup, state: State, n: int, w: W) -> None:
             and w.template.revision == journal.source.revision
         ):
             raise Violation("the old version starts on its changed only copy", [])
+
+
+def _check_window(journal: Journal, n: int, w: W) -> None:
+    """Check that a new incarnation tells nobody again of what the one before it has told until its report."""
+    last, told = journal.fact("stop:stop"), w.template.window.notifications_from
+    if journal.heading is not Heading.FORWARD or n != journal.upcoming or not last:
+        return
+    if last["processed_until"] and (told is None or told < last["processed_until"]):
+        raise Violation(f"incarnation {n} tells again what was told until {last['processed_until']}", [])
 
 
 def check_last_words(setup: Setup, state: State, n: int, p: P) -> None:
@@ -105,6 +143,11 @@ def check_past_report(state: State, n: int) -> None:
         raise Violation(f"incarnation {n} works past its report", [])
 
 
+def hook_key(job: str, uid: str) -> str:
+    """Return the name by which a state counts the successes of a step's hook, whatever the number of its try."""
+    return "-".join((*job.split("-")[1:-1], uid))
+
+
 def check_hook(step: str, times: int) -> None:
     """Check that a destructive hook runs to success once a plan."""
     if times > 1:
@@ -134,6 +177,7 @@ def check_record(setup: Setup, old: Record, new: Record, state: State) -> None:
     before, after = old.journal, new.journal
     if before is not None and after is not None and before.id == after.id:
         _check_progress(before, after)
+        _check_order(after, {b.id for b in after.begun} - {b.id for b in before.begun}, state)
     if after is not None and before is None:
         _check_opening(after, state)
     if before is not None and (after is None or after.id != before.id):
@@ -160,6 +204,27 @@ def _check_progress(before: Journal, after: Journal) -> None:
         raise Violation(f"turned again: {before.heading} to {after.heading}", [])
     if before.crossed and after.heading is Heading.BACK:
         raise Violation("went back past the point of no return", [])
+
+
+def _check_order(journal: Journal, begins: set[str], state: State) -> None:
+    """Check of every step that begins that what comes before it on its route is true in the world."""
+    for place, step in enumerate(journal.route):
+        if step.id in begins:
+            _check_true(journal, journal.route[:place], state)
+
+
+def _check_true(journal: Journal, steps: tuple[Step, ...], state: State) -> None:
+    """Check that hooks of the way forward ran to success or were given up, and that state which was to go is gone."""
+    ran = dict(state.ran)
+    for step in steps:
+        asks = step.kind in (Kind.PREFLIGHT, Kind.REVERT_RESULTS) or step.args.hook
+        given_up = (journal.fact(f"hook:{step.id}") or {}).get("skipped")
+        asks = asks and journal.heading is Heading.FORWARD and not given_up
+        if asks and not ran.get(f"{journal.id}-{step.id}-{state.run.uid}"):
+            raise Violation(f"goes on although the hook of {step.id} has not succeeded", [])
+        claim = get(state.cluster, ("claims", step.args.incarnation))
+        if step.kind is Kind.DELETE_STATE and isinstance(claim, C) and claim.content:
+            raise Violation(f"goes on although the state of {step.id} is still there", [])
 
 
 def _check_time_stood_still(held: Journal, old: Stored, new: Record) -> None:
@@ -196,6 +261,11 @@ def _check_closing(setup: Setup, before: Journal, old: Stored, new: Stored, stat
     as_it_was = _as_it_was(old, labelled=not comes_back) == _as_it_was(new, labelled=not comes_back)
     if before.heading is Heading.BACK and not as_it_was:
         raise Violation("going back did not end as before", [])
+    if before.grant_id and all(e.grant_id != before.grant_id for e in new.history):
+        raise Violation(f"closed without returning grant {before.grant_id}", [])
+    ended = before.heading is not Heading.FORWARD or has_committed(before, old, new)
+    if ended and not state.run.deleting:
+        _check_true(before, before.route, state)
     if old.applied != new.applied and before.heading is Heading.REPLACE and new.applied is not None:
         raise Violation("a replacement left something applied", [])
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario_operator.execution.decide import Decision
+from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.view import View
 
-from . import goals, operator, people, promises, world
+from . import coverage, goals, operator, people, promises, told, world
 from .graph import Graph
 from .states import Found, Move, Rules, Setup, State, Violation
 
 
 class Explorer:
-    """Explores one setup under one set of rules; what it has decided and planned once, it remembers."""
+    """Explores one setup under one set of rules; what it has decided, planned and told once, it remembers."""
 
     def __init__(self, setup: Setup, rules: Rules | None = None, limit: int = 2_000_000) -> None:
         self.setup = setup
@@ -26,6 +26,9 @@ class Explorer:
         self.limit = limit
         self.decisions: dict[object, Decision] = {}
         self.plans: dict[object, tuple[str, str]] = {}
+        self.told: set[object] = set()
+        self.met: set[coverage.Part] = set()
+        self.planned: set[coverage.Part] = set()
         self.changes = [(luck, c) for luck, c in people.CHANGES.items() if getattr(setup.luck, luck)]
 
     def view(self, state: State, late: bool) -> View:
@@ -37,8 +40,21 @@ class Explorer:
         around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
         key = (state.record, state.cluster, state.run, *around, late)
         if key not in self.decisions:
-            self.decisions[key] = operator.decision(self.setup, state, late)
+            view = self.view(state, late)
+            made = decide(view)
+            self.meet(view, made)
+            self.decisions[key] = made._replace(record=operator.squash(made.record))
         return self.decisions[key]
+
+    def meet(self, view: View, made: Decision) -> None:
+        """Note what a decision meets, and tell users of it: once for each thing that there is to tell."""
+        self.met |= coverage.met(view, made)
+        if made.record.journal is not None:
+            self.planned |= {step.kind for step in made.record.journal.steps}
+        status = told.depends_on(view, made)
+        if status not in self.told:
+            self.told.add(status)
+            told.check_told(view, made)
 
     def moves(self, state: State) -> Iterator[Move]:
         """Every move from a state."""
@@ -63,7 +79,8 @@ class Explorer:
             if len(graph) > self.limit:
                 raise AssertionError(f"{self.setup.name}: more than {self.limit} states")
         self._check_liveness(graph, settled)
-        return Found(len(graph), len(settled), graph.longest)
+        unmet = frozenset(self.planned - self.met)
+        return Found(len(graph), len(settled), graph.longest, frozenset(self.met), unmet)
 
     def _check_liveness(self, graph: Graph[State], settled: list[int]) -> None:
         stuck = graph.stuck(settled)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.execution.close import applied_of
 from scenario_operator.execution.decide import Record
@@ -12,7 +14,7 @@ from scenario_operator.planning.revision import Artifact, Revision, make
 from scenario_operator.planning.stored import Handled, Incarnation, Stored
 from scenario_operator.planning.windows import Window
 
-from .model import C, Cluster, P, W
+from .model import C, Cluster, P, R, W
 from .states import Luck, Setup, State
 
 STRATEGY = Snapshot(stable_seconds=10, max_attempts=2, backoff_seconds=10)
@@ -27,19 +29,24 @@ def revision(
     edges: tuple[dict[str, object], ...] = (),
     content: int = 0,
     parameter: bool = False,
+    hooks: tuple[str, ...] = (),
+    results: bool = False,
 ) -> Revision:
-    """Make revision `v<number>` with a state volume and a revert hook.
+    """Make revision `v<number>` with a revert hook and a state volume, none if `state` is "".
 
-    `content`: that of an earlier one again. `parameter`: it takes parameter x.
+    `content`: that of an earlier one again. `parameter`: it takes parameter x. `hooks`: those that it has as well.
+    `results`: it publishes results.
     """
     logic = content or number
+    volume = {"volume": {"size": "1Gi"}}
     spec = ScenarioSpec.model_validate(
         {
             "version": f"{logic}.0.0",
             "type": "Service",
             "artifact": {"image": f"r/x:{logic}"},
-            "state": {"version": state, "accepts": list(accepts), "volume": {"size": "1Gi"}},
-            "hooks": {"revert": {"command": ["revert"]}},
+            "state": {"version": state, "accepts": list(accepts), **volume} if state else None,
+            "results": volume if results else None,
+            "hooks": {name: {"command": [name]} for name in ("revert", *hooks)},
             "outputs": [{"kind": "incident", "class": "Reversible"}],
             "parameters": [{"name": "x", "default": "0"}] if parameter else [],
             "compatibility": {"from": list(edges), "allowDowngrade": bool(content and edges)},
@@ -103,12 +110,42 @@ FRESH_BACK = {
 REFUSED_BACK = {**KEEP_SAME, "v3": revision(3, state="1", accepts=("1",), content=1)}
 
 
+def keeping(first: int = 1, **more: Any) -> dict[str, Revision]:
+    """Return three revisions that keep the state and can go back; from number `first` on they have `more`."""
+    edges = _edges("Compatible", reversible=True)
+    return {
+        f"v{n}": revision(
+            n, state="1", accepts=("1",), edges=edges if n > 1 else (), **(more if n >= first else {})
+        )
+        for n in (1, 2, 3)
+    }
+
+
+def starting_anew(*, stateless: bool = False, **more: Any) -> dict[str, Revision]:
+    """Return three revisions none of which goes on from another's state; all have `more`."""
+    edges = _edges("Incompatible")
+    formats = ("", "", "") if stateless else ("1", "2", "3")
+    return {
+        f"v{n}": revision(n, state=own, accepts=(own,) if own else (), edges=edges if n > 1 else (), **more)
+        for n, own in enumerate(formats, 1)
+    }
+
+
+PREFLIGHT = keeping(hooks=("preflight",))
+VERIFY = keeping(hooks=("verify",))
+ALL_HOOKS = starting_anew(hooks=("preflight", "verify"))
+RESULTS = keeping(results=True)
+NEW_RESULTS = keeping(2, results=True)
+FRESH_RESULTS = starting_anew(results=True)
+ONLY_RESULTS = starting_anew(stateless=True, results=True)
+
+
 def running(revisions: dict[str, Revision]) -> tuple[Record, Cluster]:
     """Return a run that is settled on v1."""
     v1 = revisions["v1"]
     values = merge(NO_PARAMETERS, {}, v1.spec.parameters or ()).parameters
     stored = Stored(
-        applied=applied_of(v1, (v1.state_version,)),
+        applied=applied_of(v1, (v1.state_version,) if v1.has_state else ()),
         live=1,
         incarnations=(Incarnation(1, v1.version, v1.name),),
         window=WINDOW,
@@ -117,10 +154,12 @@ def running(revisions: dict[str, Revision]) -> tuple[Record, Cluster]:
         plans=1,
     )
     template = Template("v1", WINDOW, values.effective)
+    formats = (v1.state_version,)
     cluster = Cluster(
         workloads=((1, W(1, template, "", True)),),
         pods=((1, P(template, "ready", ran=True)),),
-        claims=((1, C((v1.state_version,), (v1.state_version,))),),
+        claims=((1, C(formats, formats)),) if v1.has_state else (),
+        results=((0, R()),) if v1.spec.results is not None else (),
     )
     return Record(stored, None), cluster
 
@@ -191,6 +230,24 @@ QUICK = (
     started("restart", KEEP_SAME, CALM._replace(restarts=1), wanted="v1"),
     started("stop and start", KEEP_SAME, CALM._replace(toggles=2), wanted="v1"),
     started("recompute", KEEP_SAME, CALM._replace(recomputes=1), wanted="v1"),
+    started("keep, preflight hook that fails", PREFLIGHT, CALM._replace(hook_failures=2)),
+    started("keep, preflight hook, abort, nobody late", PREFLIGHT, ABORT._replace(late=0)),
+    started("keep, preflight hook, newer revision, nobody late", PREFLIGHT, NEWER._replace(late=0)),
+    started("keep, verify hook that fails", VERIFY, CALM._replace(hook_failures=2)),
+    started("keep, verify hook, abort, nobody late", VERIFY, ABORT._replace(late=0)),
+    first_start("first start, verify hook that fails", CALM._replace(hook_failures=2), revisions=VERIFY),
+    started(
+        "Continuation, preflight and verify hooks that fail, nobody late",
+        ALL_HOOKS,
+        Luck(late=0, evictions=0, hook_failures=2),
+        strategy=CONTINUE,
+    ),
+    started("ForwardOnly, preflight and verify hooks", ALL_HOOKS, CALM, strategy=FORWARD),
+    first_start("first start, results", CALM._replace(evictions=1), revisions=RESULTS),
+    started("keep, results from the new version on", NEW_RESULTS, CALM),
+    started("keep, results from the new version on, which never starts", NEW_RESULTS, CALM, broken=BROKEN),
+    started("Continuation without state, results", ONLY_RESULTS, CALM, strategy=CONTINUE),
+    started("ForwardOnly without state, results", ONLY_RESULTS, CALM, strategy=FORWARD),
 )
 
 DEEP = (
@@ -216,6 +273,15 @@ DEEP = (
         "ForwardOnly, hook that fails for long, then a newer revision",
         FRESH,
         NEWER._replace(hook_failures=3),
+        strategy=FORWARD,
+    ),
+    started("keep, preflight hook, abort", PREFLIGHT, ABORT),
+    started("keep, verify hook, abort", VERIFY, ABORT),
+    started("Continuation, preflight and verify hooks", ALL_HOOKS, CALM, strategy=CONTINUE),
+    started(
+        "ForwardOnly, preflight and verify hooks that fail",
+        ALL_HOOKS,
+        CALM._replace(hook_failures=1),
         strategy=FORWARD,
     ),
     started("restart, stop and start", KEEP_SAME, CALM._replace(restarts=1, toggles=2), wanted="v1"),

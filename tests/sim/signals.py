@@ -15,11 +15,14 @@ from .setups import (
     FORWARD,
     FRESH,
     FRESH_BACK,
+    FRESH_RESULTS,
     FRESH_VALUES,
     KEEP_BACK,
     KEEP_SAME,
     KEEP_VALUES,
+    ONLY_RESULTS,
     REFUSED_BACK,
+    RESULTS,
     STRATEGY,
     first_start,
     started,
@@ -103,6 +106,25 @@ CAME_BACK = _came_back("A to B to A", NOBODY._replace(newer=1))
 DELETED = anywhere("run deleted", NOBODY._replace(deletions=1))
 REPLACED = anywhere("run replaced under its name", NOBODY._replace(deletions=1, replacements=1))
 
+_AGAIN = NOBODY._replace(deletions=1, replacements=1)
+REPLACED_WITH_RESULTS = Signal(
+    "run with results replaced under its name",
+    (
+        first_start("first start, results, run replaced", _AGAIN, revisions=RESULTS),
+        first_start("first start without state, results, run replaced", _AGAIN, revisions=ONLY_RESULTS),
+        started("keep, results, run replaced", RESULTS, _AGAIN),
+        started("ForwardOnly, results, run replaced", FRESH_RESULTS, _AGAIN, strategy=FORWARD),
+        started("ForwardOnly without state, results, run replaced", ONLY_RESULTS, _AGAIN, strategy=FORWARD),
+    ),
+)
+CONTINUED_WITH_RESULTS = Signal(
+    "run with results replaced under its name, Continuation",
+    (
+        started("Continuation, results, run replaced", FRESH_RESULTS, _AGAIN, strategy=CONTINUE),
+        started("Continuation without state, results, run replaced", ONLY_RESULTS, _AGAIN, strategy=CONTINUE),
+    ),
+)
+
 OWN_ABORTS = Signal(
     "abort of a plan of the run's own",
     (
@@ -132,10 +154,12 @@ QUICK_SIGNALS = (
     CAME_BACK,
     DELETED.without("Continuation", if_it_starts=True),
     REPLACED.without("Continuation"),
+    REPLACED_WITH_RESULTS,
 )
 DEEP_SIGNALS = (
     DELETED,
     REPLACED,
+    CONTINUED_WITH_RESULTS,
     ABORTED_RETRIES,
     *(s.with_late_leader() for s in (HOLDS, PINS, RESTARTS, EDITS, STRATEGIES, SUSPENDS, CAME_BACK)),
     *(s.without("Continuation").with_late_leader() for s in (RETRIES, SCENARIOS, LOST)),

@@ -46,7 +46,7 @@ class Luck(NamedTuple):
 class State(NamedTuple):
     """One state of everything.
 
-    `ran`: how often each destructive step of each journal has succeeded (ghost). `strategy`: which of the setup's
+    `ran`: how often the hook of each step of each journal has succeeded (ghost). `strategy`: which of the setup's
     strategies is in force. `scenario`: the Scenario exists. `suspended`: so is whatever attempt there is.
     `removed`: grants of attempts that somebody deleted (ghost). `taken_back`: what aborted attempts had been asked for.
     A run that is gone has no uid.
@@ -121,6 +121,11 @@ class Setup:
         return (self.strategy, *self.others)
 
     @property
+    def judged(self) -> frozenset[str]:
+        """Return the revisions that have a verify hook."""
+        return frozenset(name for name, revision in self.revisions.items() if revision.spec.hooks.verify)
+
+    @property
     def formats(self) -> dict[str, str]:
         """Return in which format each revision writes its state."""
         return {name: revision.state_version for name, revision in self.revisions.items()}
@@ -144,8 +149,13 @@ class Rules(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The outcome of an exploration."""
+    """The outcome of an exploration.
+
+    `met`: the kinds of steps and of effects that occur in it. `unmet`: planned kinds that never do.
+    """
 
     states: int
     goals: int
     longest: int
+    met: frozenset[object] = frozenset()
+    unmet: frozenset[object] = frozenset()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import promises
-from .model import C, J, P, W, get, put
+from .model import RESULTS, C, J, P, R, W, get, put
 from .operator import changed
 from .states import Move, Rules, Setup, State
 
@@ -22,10 +22,21 @@ def moves(setup: Setup, rules: Rules, state: State) -> Iterator[Move]:
     for name, j in state.cluster.jobs:
         yield from _job(rules, state, name, j)
     for n, c in state.cluster.claims:
-        mounted = get(state.cluster, ("pods", n)) or any(j.incarnation == n for _, j in state.cluster.jobs)
-        if c.deleting and not mounted:
+        reverts = any(j.hook == "revert" and j.incarnation == n for _, j in state.cluster.jobs)
+        if c.deleting and not reverts and not get(state.cluster, ("pods", n)):
             yield Move(f"claim {n} gone", _set(state, ("claims", n), None))
+    yield from _results_gone(setup, state)
     yield from _collector(state)
+
+
+def _results_gone(setup: Setup, state: State) -> Iterator[Move]:
+    claim = get(state.cluster, RESULTS)
+    if not isinstance(claim, R) or not claim.deleting:
+        return
+    mounting = [p.template.revision for _, p in state.cluster.pods]
+    mounting += [j.revision for _, j in state.cluster.jobs if j.hook == "revert"]
+    if not any(setup.revisions[name].spec.results for name in mounting):
+        yield Move("results claim gone", _set(state, RESULTS, None))
 
 
 def _collector(state: State) -> Iterator[Move]:
@@ -39,6 +50,9 @@ def _collector(state: State) -> Iterator[Move]:
     for n, c in state.cluster.claims:
         if c.of != state.run.uid and not c.deleting:
             yield Move(f"claim {n} collected", _set(state, ("claims", n), c._replace(deleting=True)))
+    for _, r in state.cluster.results:
+        if r.of != state.run.uid and not r.deleting:
+            yield Move("results claim collected", _set(state, RESULTS, r._replace(deleting=True)))
     for n, p in state.cluster.pods:
         workload = get(state.cluster, ("workloads", n))
         if not p.term and (not isinstance(workload, W) or workload.of != p.of):
@@ -96,9 +110,10 @@ def _kubelet(setup: Setup, state: State, n: int, p: P) -> Iterator[Move]:
 
 
 def _can_start(setup: Setup, state: State, n: int, p: P) -> bool:
-    """Say whether a pod comes up: its version works, and there is a claim of the name that it mounts."""
+    """Say whether a pod comes up: its version works, and there are claims of the names that it mounts."""
     revision = setup.revisions[p.template.revision]
     mounted = not revision.has_state or get(state.cluster, ("claims", n)) is not None
+    mounted = mounted and (revision.spec.results is None or get(state.cluster, RESULTS) is not None)
     return mounted and revision.name not in setup.broken
 
 
@@ -126,11 +141,9 @@ def _job(rules: Rules, state: State, name: str, j: J) -> Iterator[Move]:
 
 
 def _ran_hook(state: State, name: str, j: J) -> State:
-    """Count a success of a destructive hook."""
-    if j.hook != "revert":
-        return state
-    step = "-".join((*name.split("-")[1:-1], j.of))
+    """Count a success of a hook; of one that destroys nothing, only that there was one."""
+    step = promises.hook_key(name, j.of)
     count = dict(state.ran)
-    count[step] = count.get(step, 0) + 1
+    count[step] = count.get(step, 0) + 1 if j.hook == "revert" else 1
     promises.check_hook(step, count[step])
     return state._replace(ran=tuple(sorted(count.items())))

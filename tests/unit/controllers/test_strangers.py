@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.sim.model import C
-from tests.sim.setups import CONTINUE, FRESH, KEEP_SAME
+from tests.sim.setups import CALM, CONTINUE, FRESH, KEEP_SAME, RESULTS, first_start
 from tests.unit.execution.life import Life, at
 
 from scenario_operator.api import names
@@ -99,6 +99,29 @@ def test_a_start_under_a_taken_name_leaves_the_stranger_alone_and_says_so() -> N
         taken = taken._replace(stored=made.record.stored, journal=made.record.journal, now=taken.now + 30)
         assert [e for e in made.effects if isinstance(e, TOUCHES) and e.incarnation == 2] == []
     assert "StatefulSet r-2, which is not of this run" in made.situation.message
+
+
+@pytest.mark.parametrize(("claim", "counts"), [("results-r", True), ("results-other", False)])
+def test_a_pod_of_a_gone_run_that_has_no_state_counts_while_it_mounts_the_results_claim(
+    claim: str, counts: bool
+) -> None:
+    """Given a run made again, then a pod of the one before that waits for its results claim would start on the new."""
+    pod = a_pod(2, "another", **{names.LABEL_RUN: "r", names.LABEL_RUN_UID: "gone"})
+    pod["spec"] = {"volumes": [{"name": "results", "persistentVolumeClaim": {"claimName": claim}}]}
+    assert [(p.incarnation, p.foreign) for p in seen(pods=(pod,)).pods] == ([(2, True)] if counts else [])
+
+
+@pytest.mark.parametrize(("results", "makes"), [("", False), ("ours", True)])
+def test_no_results_claim_is_made_while_a_workload_of_a_gone_run_would_start_on_it(
+    results: str, makes: bool
+) -> None:
+    """Given a run made again beside r-2 of the one before, then it waits for that, unless its results claim is made."""
+    view = Life(first_start("life", CALM, revisions=RESULTS)).view()
+    view = view._replace(world=view.world._replace(strangers=(2,), results=results))
+    made = decide(view)
+    assert bool(made.effects) is makes
+    later = view._replace(stored=made.record.stored, journal=made.record.journal, now=view.now + 60)
+    assert ("StatefulSet r-2, which is not of this run" in decide(later).situation.message) is not makes
 
 
 def test_a_claim_of_somebody_else_is_told_although_a_statefulset_of_somebody_else_is_waited_for() -> None:
