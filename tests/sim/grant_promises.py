@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scenario_operator.api.outcomes import (
+    BACK_TO_WAITING,
+    ENDED_BADLY,
+    FAILURES,
+    SUCCESSES,
+    WENT_BACK,
+    Outcome,
+)
+from scenario_operator.api.upgrade import GATED, AttemptPhase
 from scenario_operator.rollout.facts import Attempt, Entry, RunName
 from scenario_operator.rollout.groups import is_behind
-from scenario_operator.rollout.schedule import BACK_TO_WAITING, ENDED_BADLY, FAILURES, SUCCESSES
 
 from .grant_states import NAMESPACE, R, Setup, State, entries_of, facts, uid_of
 from .states import Violation
@@ -17,7 +25,7 @@ from .states import Violation
 if TYPE_CHECKING:
     from .grants import GrantExplorer
 
-WAITING = frozenset({"Suspended", "Held", "AwaitingApproval"})
+WAITING = GATED | {AttemptPhase.HELD}
 """Phases of an attempt that say why its runs wait."""
 
 
@@ -43,7 +51,7 @@ def check_write(setup: Setup, state: State, live: Attempt, after: Attempt) -> tu
     for grant in was.keys() - now.keys():
         entry = was[grant]
         run = runs.get(entry.run_uid)
-        words = [word for g, _, word, _ in run.history if g == grant] if run else ["Cancelled"]
+        words = [word for g, _, word, _ in run.history if g == grant] if run else [Outcome.CANCELLED]
         if not words:
             raise Violation(f"{grant} was revoked", [])
         reported = [r for r in after.reports if r.uid == entry.run_uid]
@@ -74,7 +82,7 @@ def _check_canaries(setup: Setup, state: State, live: Attempt, after: Attempt, f
     first = setup.pace.canaries
     if not fresh or not first or after.only or after.cause == "Recompute":
         return
-    arrived = {r.uid for r in after.reports if r.outcome.outcome in SUCCESSES}
+    arrived = {r.uid for r in after.reports if r.ended.outcome in SUCCESSES}
     for name, run in state.runs:
         if any(there == after.name and word in SUCCESSES for _, there, word, _ in run.history):
             arrived.add(uid_of(name, run))
@@ -83,7 +91,7 @@ def _check_canaries(setup: Setup, state: State, live: Attempt, after: Attempt, f
         raise Violation(
             f"{len(under_way)} runs are under way in {after.name} before a canary has arrived", []
         )
-    if any(r.uid in live.canaries and r.outcome.outcome in FAILURES for r in after.reports):
+    if any(r.uid in live.canaries and r.ended.outcome in FAILURES for r in after.reports):
         raise Violation(f"{after.name} grants after its canary failed", [])
 
 
@@ -134,13 +142,10 @@ def check_goal(explorer: GrantExplorer, state: State) -> None:
         if run.pinned or run.hold:
             continue
         here = {a.name for a in state.attempts if a.revision == wanted.name}
-        ended = any(
-            (a in here or to == wanted.name) and word in ("RolledBack", "Aborted")
-            for _, a, word, to in run.history
-        )
+        ended = any((a in here or to == wanted.name) and word in WENT_BACK for _, a, word, to in run.history)
         mine = uid_of(name, run)
         told = any(
-            r.uid == mine and r.outcome.outcome in ENDED_BADLY
+            r.uid == mine and r.ended.outcome in ENDED_BADLY
             for a in state.attempts
             if a.name in here
             for r in a.reports

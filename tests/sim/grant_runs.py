@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.rollout.facts import Asked, Attempt, Entry
 
 from .fleet_people import put
@@ -49,16 +50,16 @@ def moves(explorer: GrantExplorer, state: State) -> Iterator[Move]:
 def _begin(
     explorer: GrantExplorer, state: State, name: str, run: R, attempt: Attempt, entry: Entry
 ) -> Iterator[Move]:
-    word = ""
+    word: Outcome | None = None
     if attempt.abort:
-        word = "Aborted"
+        word = Outcome.ABORTED
     elif run.pinned or run.hold:
-        word = "Pinned" if run.pinned else "Held"
+        word = Outcome.PINNED if run.pinned else Outcome.HELD
     elif attempt.revision != state.scenario.wanted:
-        word = "Superseded"
+        word = Outcome.SUPERSEDED
     elif explorer.hash_of(state, name, run, attempt) != entry.plan_hash:
-        word = "PlanChanged"
-    if word:
+        word = Outcome.PLAN_CHANGED
+    if word is not None:
         yield Move(f"{name} answers {word}", put(state, name, _ended(run, entry.id, attempt, word)))
         return
     if attempt.suspend:
@@ -71,7 +72,7 @@ def _begin(
     yield Move(f"{name} begins {entry.id}", put(state, name, begun))
     if state.luck.refusals:
         luck = state.luck._replace(refusals=state.luck.refusals - 1)
-        refused = put(state, name, _ended(run, entry.id, attempt, "PlanChanged"))
+        refused = put(state, name, _ended(run, entry.id, attempt, Outcome.PLAN_CHANGED))
         yield Move(f"{name} answers PlanChanged", refused._replace(luck=luck), luck=True)
 
 
@@ -95,10 +96,10 @@ def _busy(state: State, name: str, run: R) -> Iterator[Move]:
         return
     listed = next((a for a, e in entries_of(state, name, run) if e.id == grant), None)
     if listed is not None and listed.abort:
-        yield Move(f"{name} goes back", put(state, name, _returned(run, "Aborted")))
+        yield Move(f"{name} goes back", put(state, name, _returned(run, Outcome.ABORTED)))
     if run.waits and state.scenario.wanted != run.to:
-        yield Move(f"{name} gives way", put(state, name, _returned(run, "Superseded")))
-    word = "Recomputed" if run.why == "Recompute" else "Upgraded"
+        yield Move(f"{name} gives way", put(state, name, _returned(run, Outcome.SUPERSEDED)))
+    word = Outcome.RECOMPUTED if run.why == "Recompute" else Outcome.UPGRADED
     if not run.waits:
         on = run._replace(on=run.to)
         yield Move(f"{name} {word}", put(state, name, _returned(on, word)))
@@ -106,7 +107,7 @@ def _busy(state: State, name: str, run: R) -> Iterator[Move]:
         yield Move(f"{name} goes on", put(state, name, run._replace(waits=False)), luck=True)
     if state.luck.failures:
         luck = state.luck._replace(failures=state.luck.failures - 1)
-        failed = put(state, name, _returned(run, "RolledBack"))
+        failed = put(state, name, _returned(run, Outcome.ROLLED_BACK))
         yield Move(f"{name} RolledBack", failed._replace(luck=luck), luck=True)
     if state.luck.parks and not run.waits:
         luck = state.luck._replace(parks=state.luck.parks - 1)
@@ -114,12 +115,12 @@ def _busy(state: State, name: str, run: R) -> Iterator[Move]:
         yield Move(f"{name} waits for a person", parked._replace(luck=luck), luck=True)
 
 
-def _ended(run: R, grant: str, attempt: Attempt, word: str) -> R:
+def _ended(run: R, grant: str, attempt: Attempt, word: Outcome) -> R:
     history = ((grant, attempt.name, word, attempt.revision), *run.history)
     return run._replace(seen="", seen_to="", waits=False, history=history)
 
 
-def _returned(run: R, word: str) -> R:
+def _returned(run: R, word: Outcome) -> R:
     """Close the open plan; the attempt that gave the grant may be gone, its name is part of the grant's."""
     grant = run.grant or ""
     history = ((grant, grant.rpartition(".")[0], word, run.to), *run.history)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.execution.close import applied_of
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
+from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
 from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Pace, RunFacts
 
 from .setups import KEEP_SAME, STRATEGY, WINDOW
@@ -65,7 +66,7 @@ class R(NamedTuple):
     grant: str | None = None
     seen: str = ""
     waits: bool = False
-    history: tuple[tuple[str, str, str, str], ...] = ()
+    history: tuple[tuple[str, str, Outcome, str], ...] = ()
     nonce: int = 0
     done: int = 0
     to: str = ""
@@ -195,7 +196,7 @@ def facts(setup: Setup, name: str, run: R) -> RunFacts:
         window=WINDOW,
         handled=Handled(str(run.done), "", str(run.retried) if run.retried else "", ""),
         history=tuple(
-            Outcome(g, a, word, word, "", "", "", "", "", NOW, NOW, to_revision=to)
+            Ended(g, a, word, word.value, "", "", "", "", "", NOW, NOW, to_revision=to)
             for g, a, word, to in run.history
         ),
     )

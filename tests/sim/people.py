@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from scenario_operator.api.outcomes import WENT_BACK
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.view import Grant, Run
@@ -90,8 +91,7 @@ def _planned(explorer: Explorer, state: State) -> tuple[str, str]:
 def _tried(state: State) -> bool:
     """Say whether the last attempt at the wanted revision failed; a plan that changed is granted anew."""
     return any(
-        e.grant_id.endswith(state.wanted) and e.outcome in ("RolledBack", "Aborted")
-        for e in state.record.stored.history
+        e.grant_id.endswith(state.wanted) and e.outcome in WENT_BACK for e in state.record.stored.history
     )
 
 

@@ -47,7 +47,7 @@ def _revokes(patch: pytest.MonkeyPatch) -> None:
     real = schedule.settle
 
     def revoke(attempt: Attempt, fleet: Fleet) -> Attempt:
-        begun = {run.journal_grant for run in fleet.runs} | {g for run in fleet.runs for g in run.outcomes}
+        begun = {run.journal_grant for run in fleet.runs} | {g for run in fleet.runs for g in run.ended}
         kept = tuple(e for e in attempt.active if e.id in begun)
         return real(attempt._replace(active=kept) if attempt.closed else attempt, fleet)
 

@@ -237,18 +237,20 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
-class Outcome(StrEnum):
-    """How an attempt or an own plan ended for one run."""
+class OpenWord(StrEnum):
+    """A vocabulary that another version of the operator may extend: a word that is not known keeps its text.
 
-    UPGRADED = "Upgraded"
-    RECOMPUTED = "Recomputed"
-    CONTINUED = "Continued"
-    ROLLED_BACK = "RolledBack"
-    SUPERSEDED = "Superseded"
-    SKIPPED = "Skipped"
-    FAILED = "Failed"
-    ABORTED = "Aborted"
-    CANCELLED = "Cancelled"
+    Such a word is a member in type only: it equals its text, no iteration finds it, and no set of members has it.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        """Return the word that is not known; only what is no text is refused."""
+        if not isinstance(value, str):
+            return None
+        word = str.__new__(cls, value)
+        word._name_ = word._value_ = value
+        return word
 
 
 class ObjectRef(ApiModel):

@@ -54,6 +54,14 @@ class Heading(StrEnum):
     REPLACE = "Replace"
 
 
+class Turn(StrEnum):
+    """What made a journal turn; a word of another version of the operator counts as Failed."""
+
+    ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+    FAILED = "Failed"
+
+
 class JournalStep(ApiModel):
     """One step, verbatim; an argument that is absent is false or does not apply."""
 

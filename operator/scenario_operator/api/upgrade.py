@@ -16,6 +16,7 @@ from scenario_operator.api.common import (
     Message,
     Nonce,
     Number,
+    OpenWord,
     OwnName,
     ReasonText,
     Resource,
@@ -44,6 +45,25 @@ class Cause(StrEnum):
     REVISION = "Revision"
     RETRY = "Retry"
     RECOMPUTE = "Recompute"
+
+
+class AttemptPhase(OpenWord):
+    """Where an attempt stands, in one word for people; the last four are its ends."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    SUSPENDED = "Suspended"
+    HELD = "Held"
+    CLOSING = "Closing"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    SUPERSEDED = "Superseded"
+    ABORTED = "Aborted"
+
+
+GATED = frozenset({AttemptPhase.AWAITING_APPROVAL, AttemptPhase.SUSPENDED})
+"""An attempt grants nothing until a person says so."""
 
 
 class PlanApproval(ApiModel):

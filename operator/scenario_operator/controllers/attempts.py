@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenario_operator.api import names
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
@@ -25,6 +26,8 @@ from scenario_operator.rollout.schedule import forgettable
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
 logger = logging.getLogger(__name__)
+_WARNS = frozenset({AttemptPhase.HELD, AttemptPhase.FAILED, AttemptPhase.AWAITING_APPROVAL})
+"""Phases in which a person should look at the attempt."""
 
 
 class Attempts:
@@ -138,7 +141,7 @@ class Attempts:
         if old.get("phase") == new.get("phase"):
             return
         ready = next(c for c in new["conditions"] if c["type"] == "Ready")
-        warns = new["phase"] in ("Held", "Failed", "AwaitingApproval")
+        warns = new["phase"] in _WARNS
         self._context.events.post(
             obj,
             type_="Warning" if warns else "Normal",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scenario_operator.api.journal import Heading
+from scenario_operator.api.journal import Heading, Turn
+from scenario_operator.api.outcomes import WENT_BACK, Outcome
 from scenario_operator.execution import facts
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import Grant, View
@@ -17,10 +18,10 @@ from scenario_operator.planning.stored import (
     RETAINED,
     REVERTED,
     Applied,
+    Ended,
     Incarnation,
     LastStop,
     Loss,
-    Outcome,
     Stored,
     epoch,
     timestamp,
@@ -29,30 +30,31 @@ from scenario_operator.planning.windows import Window
 
 HISTORY = 5
 INCARNATIONS = 48
+_TURNED: dict[str, Outcome] = {Turn.SUPERSEDED: Outcome.SUPERSEDED, Turn.ABORTED: Outcome.ABORTED}
 
 
-def close(view: View, journal: Journal, outcome: str = "") -> Stored:
+def close(view: View, journal: Journal, outcome: Outcome | None = None) -> Stored:
     """Return what is stored after the plan; `outcome` overrides what the heading says."""
     match journal.heading:
-        case Heading.FORWARD if not outcome:
+        case Heading.FORWARD if outcome is None:
             stored = _committed(view, journal)
         case Heading.REPLACE:
             stored = _replaced(view, journal)
         case _:
             stored = _restored(view, journal)
-    word = outcome or _outcome(journal)
-    if not journal.grant_id and word in ("RolledBack", "Aborted"):
+    word = _outcome(journal) if outcome is None else outcome
+    if not journal.grant_id and word in WENT_BACK:
         stored = stored._replace(refused=journal.desire)
     return _returned(view, journal, stored, word)
 
 
-def answer(view: View, grant: Grant, word: str, reason: str, message: str) -> Stored:
+def answer(view: View, grant: Grant, word: Outcome, reason: str, message: str) -> Stored:
     """Return a grant that no plan was opened for."""
     now = timestamp(view.now)
     applied, target = view.stored.applied, view.revision(grant.revision)
     ends = applied.version if applied else "", target.version if target else ""
     told = (grant.id, grant.attempt, word, reason, message, *ends)
-    entry = Outcome(*told, "", "", now, now, to_revision=grant.revision)
+    entry = Ended(*told, "", "", now, now, to_revision=grant.revision)
     return view.stored._replace(history=(entry, *view.stored.history)[:HISTORY])
 
 
@@ -180,25 +182,25 @@ def _last_stop(journal: Journal) -> LastStop | None:
     return LastStop(**told[-1]) if told else None
 
 
-def _outcome(journal: Journal) -> str:
+def _outcome(journal: Journal) -> Outcome:
     if journal.heading is Heading.FORWARD:
         fresh = bool(journal.grant_id) and facts.planned_window(journal) is not None
         axes = PRESETS.get(journal.strategy.type) if fresh else None
-        return axes.outcome if axes else "Upgraded"
-    return {"Superseded": "Superseded", "Aborted": "Aborted"}.get(journal.turned_by, "RolledBack")
+        return axes.outcome if axes else Outcome.UPGRADED
+    return _TURNED.get(journal.turned_by, Outcome.ROLLED_BACK)
 
 
-def _returned(view: View, journal: Journal, stored: Stored, word: str) -> Stored:
+def _returned(view: View, journal: Journal, stored: Stored, word: Outcome) -> Stored:
     """Write the outcome; success of a run's own plan is no news and needs no entry."""
     own = not journal.grant_id
-    if own and word == "Upgraded":
+    if own and word is Outcome.UPGRADED:
         return stored
     failure = journal.failure
-    entry = Outcome(
+    entry = Ended(
         grant_id=journal.grant_id,
         attempt=journal.attempt,
         outcome=word,
-        reason=failure.reason if failure and word != "Aborted" else word,
+        reason=failure.reason if failure and word is not Outcome.ABORTED else word.value,
         message=failure.message if failure else "",
         from_version=journal.source.version,
         to_version=journal.target.version,

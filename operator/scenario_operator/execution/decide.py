@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from scenario_operator.api.journal import Heading, Kind
+from scenario_operator.api.journal import Heading, Kind, Turn
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.close import answer, close
 from scenario_operator.execution.describe import progress, trouble
@@ -97,7 +98,7 @@ def _deleted(view: View) -> Decision:
         grant = Grant(journal.grant_id, journal.attempt, journal.plan_hash, journal.target.revision)
     if grant is not None and not view.stored.spent(grant.id):
         told = Reason.CANCELLED.value, "the run was deleted"
-        record = Record(answer(view, grant, Reason.CANCELLED.value, *told), None)
+        record = Record(answer(view, grant, Outcome.CANCELLED, *told), None)
     return Decision(record, situation, effects, WAKE)
 
 
@@ -106,7 +107,7 @@ def _carry_on(view: View, journal: Journal) -> Decision:
         return _held(view, journal)
     journal = _released(view, journal)
     view, journal, closing = turn_by_signals(view, journal)
-    if closing:
+    if closing is not None:
         return _closed(view, journal, closing)
     # Bounded by the steps of the two routes a plan can take in one pass, forward and then its turn.
     for _ in range(2 * len(journal.steps) + 8):
@@ -148,7 +149,7 @@ def _round(view: View, journal: Journal) -> Journal | Decision:
         looks.append(_Look(step, check, stuck_at(view, journal, step, check)))
     overtaken = journal.heading is Heading.FORWARD and superseded(view, journal)
     if overtaken and not journal.begun:
-        return _closed(view, journal, "Superseded")
+        return _closed(view, journal, Outcome.SUPERSEDED)
     for look in looks:
         if (left := _given_up(journal, look, overtaken=overtaken)) is not None:
             return journal.finish(look.step, left)
@@ -170,7 +171,7 @@ def _turned_by(
     if moving:
         stopped = [look._replace(stuck=look.stuck._replace(retry_in=None)) for look in looks if look.stuck]
         return _combined(view, journal, [*moving, *stopped])
-    return _turned(journal._replace(failure=turning[0]), "Superseded" if overtaken else "Failed")
+    return _turned(journal._replace(failure=turning[0]), Turn.SUPERSEDED if overtaken else Turn.FAILED)
 
 
 def _combined(view: View, journal: Journal, looks: list[_Look]) -> Decision:
@@ -201,11 +202,11 @@ def _pressing(situation: Situation) -> tuple[bool, bool]:
 def _finish(view: View, journal: Journal) -> Decision:
     """All steps are done: close, unless a newer word came before anything had begun."""
     if journal.heading is Heading.FORWARD and superseded(view, journal) and not journal.begun:
-        return _closed(view, journal, "Superseded")
-    return _closed(view, journal, "")
+        return _closed(view, journal, Outcome.SUPERSEDED)
+    return _closed(view, journal, None)
 
 
-def _closed(view: View, journal: Journal, outcome: str) -> Decision:
+def _closed(view: View, journal: Journal, outcome: Outcome | None) -> Decision:
     """Close in one write; what the closed plan leaves behind is swept by the next pass."""
     stored = close(view, journal, outcome)
     rest = at_rest(view._replace(stored=stored, journal=None), opening=False)
@@ -236,7 +237,7 @@ def _turns(journal: Journal, stuck: Stuck, *, overtaken: bool) -> bool:
     return rolls_back and stuck.final and not stuck.human
 
 
-def _turned(journal: Journal, by: str) -> Journal:
+def _turned(journal: Journal, by: Turn) -> Journal:
     if journal.crossed:
         return journal.turn(Heading.REPLACE, replacement(journal), by)
     return journal.turn(Heading.BACK, way_back(journal), by)

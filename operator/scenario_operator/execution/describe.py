@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scenario_operator.api import commands
 from scenario_operator.api.journal import Heading
+from scenario_operator.api.outcomes import WENT_BACK
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.direction import Stuck, superseded, ungranted
 from scenario_operator.execution.journal import Journal
@@ -159,7 +160,7 @@ def _rolled_back(view: View) -> Situation | None:
     history, wish = view.stored.history, own_plan(view)
     refused = wish is not None and wish.desire == view.stored.refused
     last = next((e for e in history if bool(e.grant_id) is not refused), None)
-    if last is None or last.outcome not in ("RolledBack", "Aborted"):
+    if last is None or last.outcome not in WENT_BACK:
         return None
     behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
     if not (refused or behind):

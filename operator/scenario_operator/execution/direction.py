@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from scenario_operator.api.journal import Heading
+from scenario_operator.api.journal import Heading, Turn
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.journal import Failure, Journal
 from scenario_operator.execution.own import own_plan, withdrawn
@@ -39,13 +40,13 @@ class Stuck(NamedTuple):
         return Failure(step.id, self.reason.value, self.message[:1024], now)
 
 
-def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, str]:
-    """Apply abort, skipRevert and retry, each once, when recorded; return an outcome to close with, or ""."""
+def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, Outcome | None]:
+    """Apply abort, skipRevert and retry, each once, when recorded; return an outcome to close with, if any."""
     grant = view.grant if view.grant and view.grant.id == journal.grant_id else None
     if grant is not None and grant.skip_revert:
         journal = journal._replace(skip_revert=True)
     view, journal, closing = _abort(view, journal, asked=bool(grant and grant.abort))
-    if closing:
+    if closing is not None:
         return view, journal, closing
     nonce = view.run.retry_nonce
     handled = view.stored.handled
@@ -54,23 +55,23 @@ def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, str]:
         # A newer version comes first: what it makes obsolete is not tried again.
         if journal.heading is not Heading.FORWARD or not superseded(view, journal):
             journal = _try_again(view, journal)
-    return view, journal, ""
+    return view, journal, None
 
 
-def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal, str]:
+def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal, Outcome | None]:
     nonce, handled = view.run.abort_nonce, view.stored.handled
     if ungranted(view, journal) and nonce and nonce != handled.abort:
         view = view._replace(stored=view.stored._replace(handled=handled._replace(abort=nonce)))
         asked = True
     if not asked or journal.aborted or journal.heading is not Heading.FORWARD:
-        return view, journal, ""
+        return view, journal, None
     journal = journal._replace(aborted=True, gave_up=journal.crossed)
     if not journal.begun:
-        return view, journal, "Aborted"
+        return view, journal, Outcome.ABORTED
     if journal.crossed:
-        return view, journal, ""
+        return view, journal, None
     journal = journal._replace(failure=_trouble_so_far(view, journal))
-    return view, journal.turn(Heading.BACK, way_back(journal), "Aborted"), ""
+    return view, journal.turn(Heading.BACK, way_back(journal), Turn.ABORTED), None
 
 
 def _trouble_so_far(view: View, journal: Journal) -> Failure | None:

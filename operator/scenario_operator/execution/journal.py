@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from scenario_operator.api.journal import Heading
+from scenario_operator.api.journal import Heading, Turn
 from scenario_operator.planning.plan import Cause, End, Snapshot
 from scenario_operator.planning.steps import Step
 
@@ -142,9 +142,9 @@ class Journal(NamedTuple):
         """Let the attempts start anew; the numbers of their Jobs go on."""
         return self._replace(attempts=tuple(a._replace(failures=0) for a in self.attempts))
 
-    def turn(self, heading: Heading, path: tuple[Step, ...], by: str) -> Journal:
+    def turn(self, heading: Heading, path: tuple[Step, ...], by: Turn) -> Journal:
         """Change direction; the steps of the new heading are stored with it. Attempts start anew.
 
         What a late abort gave up is the way forward: the way away from it is tried again like any other.
         """
-        return self._replace(heading=heading, path=path, turned_by=by, gave_up=False).forgive()
+        return self._replace(heading=heading, path=path, turned_by=by.value, gave_up=False).forgive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import facts
 from scenario_operator.execution.close import answer
@@ -69,22 +70,22 @@ def take_grant(view: View) -> Opening | Stored | None:
     cause = Cause.RECOMPUTE if grant.cause == "Recompute" else Cause.UPGRADE
     plan = plan_upgrade(case_of(view, view.wanted, cause))
     if isinstance(plan, Blocked):
-        return answer(view, grant, "PlanChanged", plan.reason.value, plan.message)
+        return answer(view, grant, Outcome.PLAN_CHANGED, plan.reason.value, plan.message)
     if plan.hash != grant.plan_hash:
         message = f"the plan is now {plan.hash}, {grant.plan_hash} was granted"
-        return answer(view, grant, "PlanChanged", Reason.PLAN_CHANGED.value, message)
+        return answer(view, grant, Outcome.PLAN_CHANGED, Reason.PLAN_CHANGED.value, message)
     return _open(view, plan, grant, "")
 
 
-def _refusal(view: View, grant: Grant) -> tuple[str, Reason, str] | None:
+def _refusal(view: View, grant: Grant) -> tuple[Outcome, Reason, str] | None:
     if grant.abort:
-        return "Aborted", Reason.ABORTED, "the attempt was aborted before the plan began"
+        return Outcome.ABORTED, Reason.ABORTED, "the attempt was aborted before the plan began"
     if view.run.pinned:
-        return "Pinned", Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}"
+        return Outcome.PINNED, Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}"
     if view.run.hold:
-        return "Held", Reason.HELD, f"spec.hold: {view.run.hold}"
+        return Outcome.HELD, Reason.HELD, f"spec.hold: {view.run.hold}"
     if view.wanted is not None and view.overtaken(grant.revision):
-        return "Superseded", Reason.SUPERSEDED, f"revision {view.wanted.name} is wanted now"
+        return Outcome.SUPERSEDED, Reason.SUPERSEDED, f"revision {view.wanted.name} is wanted now"
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scenario_operator.api.common import shortened, wire_name
 from scenario_operator.api.journal import Heading, Kind
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.journal import Attempt, Begun, Failure, Journal
 from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters
@@ -14,11 +15,11 @@ from scenario_operator.planning.plan import PLANNER, Cause, End, Snapshot
 from scenario_operator.planning.steps import Args, Step, Timeouts
 from scenario_operator.planning.stored import (
     Applied,
+    Ended,
     Handled,
     Incarnation,
     LastStop,
     Loss,
-    Outcome,
     Stored,
     epoch,
     timestamp,
@@ -40,7 +41,7 @@ def dump(record: Record, run: str) -> JsonObject:
         "window": _flat(stored.window) if stored.window is not None else None,
         "parameters": _dump_parameters(stored.parameters),
         "lastStop": _flat(stored.last_stop) if stored.last_stop else None,
-        "history": [_dump_outcome(entry) for entry in stored.history],
+        "history": [_dump_ended(entry) for entry in stored.history],
         "incarnations": [_dump_incarnation(run, i) for i in stored.incarnations],
         "stopped": stored.stopped or None,
         "plans": stored.plans,
@@ -62,7 +63,7 @@ def load(status: Mapping[str, Any]) -> Record:
         parameters=_load_parameters(status.get("parameters") or {}),
         last_stop=_read(LastStop, stop) if stop else None,
         handled=_read(Handled, status.get("lastHandled") or {}),
-        history=tuple(_load_outcome(entry) for entry in status.get("history") or ()),
+        history=tuple(_load_ended(entry) for entry in status.get("history") or ()),
         refused=status.get("refused", ""),
         plans=status.get("plans", 0),
     )
@@ -142,22 +143,25 @@ def _load_parameters(source: Mapping[str, Any]) -> Parameters:
     )
 
 
-_OUTCOME = {"from_version": "from", "to_version": "to"}
+_ENDED = {"from_version": "from", "to_version": "to"}
 
 
-def _dump_outcome(entry: Outcome) -> JsonObject:
-    written = {
-        _OUTCOME.get(k, wire_name(k)): v for k, v in entry._asdict().items() if k != "loss" and v != ""
-    }
+def _dump_ended(entry: Ended) -> JsonObject:
+    written = {_ENDED.get(k, wire_name(k)): v for k, v in entry._asdict().items() if k != "loss" and v != ""}
+    written["outcome"] = entry.outcome.value
     if entry.message:
         written["message"] = shortened(entry.message)
     loss = dump_loss(entry.loss)
     return {**written, "loss": loss} if loss else written
 
 
-def _load_outcome(source: Mapping[str, Any]) -> Outcome:
-    values = {k: source.get(_OUTCOME.get(k, wire_name(k)), "") for k in Outcome._fields if k != "loss"}
-    return Outcome(**values, loss=load_loss(source.get("loss") or {}))
+def _load_ended(source: Mapping[str, Any]) -> Ended:
+    values = {
+        k: source.get(_ENDED.get(k, wire_name(k)), "") for k in Ended._fields if k not in ("outcome", "loss")
+    }
+    return Ended(
+        **values, outcome=Outcome(source.get("outcome", "")), loss=load_loss(source.get("loss") or {})
+    )
 
 
 def dump_loss(loss: Loss) -> JsonObject:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.planning.windows import Bound, Bounds, Mode
 
 KEEP, FRESH, REVERT = "Keep", "Fresh", "Revert"
@@ -17,7 +18,7 @@ class Axes(NamedTuple):
     state: str
     results: str
     window: Bounds
-    outcome: str
+    outcome: Outcome
 
 
 RECOMPUTE = "ForwardOnly"
@@ -29,13 +30,13 @@ PRESETS: Mapping[str, Axes] = MappingProxyType(
             FRESH,
             KEEP,
             Bounds(Bound(Mode.SAME), Bound(Mode.STOPPED_AT), Bound(Mode.STOPPED_AT)),
-            "Continued",
+            Outcome.CONTINUED,
         ),
         "ForwardOnly": Axes(
             FRESH,
             REVERT,
             Bounds(Bound(Mode.RUN), Bound(Mode.RUN), Bound(Mode.STOPPED_AT, if_missing="ObservedStop")),
-            "Recomputed",
+            Outcome.RECOMPUTED,
         ),
     }
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.planning.parameters import NO_PARAMETERS, Parameters
 from scenario_operator.planning.windows import Window
 
@@ -67,12 +68,12 @@ class Loss(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class Outcome(NamedTuple):
+class Ended(NamedTuple):
     """One finished plan as it stands in `status.history`; a grant id found here is spent."""
 
     grant_id: str
     attempt: str
-    outcome: str
+    outcome: Outcome
     reason: str
     message: str
     from_version: str
@@ -105,7 +106,7 @@ class Stored(NamedTuple):
     parameters: Parameters = NO_PARAMETERS
     last_stop: LastStop | None = None
     handled: Handled = Handled()
-    history: tuple[Outcome, ...] = ()
+    history: tuple[Ended, ...] = ()
     refused: str = ""
     plans: int = 0
 

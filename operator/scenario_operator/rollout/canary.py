@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from scenario_operator.api.outcomes import ENDED_BADLY, SUCCESSES
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
-
-PASSED = frozenset({"Upgraded", "Recomputed", "Continued"})
-"""Outcomes after which a canary has shown that the revision works."""
-FAILED = frozenset({"RolledBack", "Failed", "Aborted"})
-"""Outcomes after which nobody follows; any other one says nothing of the revision, and another run takes the place."""
 
 
 class Trial(Enum):
@@ -80,8 +76,11 @@ def _trial(attempt: Attempt, runs: dict[str, RunFacts], uid: str) -> Trial:
     run = runs.get(uid)
     report = attempt.report_of(uid)
     if report is not None:
-        word = report.outcome.outcome
-        return Trial.PASSED if word in PASSED else Trial.FAILED if word in FAILED else Trial.VOID
+        # Any other outcome says nothing of the revision, and another run takes the place.
+        outcome = report.ended.outcome
+        return (
+            Trial.PASSED if outcome in SUCCESSES else Trial.FAILED if outcome in ENDED_BADLY else Trial.VOID
+        )
     entry = next((e for e in attempt.active if e.run_uid == uid), None)
     if entry is not None:
         stands = run is not None and (run.hold or run.refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.outcomes import FAILURES
 from scenario_operator.api.upgrade import MAX_NAMED_RUNS
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause
@@ -11,7 +12,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout.consent import consent
 from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts, RunName
 from scenario_operator.rollout.groups import Planner, is_behind
-from scenario_operator.rollout.schedule import FAILURES, Blockage, advance, ended_badly, grant, in_flight
+from scenario_operator.rollout.schedule import Blockage, advance, ended_badly, grant, in_flight
 
 
 class Opening(NamedTuple):
@@ -162,7 +163,7 @@ def _wants_retry(run: RunFacts, fleet: Fleet) -> bool:
 def _asks_again(run: RunFacts, attempt: Attempt, fleet: Fleet) -> bool:
     """Say whether a run wants to be retried that an attempt in progress has given up."""
     report = attempt.report_of(run.uid)
-    failed = report is not None and report.outcome.outcome in FAILURES
+    failed = report is not None and report.ended.outcome in FAILURES
     return failed and _wants_retry(run, fleet) and run.journal_grant is None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import Outcome, Stored
+from scenario_operator.planning.stored import Ended, Stored
 
 
 class RunFacts(NamedTuple):
@@ -51,8 +52,8 @@ class RunFacts(NamedTuple):
         return self.pinned or self.deleting
 
     @property
-    def outcomes(self) -> Mapping[str, Outcome]:
-        """Return the outcomes on record, by grant."""
+    def ended(self) -> Mapping[str, Ended]:
+        """Return the ended plans on record, by grant."""
         return {entry.grant_id: entry for entry in self.stored.history if entry.grant_id}
 
 
@@ -76,7 +77,7 @@ class Report(NamedTuple):
     uid: str
     group: str
     approver: str
-    outcome: Outcome
+    ended: Ended
 
 
 class Approval(NamedTuple):
@@ -168,7 +169,7 @@ class Attempt(NamedTuple):
     abort: bool = False
     skip_revert: bool = False
     approvals: tuple[Approval, ...] = ()
-    phase: str = "Pending"
+    phase: AttemptPhase = AttemptPhase.PENDING
     groups: tuple[Group, ...] = ()
     active: tuple[Entry, ...] = ()
     reports: tuple[Report, ...] = ()

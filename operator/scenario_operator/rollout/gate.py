@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from scenario_operator.api import commands, names
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.situation import retry_command
 from scenario_operator.execution.view import Gate, Grant, View
@@ -135,11 +136,11 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
 
 def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | None:
     name = f"{attempt.name} to {wanted.version}"
-    if attempt.phase == "Suspended":
+    if attempt.phase is AttemptPhase.SUSPENDED:
         return Gate(Reason.SUSPENDED.value, f"{name} is suspended")
-    if attempt.phase == "Held" and attempt.reason == Reason.CANARY_FAILED.value:
+    if attempt.phase is AttemptPhase.HELD and attempt.reason == Reason.CANARY_FAILED.value:
         return Gate(Reason.CANARY_FAILED.value, f"{name} is held: the run that went first did not arrive")
-    if attempt.phase == "Held":
+    if attempt.phase is AttemptPhase.HELD:
         return Gate(Reason.ROLLOUT_HELD.value, f"{name} is held by failures")
     group = next((g for g in attempt.groups if g.hash == plan_hash), None)
     if group is not None and not group.approved:

@@ -9,22 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.outcomes import BACK_TO_WAITING, ENDED_BADLY, FAILURES, Outcome
+from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Plan
-from scenario_operator.planning.stored import Outcome
+from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import choose, failed_canaries
 from scenario_operator.rollout.consent import Consent, consent
 from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Group, Report, RunFacts
 from scenario_operator.rollout.groups import Planner, cause_of, group_of, is_behind
-
-SUCCESSES = frozenset({"Upgraded", "Recomputed", "Continued"})
-FAILURES = frozenset({"RolledBack", "Failed"})
-BACK_TO_WAITING = frozenset({"PlanChanged", "Held"})
-"""Answers to a grant after which the run waits again; every other outcome ends it for its attempt."""
-
-
-ENDED_BADLY = FAILURES | {"Aborted"}
-"""Outcomes after which nothing is tried again at the same revision unless somebody asks."""
 
 
 class Planned(NamedTuple):
@@ -54,13 +48,13 @@ def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
     reports = list(attempt.reports)
     for entry in attempt.active:
         run = runs.get(entry.run_uid)
-        outcome = run.outcomes.get(entry.id) if run else None
+        ended = run.ended.get(entry.id) if run else None
         if run is None and entry.run_uid in fleet.gone:
-            outcome = _cancelled(entry, attempt, fleet)
-        if outcome is None:
+            ended = _cancelled(entry, attempt, fleet)
+        if ended is None:
             active.append(entry._replace(parked=entry.parked or _waits(run)))
-        elif outcome.outcome not in BACK_TO_WAITING:
-            reports.append(_report(entry, attempt, outcome))
+        elif ended.outcome not in BACK_TO_WAITING:
+            reports.append(_report(entry, attempt, ended))
         elif attempt.closed and run is not None:
             reports.append(_never(run, attempt, fleet))
     return attempt._replace(active=tuple(active), reports=tuple(reports))
@@ -109,7 +103,7 @@ def ended_badly(fleet: Fleet, attempts: frozenset[str], revision: str = "") -> f
     named = [a for a in fleet.attempts if a.name in attempts]
     if any(a.abort and not a.only and a.unlisted.skipped for a in named):
         return frozenset(run.uid for run in fleet.runs)
-    told = {r.uid for a in named for r in a.reports if r.outcome.outcome in ENDED_BADLY}
+    told = {r.uid for a in named for r in a.reports if r.ended.outcome in ENDED_BADLY}
     recorded = {
         run.uid
         for run in fleet.runs
@@ -236,7 +230,7 @@ def halted(attempt: Attempt, fleet: Fleet) -> bool:
 
 def troubled(attempt: Attempt) -> int:
     """Count the failed and the parked runs of an attempt."""
-    failed = sum(1 for r in attempt.reports if r.outcome.outcome in FAILURES)
+    failed = sum(1 for r in attempt.reports if r.ended.outcome in FAILURES)
     failed += attempt.unlisted.rolled_back + attempt.unlisted.failed
     return failed + sum(1 for entry in attempt.active if entry.parked)
 
@@ -248,18 +242,18 @@ def _phase(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> Atte
     attempt = attempt._replace(waiting=len(planned), held=held)
     if not planned and not attempt.active and (attempt.closed or not _blocked_only(attempt, fleet)):
         word = _closing_word(attempt)
-        return attempt._replace(finished=True, closed=True, phase=word, reason=word)
+        return attempt._replace(finished=True, closed=True, phase=word, reason=word.value)
     if attempt.closed:
-        return attempt._replace(phase="Closing", reason="Superseded" if not attempt.abort else "Aborted")
+        return attempt._replace(phase=AttemptPhase.CLOSING, reason=_unbegun(attempt).value)
     if fleet.suspend or attempt.suspend:
-        return attempt._replace(phase="Suspended", reason="Suspended")
+        return attempt._replace(phase=AttemptPhase.SUSPENDED, reason=Reason.SUSPENDED.value)
     if failed_canaries(attempt, fleet):
-        return attempt._replace(phase="Held", reason="CanaryFailed")
+        return attempt._replace(phase=AttemptPhase.HELD, reason=Reason.CANARY_FAILED.value)
     if halted(attempt, fleet):
-        return attempt._replace(phase="Held", reason="RolloutHeld")
+        return attempt._replace(phase=AttemptPhase.HELD, reason=Reason.ROLLOUT_HELD.value)
     if planned and len(unapproved) == len(planned) and not attempt.active:
-        return attempt._replace(phase="AwaitingApproval", reason="AwaitingApproval")
-    return attempt._replace(phase="Running", reason="RollingOut")
+        return attempt._replace(phase=AttemptPhase.AWAITING_APPROVAL, reason=Reason.AWAITING_APPROVAL.value)
+    return attempt._replace(phase=AttemptPhase.RUNNING, reason=Reason.ROLLING_OUT.value)
 
 
 def _blocked_only(attempt: Attempt, fleet: Fleet) -> bool:
@@ -267,15 +261,20 @@ def _blocked_only(attempt: Attempt, fleet: Fleet) -> bool:
     return bool(waiting_runs(attempt, fleet))
 
 
-def _closing_word(attempt: Attempt) -> str:
+def _unbegun(attempt: Attempt) -> Outcome:
+    """Return how a closed attempt ends for the runs that it never granted."""
+    return Outcome.ABORTED if attempt.abort else Outcome.SUPERSEDED
+
+
+def _closing_word(attempt: Attempt) -> AttemptPhase:
     if attempt.abort:
-        return "Aborted"
-    outcomes = {r.outcome.outcome for r in attempt.reports}
+        return AttemptPhase.ABORTED
+    outcomes = {r.ended.outcome for r in attempt.reports}
     if outcomes & FAILURES or attempt.unlisted.rolled_back or attempt.unlisted.failed:
-        return "Failed"
-    if attempt.reason == "Superseded" or "Superseded" in outcomes:
-        return "Superseded"
-    return "Succeeded"
+        return AttemptPhase.FAILED
+    if attempt.reason == Reason.SUPERSEDED or Outcome.SUPERSEDED in outcomes:
+        return AttemptPhase.SUPERSEDED
+    return AttemptPhase.SUCCEEDED
 
 
 def _groups(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> tuple[Group, ...]:
@@ -304,16 +303,15 @@ def _waits(run: RunFacts | None) -> bool:
     return run is not None and run.waits
 
 
-def _report(entry: Entry, attempt: Attempt, outcome: Outcome) -> Report:
+def _report(entry: Entry, attempt: Attempt, ended: Ended) -> Report:
     # A grant of an operator that did not record it yet was given on what the group says.
     group = next((g for g in attempt.groups if g.hash == entry.plan_hash), None)
     approver = entry.approver or (group.approver if group else "")
-    return Report(entry.namespace, entry.name, entry.run_uid, entry.plan_hash, approver, outcome)
+    return Report(entry.namespace, entry.name, entry.run_uid, entry.plan_hash, approver, ended)
 
 
-def _cancelled(entry: Entry, attempt: Attempt, fleet: Fleet) -> Outcome:
-    message = "the run is gone"
-    return _outcome(entry.id, attempt, "Cancelled", "Cancelled", message, fleet.now)
+def _cancelled(entry: Entry, attempt: Attempt, fleet: Fleet) -> Ended:
+    return _ended(entry.id, attempt, Outcome.CANCELLED, "the run is gone", fleet.now)
 
 
 def _superseded(attempt: Attempt, fleet: Fleet) -> bool:
@@ -341,16 +339,15 @@ def _takes_over(later: Attempt, attempt: Attempt) -> bool:
 
 
 def _never(run: RunFacts, attempt: Attempt, fleet: Fleet) -> Report:
-    word = "Aborted" if attempt.abort else "Superseded"
-    message = {
-        "Superseded": f"revision {fleet.wanted.name if fleet.wanted else ''} is wanted now",
-        "Aborted": "the attempt was aborted before this run was granted",
-    }[word]
-    outcome = _outcome("", attempt, word, word, message, fleet.now)
+    message = f"revision {fleet.wanted.name if fleet.wanted else ''} is wanted now"
+    if attempt.abort:
+        message = "the attempt was aborted before this run was granted"
+    ended = _ended("", attempt, _unbegun(attempt), message, fleet.now)
     applied = run.stored.applied
-    outcome = outcome._replace(from_version=applied.version if applied else "")
-    return Report(run.namespace, run.name, run.uid, "", "", outcome)
+    ended = ended._replace(from_version=applied.version if applied else "")
+    return Report(run.namespace, run.name, run.uid, "", "", ended)
 
 
-def _outcome(grant_id: str, attempt: Attempt, word: str, reason: str, message: str, now: str) -> Outcome:
-    return Outcome(grant_id, attempt.name, word, reason, message, "", "", "", "", now, now)
+def _ended(grant_id: str, attempt: Attempt, outcome: Outcome, message: str, now: str) -> Ended:
+    """Return the end of a run that had no plan; the outcome is the reason."""
+    return Ended(grant_id, attempt.name, outcome, outcome.value, message, "", "", "", "", now, now)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.canary import failed_canaries
@@ -58,7 +59,9 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
             return refused(pending.message, fleet)
         return Standing(pending.reason.value, pending.message, reconciling=True)
     attempt = _current(fleet, decision)
-    if attempt is not None and not (attempt.phase == "Running" and decision.blocked and _idle(attempt)):
+    if attempt is not None and not (
+        attempt.phase is AttemptPhase.RUNNING and decision.blocked and _idle(attempt)
+    ):
         return _of_attempt(attempt, fleet)
     if decision.blocked is not None:
         waiting = "1 run has" if decision.blocked.runs == 1 else f"{decision.blocked.runs} runs have"
@@ -119,7 +122,7 @@ def _idle(attempt: Attempt) -> bool:
 def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
     namespace = fleet.namespace
     match attempt.phase:
-        case "AwaitingApproval":
+        case AttemptPhase.AWAITING_APPROVAL:
             group = next(g for g in attempt.groups if not g.approved)
             what = ", ".join((*([group.attention] if group.attention else []), *group.destroys))
             what = what or f"level {group.level}"
@@ -133,15 +136,15 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
                 attention=f"{told}; approve: {command}",
                 attention_reason=Reason.APPROVAL_REQUIRED.value,
             )
-        case "Suspended":
+        case AttemptPhase.SUSPENDED:
             told = f"{attempt.name} is suspended with {len(attempt.groups)} plans; see: "
             told += f"kubectl -n {namespace} get supg {attempt.name} -o yaml"
             return Standing(Reason.SUSPENDED.value, told, ready=True, attention=told)
-        case "Held" if failed := failed_canaries(attempt, fleet):
+        case AttemptPhase.HELD if failed := failed_canaries(attempt, fleet):
             told = f"{attempt.name}: canary {', '.join(failed[:5])} did not arrive, so no other run is led on"
             look = f"{told}; see: {commands.describe('srun', namespace, failed[0])}"
             return Standing(Reason.CANARY_FAILED.value, told, stalled=True, attention=look)
-        case "Held":
+        case AttemptPhase.HELD:
             told = f"{attempt.name} is held by failures; see: {commands.describe('supg', namespace, attempt.name)}"
             return Standing(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
         case _:

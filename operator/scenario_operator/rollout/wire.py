@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from scenario_operator.api.common import Outcome as Word
 from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api.outcomes import FAILURES, SUCCESSES, Outcome
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import GATED, AttemptPhase
 from scenario_operator.execution.wire import dump_loss, load_loss
-from scenario_operator.planning.stored import Outcome
+from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import canaries_ahead, failed_canaries
 from scenario_operator.rollout.facts import (
     Approval,
@@ -24,7 +25,7 @@ from scenario_operator.rollout.facts import (
     RunName,
     Tally,
 )
-from scenario_operator.rollout.schedule import FAILURES, SUCCESSES, troubled
+from scenario_operator.rollout.schedule import troubled
 
 JsonObject = dict[str, Any]
 LISTED = 200
@@ -56,7 +57,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         abort=spec.get("abort") == metadata["uid"],
         skip_revert=spec.get("skipRevert", False),
         approvals=tuple(Approval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()),
-        phase=status.get("phase", "Pending"),
+        phase=AttemptPhase(status.get("phase", AttemptPhase.PENDING)),
         groups=tuple(_load_group(g) for g in status.get("groups") or ()),
         active=tuple(_load_entry(e) for e in status.get("active") or ()),
         reports=reports,
@@ -78,7 +79,7 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
     status: JsonObject = {
         "observedGeneration": generation,
         "conditions": merge_conditions(old.get("conditions") or [], assess(attempt, fleet), now, generation),
-        "phase": attempt.phase,
+        "phase": attempt.phase.value,
         "from": _listed(sorted({g.source_version for g in attempt.groups if g.source_version})) or None,
         "to": target.version if target else old.get("to"),
         "groups": [_dump_group(g) for g in attempt.groups[:GROUPS]],
@@ -116,18 +117,18 @@ def counts_of(attempt: Attempt) -> dict[str, int]:
 
 def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
     """Return the conditions of an attempt."""
-    reason = Reason(attempt.reason or "RollingOut")
+    reason = Reason(attempt.reason or Reason.ROLLING_OUT)
     unapproved = [g for g in attempt.groups if not g.approved]
     message = _message(attempt, fleet, unapproved)
     if attempt.finished:
-        done = attempt.phase == "Succeeded"
+        done = attempt.phase is AttemptPhase.SUCCEEDED
         return [
             Assessment(_C.READY, "True", reason, message),
             _approved(attempt, unapproved),
             Assessment(_C.SUCCEEDED, "True" if done else "False", reason, message),
         ]
-    gated = attempt.phase in ("AwaitingApproval", "Suspended")
-    stalled = attempt.phase == "Held"
+    gated = attempt.phase in GATED
+    stalled = attempt.phase is AttemptPhase.HELD
     return [
         Assessment(_C.READY, "True" if gated else "False", reason, message),
         *([] if gated or stalled else [Assessment(_C.RECONCILING, "True", reason, message)]),
@@ -161,16 +162,16 @@ def _why(group: Group) -> str:
 
 def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     counts = counts_of(attempt)
-    if attempt.phase == "AwaitingApproval" and unapproved:
+    if attempt.phase is AttemptPhase.AWAITING_APPROVAL and unapproved:
         first = unapproved[0]
         return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.hash}: {_why(first)}"
     held_by = failed_canaries(attempt, fleet)
-    if attempt.phase == "Held" and held_by:
+    if attempt.phase is AttemptPhase.HELD and held_by:
         return (
             f"canary {', '.join(held_by[:5])} did not arrive, so no other run is led on; "
             "publish a fixed version, retry the canary, or set spec.rollout.canary.runs of the strategy to 0"
         )
-    if attempt.phase == "Held":
+    if attempt.phase is AttemptPhase.HELD:
         return (
             f"runs that have failed or wait for a person: {troubled(attempt)}, more than maxFailed "
             f"{fleet.pace.max_failed}; "
@@ -201,15 +202,15 @@ def _trimmed(attempt: Attempt) -> Attempt:
 
 
 def _worth(report: Report) -> int:
-    word = report.outcome.outcome
+    word = report.ended.outcome
     return 2 if word in FAILURES else 0 if word in SUCCESSES else 1
 
 
 def _tally(reports: Iterable[Report]) -> Tally:
     """Count outcomes; whatever is neither success nor failure has left the run out."""
-    words = [r.outcome.outcome for r in reports]
+    words = [r.ended.outcome for r in reports]
     succeeded = sum(1 for w in words if w in SUCCESSES)
-    rolled_back, failed = words.count(Word.ROLLED_BACK.value), words.count(Word.FAILED.value)
+    rolled_back, failed = words.count(Outcome.ROLLED_BACK), words.count(Outcome.FAILED)
     return Tally(succeeded, rolled_back, failed, len(words) - succeeded - rolled_back - failed)
 
 
@@ -281,10 +282,10 @@ def _dump_entry(entry: Entry) -> JsonObject:
 
 
 def _load_report(source: Mapping[str, Any], attempt: str) -> Report:
-    outcome = Outcome(
+    ended = Ended(
         grant_id="",
         attempt=attempt,
-        outcome=source.get("outcome", ""),
+        outcome=Outcome(source.get("outcome", "")),
         reason=source.get("reason", ""),
         message=source.get("message", ""),
         from_version=source.get("from", ""),
@@ -301,26 +302,26 @@ def _load_report(source: Mapping[str, Any], attempt: str) -> Report:
         source["uid"],
         source.get("group", ""),
         source.get("approver", ""),
-        outcome,
+        ended,
     )
 
 
 def _dump_report(report: Report) -> JsonObject:
-    outcome = report.outcome
+    ended = report.ended
     written: JsonObject = {
         "namespace": report.namespace,
         "name": report.name,
         "uid": report.uid,
         "group": report.group,
-        "outcome": outcome.outcome,
-        "reason": outcome.reason,
-        "message": shortened(outcome.message),
-        "startTime": outcome.start_time,
-        "completionTime": outcome.completion_time,
-        "from": outcome.from_version,
-        "to": outcome.to_version,
-        "strategy": outcome.strategy,
+        "outcome": ended.outcome.value,
+        "reason": ended.reason,
+        "message": shortened(ended.message),
+        "startTime": ended.start_time,
+        "completionTime": ended.completion_time,
+        "from": ended.from_version,
+        "to": ended.to_version,
+        "strategy": ended.strategy,
         "approver": report.approver,
-        "loss": dump_loss(outcome.loss),
+        "loss": dump_loss(ended.loss),
     }
     return {key: value for key, value in written.items() if value not in ("", {})}

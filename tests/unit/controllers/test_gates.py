@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from tests.sim.setups import KEEP_SAME, WINDOW, applied_of
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import decide
 from scenario_operator.execution.view import Claim, Gate, Handle, Pod, Run, View, World
-from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
+from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
 
 V1 = KEEP_SAME["v1"]
 _VERSIONS = count(1)
@@ -41,7 +42,7 @@ def seen(
     *attempts: dict[str, Any],
     nonce: str = "",
     retry: str = "",
-    history: tuple[Outcome, ...] = (),
+    history: tuple[Ended, ...] = (),
     conditions: tuple[dict[str, str], ...] = (),
 ) -> View:
     """Return the view of a run that is behind, among attempts."""
@@ -98,8 +99,19 @@ def test_the_abort_of_a_recompute_spends_the_nonce_of_the_run_that_asked(
 @pytest.mark.parametrize("asked", ["recompute", "retry"])
 def test_a_wish_that_waits_for_a_valid_spec_says_so(asked: str) -> None:
     """Given an invalid spec, when a run asks for a recompute or a retry, then it says what it waits for."""
-    went_back = Outcome(
-        "s-1.1", "s-1", "RolledBack", "StartTimeout", "x", "1.0.0", "2.0.0", "", "", "", "", to_revision="v2"
+    went_back = Ended(
+        "s-1.1",
+        "s-1",
+        Outcome.ROLLED_BACK,
+        "StartTimeout",
+        "x",
+        "1.0.0",
+        "2.0.0",
+        "",
+        "",
+        "",
+        "",
+        to_revision="v2",
     )
     wish = {"nonce": "n"} if asked == "recompute" else {"retry": "n", "history": (went_back,)}
     told = decide(seen(conditions=(INVALID,), **wish)).situation.attention

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.unit.controllers.memory import Memory
 from tests.unit.planning.build import revision
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CONTROLLER_REVISION, RUN, SCENARIO, UPGRADE
 from scenario_operator.controllers.scenario import ScenarioController
@@ -12,16 +13,16 @@ from scenario_operator.execution import wire
 from scenario_operator.execution.close import applied_of
 from scenario_operator.execution.decide import Record
 from scenario_operator.manifests.revision import revision_manifest
-from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
+from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
 
 NOW = "2026-01-01T00:00:00Z"
 OLD = revision("1.0.0", name="s-r1", hooks={}, outputs=[])
 NEW = revision("1.0.0", name="s-r2", hooks={}, outputs=[], workload={"env": [{"name": "A", "value": "b"}]})
 
 
-def a_run_that_remembers(outcome: str) -> Stored:
+def a_run_that_remembers(outcome: Outcome) -> Stored:
     """Return a run on the old revision, which once came to its end in an attempt s-1."""
-    ended = Outcome("s-1.1", "s-1", outcome, outcome, "", "0.9.0", "1.0.0", "", "", NOW, NOW)
+    ended = Ended("s-1.1", "s-1", outcome, outcome.value, "", "0.9.0", "1.0.0", "", "", NOW, NOW)
     return Stored(
         applied=applied_of(OLD, ("1",)),
         live=1,
@@ -39,7 +40,7 @@ async def test_no_attempt_gets_a_name_under_which_a_run_remembers_an_outcome() -
         server.put(CONTROLLER_REVISION, revision_manifest("ns", "s", made))
     spec = NEW.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     server.put(SCENARIO, {"metadata": {"name": "s"}, "spec": spec})
-    status = wire.dump(Record(a_run_that_remembers("Upgraded"), None), "r")
+    status = wire.dump(Record(a_run_that_remembers(Outcome.UPGRADED), None), "r")
     server.put(RUN, {"metadata": {"name": "r"}, "spec": {"scenarioRef": {"name": "s"}}, "status": status})
     controller = ScenarioController(server.context())
     for _ in range(4):

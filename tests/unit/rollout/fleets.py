@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from tests.sim.setups import FRESH, KEEP_SAME, WINDOW, applied_of
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import Handled, Incarnation, Outcome, Stored
+from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, decide
 from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts, RunName
@@ -32,12 +33,12 @@ class Published(NamedTuple):
     pending: Problem | None = None
 
 
-def outcome(word: str, attempt: str = "s-1", grant: str = "s-1.1") -> Outcome:
-    """Return an outcome as a run records it."""
-    return Outcome(grant, attempt, word, word, "", "1.0.0", "2.0.0", "", "", NOW, NOW)
+def ended(outcome: Outcome, attempt: str = "s-1", grant: str = "s-1.1") -> Ended:
+    """Return an end as a run records it."""
+    return Ended(grant, attempt, outcome, outcome.value, "", "1.0.0", "2.0.0", "", "", NOW, NOW)
 
 
-def run(name: str, on: Revision | None, *history: Outcome, stopped: bool = False, **more: Any) -> RunFacts:
+def run(name: str, on: Revision | None, *history: Ended, stopped: bool = False, **more: Any) -> RunFacts:
     """Return a run that is settled on a revision, or has not started."""
     stored = Stored(
         applied=applied_of(on, (on.state_version,)) if on else None,
@@ -103,9 +104,9 @@ def named(*names: str) -> tuple[RunName, ...]:
     return tuple(RunName("ns", name) for name in names)
 
 
-def returned(run_: RunFacts, word: str, grant: str, attempt_: str = "s-1") -> RunFacts:
+def returned(run_: RunFacts, outcome: Outcome, grant: str, attempt_: str = "s-1") -> RunFacts:
     """Return the run with an outcome on record and no plan open."""
-    history = (outcome(word, attempt_, grant), *run_.stored.history)
+    history = (ended(outcome, attempt_, grant), *run_.stored.history)
     return run_._replace(journal_grant=None, waits=False, stored=run_.stored._replace(history=history))
 
 
@@ -116,7 +117,7 @@ def granted(found: Attempt) -> list[str]:
 
 def words(found: Attempt) -> dict[str, str]:
     """Return the reported outcomes by run."""
-    return {r.name: r.outcome.outcome for r in found.reports}
+    return {r.name: r.ended.outcome for r in found.reports}
 
 
 def written(before: Attempt, known: Fleet, spec: dict[str, Any] | None = None) -> Attempt:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.planning.stored import Handled
 from scenario_operator.rollout.decide import Opening, decide
 from scenario_operator.rollout.facts import Report, RunFacts
@@ -17,10 +18,10 @@ from .fleets import (
     V2,
     asked_by,
     attempt,
+    ended,
     fleet,
     granted,
     named,
-    outcome,
     passed,
     run,
     runs,
@@ -48,17 +49,17 @@ def test_an_abort_of_more_runs_than_a_report_lists_ends_them_all() -> None:
     assert granted(passed(after)[0].attempts[-1]) == ["r300"]
 
 
-def report(name: str, word: str) -> Report:
+def report(name: str, outcome: Outcome) -> Report:
     """Return the end of a run as an attempt lists it."""
-    return Report("ns", name, f"uid-{name}", "h", "policy", outcome(word))
+    return Report("ns", name, f"uid-{name}", "h", "policy", ended(outcome))
 
 
 @pytest.mark.parametrize(
     ("over", "kept"),
     [
         ({"abort": True}, True),
-        ({"reports": (report("f", "RolledBack"),)}, True),
-        ({"reports": (report("f", "Upgraded"),)}, False),
+        ({"reports": (report("f", Outcome.ROLLED_BACK),)}, True),
+        ({"reports": (report("f", Outcome.UPGRADED),)}, False),
         ({"abort": True, "revision": "v1"}, False),
     ],
     ids=["aborted", "failed", "arrived", "another revision"],
@@ -79,7 +80,7 @@ def test_an_aborted_recompute_reports_who_asked_for_it_whoever_hears_of_the_abor
     asking = asking._replace(stored=asking.stored._replace(handled=Handled(handled, "", "", "")))
     aborted = attempt(cause="Recompute", only=named("r"), asked=asked_by("r"), abort=True)
     [made] = decide(fleet((asking,), [aborted])).attempts
-    assert [(r.name, r.outcome.outcome) for r in made.reports] == [("r", "Aborted")]
+    assert [(r.name, r.ended.outcome) for r in made.reports] == [("r", "Aborted")]
     assert made.finished
 
 
@@ -90,7 +91,7 @@ def test_what_a_nonce_asked_for_and_somebody_aborted_is_not_opened_again(cause: 
     before = attempt(0, finished=True, closed=True)
 
     def asking(nonce: str) -> RunFacts:
-        failed = outcome("RolledBack", "s-0", "s-0.1")
+        failed = ended(Outcome.ROLLED_BACK, "s-0", "s-0.1")
         word = {"recompute_nonce": nonce} if cause == "Recompute" else {"retry_nonce": nonce}
         return run("f", V1, failed, **word)
 

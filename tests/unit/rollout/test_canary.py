@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.strategy import Rollout
 from scenario_operator.rollout.decide import FleetDecision, decide
 from scenario_operator.rollout.facts import Attempt, RunFacts
@@ -15,11 +16,11 @@ from .fleets import (
     V2,
     asked_by,
     attempt,
+    ended,
     entry,
     fleet,
     granted,
     named,
-    outcome,
     returned,
     run,
     runs,
@@ -56,21 +57,21 @@ def test_the_first_run_goes_alone_and_is_recorded_by_uid() -> None:
 
 def test_when_it_has_ended_well_the_others_go() -> None:
     first, *others = runs(3, V1)
-    arrived = returned(first, "Upgraded", "s-1.1")._replace(
-        stored=returned(run("r001", V2), "Upgraded", "s-1.1").stored
+    arrived = returned(first, Outcome.UPGRADED, "s-1.1")._replace(
+        stored=returned(run("r001", V2), Outcome.UPGRADED, "s-1.1").stored
     )
     made = one((arrived, *others), attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",)))
     assert granted(made) == ["r002", "r003"]
 
 
-@pytest.mark.parametrize("word", ["RolledBack", "Failed"])
-def test_when_it_goes_back_nobody_follows_and_the_attempt_says_why(word: str) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.ROLLED_BACK, Outcome.FAILED])
+def test_when_it_goes_back_nobody_follows_and_the_attempt_says_why(outcome: Outcome) -> None:
     """Given a canary that failed, when passes follow, then the rest is held although maxFailed is not passed."""
     first, *others = runs(3, V1)
     of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
-    made = one((returned(first, word, "s-1.1"), *others), of)
+    made = one((returned(first, outcome, "s-1.1"), *others), of)
     assert (granted(made), made.phase, made.reason) == ([], "Held", "CanaryFailed")
-    assert words(made) == {"r001": word}
+    assert words(made) == {"r001": outcome}
 
 
 def test_one_that_is_stuck_holds_the_others_until_it_arrives() -> None:
@@ -79,7 +80,7 @@ def test_one_that_is_stuck_holds_the_others_until_it_arrives() -> None:
     of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
     stuck = one((under_way(first, waits=True), *others), of)
     assert (granted(stuck), stuck.reason) == (["r001"], "CanaryFailed")
-    arrived = returned(run("r001", V2), "Upgraded", "s-1.1")
+    arrived = returned(run("r001", V2), Outcome.UPGRADED, "s-1.1")
     assert granted(one((arrived, *others), stuck)) == ["r002", "r003"]
 
 
@@ -111,7 +112,7 @@ def test_one_that_cannot_be_granted_is_replaced(change: dict[str, Any]) -> None:
 def test_one_that_is_gone_or_refused_its_grant_is_replaced() -> None:
     """Given a canary that answered that it is pinned, and one that was deleted, then others take their places."""
     _, second, *others = runs(4, V1)
-    pinned = returned(run("r001", V1, pinned=True), "Pinned", "s-1.1")
+    pinned = returned(run("r001", V1, pinned=True), Outcome.PINNED, "s-1.1")
     of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
     assert granted(one((pinned, second, *others), of)) == ["r002"]
     assert granted(one((second, *others), attempt(canaries=("uid-r001",)))) == ["r002"]
@@ -140,14 +141,14 @@ def test_runs_that_asked_by_name_have_no_canary(cause: str) -> None:
 
 def test_the_retry_of_a_failed_canary_is_the_canary_of_the_attempt_that_takes_over() -> None:
     """Given an attempt held by its canary, when that is retried and arrives, then all others follow."""
-    failed = run("r2", V1, outcome("RolledBack"), retry_nonce="1")
+    failed = run("r2", V1, ended(Outcome.ROLLED_BACK), retry_nonce="1")
     over = attempt(finished=True, closed=True, reports=())
     again = attempt(2, cause="Retry", asked=asked_by("r2"))
     known = fleet((run("r1", V1), failed, run("r3", V1)), [over, again], sequence=2, canaries=1)
     made: FleetDecision = decide(known)
     [retried] = made.attempts
     assert granted(retried) == ["r2"]
-    arrived = returned(run("r2", V2), "Upgraded", "s-2.1", "s-2")
+    arrived = returned(run("r2", V2), Outcome.UPGRADED, "s-2.1", "s-2")
     assert granted(one((run("r1", V1), arrived, run("r3", V1)), retried, sequence=2)) == ["r1", "r3"]
 
 
@@ -155,7 +156,7 @@ def test_a_higher_number_of_canaries_lets_so_many_go_and_all_of_them_have_to_arr
     first, second, *others = runs(4, V1)
     made = one((first, second, *others), attempt(), canaries=2)
     assert granted(made) == ["r001", "r002"]
-    arrived = returned(run("r001", V2), "Upgraded", "s-1.1")
+    arrived = returned(run("r001", V2), Outcome.UPGRADED, "s-1.1")
     half = one((arrived, under_way(second, "s-1.2"), *others), made, canaries=2)
     assert granted(half) == ["r002"]
 
@@ -163,8 +164,8 @@ def test_a_higher_number_of_canaries_lets_so_many_go_and_all_of_them_have_to_arr
 def test_turning_canaries_off_releases_what_a_failed_one_held() -> None:
     first, *others = runs(3, V1)
     of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
-    held = one((returned(first, "RolledBack", "s-1.1"), *others), of)
-    assert granted(one((returned(first, "RolledBack", "s-1.1"), *others), held, canaries=0)) == [
+    held = one((returned(first, Outcome.ROLLED_BACK, "s-1.1"), *others), of)
+    assert granted(one((returned(first, Outcome.ROLLED_BACK, "s-1.1"), *others), held, canaries=0)) == [
         "r002",
         "r003",
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.rollout.consent import FROM_GIT, consent
@@ -104,7 +105,7 @@ def test_a_report_names_whose_consent_it_was_also_when_that_was_withdrawn() -> N
     [plan] = asked.groups
     [made] = decide(known._replace(attempts=(attempt(approvals=(Approval(plan.hash, "ann"),)),))).attempts
     first, second = known.runs
-    done = returned(first, "Recomputed", made.active[0].id)
+    done = returned(first, Outcome.RECOMPUTED, made.active[0].id)
     after = decide(known._replace(runs=(done, second), attempts=(made._replace(approvals=()),)))
     [told] = after.attempts
     assert [(r.name, r.approver) for r in told.reports] == [("r001", "ann")]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, V2, attempt, entry, fleet, granted, named, outcome, run, runs
+from .fleets import V1, V2, attempt, ended, entry, fleet, granted, named, run, runs
 
 
 def test_runs_that_are_behind_open_one_attempt_and_those_in_step_none() -> None:
@@ -52,9 +54,9 @@ def test_a_run_that_goes_on_after_it_was_parked_stays_parked_until_it_returns() 
 @pytest.mark.parametrize(("failed", "goes"), [(1, True), (2, False)])
 def test_granting_stops_when_more_than_max_failed_have_failed(failed: int, goes: bool) -> None:
     """Given maxFailed 1, when one has failed, then the others go on; when two have, nobody does."""
-    ended = [run(f"f{n}", V1, outcome("RolledBack", grant=f"s-1.{n}")) for n in range(failed)]
+    failures = [run(f"f{n}", V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.{n}")) for n in range(failed)]
     before = attempt(active=tuple(entry(f"f{n}", f"s-1.{n}") for n in range(failed)), granted=2)
-    [made] = decide(fleet((*ended, *runs(1, V1)), [before])).attempts
+    [made] = decide(fleet((*failures, *runs(1, V1)), [before])).attempts
     assert (granted(made) == ["r001"]) is goes
     assert (made.phase == "Held") is not goes
 
@@ -97,7 +99,7 @@ def test_a_newcomer_that_lands_behind_joins_the_open_attempt_or_opens_one() -> N
     """Given a run that started on an old revision, when there is an attempt it joins, else one is opened."""
     [made] = decide(fleet((run("new", V1),), [attempt()])).attempts
     assert granted(made) == ["new"]
-    over = attempt(finished=True, closed=True, phase="Succeeded")
+    over = attempt(finished=True, closed=True, phase=AttemptPhase.SUCCEEDED)
     assert decide(fleet((run("new", V1),), [over])).opening == Opening("v2", "Revision")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import MAX_NAMED_RUNS
 from scenario_operator.rollout import facts
 from scenario_operator.rollout.decide import decide
@@ -13,7 +14,7 @@ from scenario_operator.rollout.facts import Asked, RunFacts, RunName
 from scenario_operator.rollout.schedule import waiting_runs
 from scenario_operator.rollout.wire import load_attempt
 
-from .fleets import V1, V2, asked_by, attempt, fleet, named, outcome, run
+from .fleets import V1, V2, asked_by, attempt, ended, fleet, named, run
 
 
 def elsewhere(found: RunFacts) -> RunFacts:
@@ -51,7 +52,7 @@ def test_an_attempt_over_one_run_leads_on_no_run_of_that_name_elsewhere() -> Non
 
 def test_a_run_elsewhere_is_retried_although_an_attempt_here_covers_its_name() -> None:
     """Given a retry of `r`, when a run `r` elsewhere asks for one, then an attempt about that one is opened."""
-    failed = outcome("RolledBack", "s-0", "s-0.1")
+    failed = ended(Outcome.ROLLED_BACK, "s-0", "s-0.1")
     here = run("r", V1, failed, retry_nonce="1")
     there = elsewhere(here)
     under_way = attempt(cause="Retry", only=named("r"), asked=asked_by("r"))
@@ -74,7 +75,7 @@ def test_a_recompute_elsewhere_does_not_wait_for_one_of_the_same_name() -> None:
 def test_more_retries_than_one_attempt_names_take_several_attempts() -> None:
     """Given more runs that ask than an attempt names, when attempts are opened, then each run is in one of them."""
     count = MAX_NAMED_RUNS + 2
-    failed = outcome("RolledBack", "s-0", "s-0.1")
+    failed = ended(Outcome.ROLLED_BACK, "s-0", "s-0.1")
     asking = tuple(run(f"r{n:04}", V1, failed, retry_nonce="1") for n in range(count))
     known = fleet(asking, [attempt(0, finished=True, closed=True)], sequence=0)
     first = decide(known).opening

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.execution.view import Run, View, World
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.facts import Attempt, RunFacts
 from scenario_operator.rollout.gate import Around, Told, entry_of, gate_of
 
-from .fleets import FRESH, KEEP_SAME, NEVER, V1, V2, V3, attempt, entry, fleet, outcome, run, runs
+from .fleets import FRESH, KEEP_SAME, NEVER, V1, V2, V3, attempt, ended, entry, fleet, run, runs
 
 ALWAYS = NEVER._replace(approval="Always")
 
@@ -110,5 +111,5 @@ def test_no_attempt_is_opened_for_a_run_on_its_way_to_another_revision() -> None
     made = decide(known)
     assert made.opening is None
     assert not made.released
-    over = run("r", V1, outcome("RolledBack", grant="s-1.1"))
+    over = run("r", V1, ended(Outcome.ROLLED_BACK, grant="s-1.1"))
     assert decide(known._replace(runs=(over,))).opening is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.wire import counts_of
 
@@ -11,10 +12,10 @@ from .fleets import (
     V1,
     V2,
     attempt,
+    ended,
     entry,
     fleet,
     granted,
-    outcome,
     passed,
     returned,
     run,
@@ -24,21 +25,23 @@ from .fleets import (
 )
 
 
-@pytest.mark.parametrize("word", ["PlanChanged", "Held"])
-def test_an_answer_that_asks_for_another_try_puts_the_run_back_under_a_new_grant(word: str) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.PLAN_CHANGED, Outcome.HELD])
+def test_an_answer_that_asks_for_another_try_puts_the_run_back_under_a_new_grant(outcome: Outcome) -> None:
     """Given a run that answered, when it is settled, then it waits again, and its old id is never used again."""
-    back = run("r", V1, outcome(word))
+    back = run("r", V1, ended(outcome))
     [made] = decide(fleet((back,), [attempt(active=(entry("r"),), granted=1)])).attempts
     assert [e.id for e in made.active] == ["s-1.2"]
     assert not made.reports
 
 
-@pytest.mark.parametrize("word", ["Upgraded", "RolledBack", "Pinned", "Superseded", "Aborted"])
-def test_every_other_answer_ends_the_run_for_the_attempt(word: str) -> None:
+@pytest.mark.parametrize(
+    "outcome", [Outcome.UPGRADED, Outcome.ROLLED_BACK, Outcome.PINNED, Outcome.SUPERSEDED, Outcome.ABORTED]
+)
+def test_every_other_answer_ends_the_run_for_the_attempt(outcome: Outcome) -> None:
     """Given an outcome on record, when it is settled, then it is reported once and granted no more."""
-    ended = run("r", V2 if word == "Upgraded" else V1, outcome(word))
-    after = settled(fleet((ended,), [attempt(active=(entry("r"),), granted=1)], sequence=1))
-    assert words(after.attempts[0]) == {"r": word}
+    back = run("r", V2 if outcome is Outcome.UPGRADED else V1, ended(outcome))
+    after = settled(fleet((back,), [attempt(active=(entry("r"),), granted=1)], sequence=1))
+    assert words(after.attempts[0]) == {"r": outcome}
     assert not after.attempts[0].active
 
 
@@ -76,7 +79,8 @@ def test_counts_stay_complete_when_more_runs_succeed_than_a_report_lists() -> No
         known, _ = passed(known)
         active = {e.run_uid: e.id for e in known.attempts[0].active}
         moved = tuple(
-            returned(run(r.name, V2), "Upgraded", active[r.uid]) if r.uid in active else r for r in known.runs
+            returned(run(r.name, V2), Outcome.UPGRADED, active[r.uid]) if r.uid in active else r
+            for r in known.runs
         )
         known = known._replace(runs=moved)
     told = counts_of(settled(known).attempts[0])
@@ -86,7 +90,8 @@ def test_counts_stay_complete_when_more_runs_succeed_than_a_report_lists() -> No
 def test_failures_are_listed_before_successes_when_a_report_is_full() -> None:
     """Given more outcomes than fit, when the report is written, then the failures stay."""
     ended = [
-        returned(r, "RolledBack" if n < 20 else "Upgraded", f"s-1.{n}") for n, r in enumerate(runs(250, V1))
+        returned(r, Outcome.ROLLED_BACK if n < 20 else Outcome.UPGRADED, f"s-1.{n}")
+        for n, r in enumerate(runs(250, V1))
     ]
     before = attempt(active=tuple(entry(r.name, f"s-1.{n}") for n, r in enumerate(ended)), granted=250)
     known, _ = passed(fleet(ended, [before], pace=(250, 100), sequence=1))

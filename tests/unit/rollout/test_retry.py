@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, asked_by, attempt, entry, fleet, granted, named, outcome, passed, run, runs, settled
+from .fleets import V1, asked_by, attempt, ended, entry, fleet, granted, named, passed, run, runs, settled
 
 
 def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_on() -> None:
     """Given a failed run and a new one that is behind, when an attempt opens, then it leaves the failed one alone."""
-    failed = run("f", V1, outcome("RolledBack"))
-    over = attempt(finished=True, closed=True, phase="Failed")
+    failed = run("f", V1, ended(Outcome.ROLLED_BACK))
+    over = attempt(finished=True, closed=True, phase=AttemptPhase.FAILED)
     assert decide(fleet((failed,), [over], sequence=1)).opening is None
     after, _ = passed(passed(fleet((failed, run("n", V1)), [over], sequence=1))[0])
     assert granted(after.attempts[1]) == ["n"]
 
 
 def test_a_run_that_is_being_deleted_opens_nothing() -> None:
-    going = run("g", V1, outcome("Cancelled"), deleting=True, recompute_nonce="1")
+    going = run("g", V1, ended(Outcome.CANCELLED), deleting=True, recompute_nonce="1")
     assert decide(fleet((going,), [attempt(finished=True, closed=True)])).opening is None
 
 
 def test_a_run_that_failed_is_not_tried_again_unasked_also_when_its_attempt_was_deleted() -> None:
     """Given a failed run whose attempt is gone, when passes follow, then only a nonce or a newer revision leads it."""
-    failed = run("f", V1, outcome("RolledBack")._replace(to_revision="v2"))
+    failed = run("f", V1, ended(Outcome.ROLLED_BACK)._replace(to_revision="v2"))
     assert decide(fleet((failed,), sequence=1)).opening is None
     after, _ = passed(passed(fleet((failed, run("n", V1)), sequence=1))[0])
     assert granted(after.attempts[-1]) == ["n"]
@@ -36,8 +38,8 @@ def test_a_run_that_failed_is_not_tried_again_unasked_also_when_its_attempt_was_
 
 def test_a_retry_nonce_opens_an_attempt_for_the_failed_run_only() -> None:
     """Given a finished attempt, when a failed run asks again, then a Retry attempt names it."""
-    failed = run("f", V1, outcome("RolledBack"), retry_nonce="1")
-    made = decide(fleet((failed, run("g", V1, outcome("Failed"))), [attempt(finished=True, closed=True)]))
+    failed = run("f", V1, ended(Outcome.ROLLED_BACK), retry_nonce="1")
+    made = decide(fleet((failed, run("g", V1, ended(Outcome.FAILED))), [attempt(finished=True, closed=True)]))
     assert made.opening == Opening("v2", "Retry", named("f"), asked_by("f"))
 
 
@@ -46,7 +48,7 @@ def test_an_attempt_that_a_run_asked_for_is_not_taken_over_by_one_for_a_newcomer
     """Given an attempt that waits for its one run, when one is opened for another, then both go on."""
     asked = {"cause": cause, "only": named("f"), "asked": asked_by("f"), "suspend": True}
     word = {"recompute_nonce": "1"} if cause == "Recompute" else {"retry_nonce": "1"}
-    failed = run("f", V1, outcome("RolledBack", "s-0", "s-0.1"), **word)
+    failed = run("f", V1, ended(Outcome.ROLLED_BACK, "s-0", "s-0.1"), **word)
     over, waiting = attempt(0, finished=True, closed=True), attempt(1, **asked)
     known = settled(fleet((failed, run("n", V1)), [over, waiting], sequence=1))
     assert [(a.name, a.closed, granted(a)) for a in known.attempts[1:]] == [
@@ -57,7 +59,9 @@ def test_an_attempt_that_a_run_asked_for_is_not_taken_over_by_one_for_a_newcomer
 
 def test_a_retry_during_a_held_rollout_takes_over_every_unsettled_run() -> None:
     """Given a held attempt, when a failed run asks again, then a new attempt leads all on and closes the old one."""
-    failed = tuple(run(f"f{n}", V1, outcome("RolledBack", grant=f"s-1.{n}"), retry_nonce="1") for n in (1, 2))
+    failed = tuple(
+        run(f"f{n}", V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.{n}"), retry_nonce="1") for n in (1, 2)
+    )
     before = attempt(active=tuple(entry(f"f{n}", f"s-1.{n}") for n in (1, 2)), granted=2)
     known = fleet((*failed, *runs(1, V1)), [before], sequence=1)
     known, _ = passed(known)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.facts import Attempt, Fleet
 
@@ -19,9 +21,9 @@ from .fleets import (
     Published,
     attempt,
     conditions,
+    ended,
     entry,
     fleet,
-    outcome,
     passed,
     run,
     runs,
@@ -29,7 +31,7 @@ from .fleets import (
 )
 
 COMMAND = re.compile(r"kubectl -n ns \S.*$")
-OVER = attempt(finished=True, closed=True, phase="Succeeded")
+OVER = attempt(finished=True, closed=True, phase=AttemptPhase.SUCCEEDED)
 
 
 def destructive(**more: Any) -> Fleet:
@@ -39,13 +41,13 @@ def destructive(**more: Any) -> Fleet:
 
 def failed() -> Fleet:
     """Return one run that was rolled back and one that arrived."""
-    back = run("f", V1, outcome("RolledBack"), failed=True)
-    return fleet((back, run("g", V2)), [attempt(finished=True, closed=True, phase="Failed")])
+    back = run("f", V1, ended(Outcome.ROLLED_BACK), failed=True)
+    return fleet((back, run("g", V2)), [attempt(finished=True, closed=True, phase=AttemptPhase.FAILED)])
 
 
 def held() -> Fleet:
     """Return a rollout with more failures than it may have."""
-    bad = [run(f"f{n}", V1, outcome("RolledBack", grant=f"s-1.{n}"), failed=True) for n in (1, 2)]
+    bad = [run(f"f{n}", V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.{n}"), failed=True) for n in (1, 2)]
     active = tuple(entry(f"f{n}", f"s-1.{n}") for n in (1, 2))
     return fleet((*bad, run("g", V1), run("h", V2)), [attempt(active=active, granted=2)])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, V2, attempt, entry, fleet, granted, outcome, passed, run, runs, words
+from .fleets import V1, V2, attempt, ended, entry, fleet, granted, passed, run, runs, words
 
 
 def test_a_newer_revision_closes_the_attempt_before_its_successor_grants() -> None:
@@ -30,14 +31,14 @@ def test_a_successor_that_was_opened_early_waits_until_its_predecessor_is_closed
 def test_a_run_that_answers_plan_changed_to_a_closed_attempt_ends_there() -> None:
     """Given a closed attempt, when its last grant comes back as PlanChanged, then the run is reported once."""
     before = attempt(active=(entry("r"),), granted=1, closed=True)
-    [made] = decide(fleet((run("r", V1, outcome("PlanChanged")),), [before], wanted="v3")).attempts
+    [made] = decide(fleet((run("r", V1, ended(Outcome.PLAN_CHANGED)),), [before], wanted="v3")).attempts
     assert words(made) == {"r": "Superseded"}
     assert made.finished
 
 
 def test_an_attempt_with_arrivals_that_is_superseded_says_so() -> None:
     """Given some runs that arrived, when a newer revision ends the rest at once, then it did not succeed."""
-    arrived = run("a", V2, outcome("Upgraded"))
+    arrived = run("a", V2, ended(Outcome.UPGRADED))
     before = attempt(active=(entry("a"),), granted=1)
     [made] = decide(fleet((arrived, run("b", V1)), [before], wanted="v3")).attempts
     assert words(made) == {"a": "Upgraded", "b": "Superseded"}

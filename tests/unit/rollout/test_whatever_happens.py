@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scenario_operator.api.outcomes import Outcome
 from scenario_operator.rollout.facts import Fleet, RunFacts
 from scenario_operator.rollout.wire import counts_of
 
@@ -17,7 +18,7 @@ def _step(known: Fleet, name: str, event: str) -> Fleet:
     if found is None:
         return known
     entry_of = next((e for a in known.attempts for e in a.active if e.run_uid == found.uid), None)
-    spent = entry_of is not None and entry_of.id in found.outcomes
+    spent = entry_of is not None and entry_of.id in found.ended
     after: RunFacts | None = found
     if event == "delete":
         gone = known.gone | {found.uid}
@@ -32,10 +33,10 @@ def _step(known: Fleet, name: str, event: str) -> Fleet:
             case "arrive":
                 on = next(a for a in known.attempts if a.name == name_of).revision
                 after = returned(
-                    run(name, KEEP_SAME[on], *found.stored.history), "Upgraded", entry_of.id, name_of
+                    run(name, KEEP_SAME[on], *found.stored.history), Outcome.UPGRADED, entry_of.id, name_of
                 )
             case word:
-                after = returned(found, word, entry_of.id, name_of)
+                after = returned(found, Outcome(word), entry_of.id, name_of)
     return known._replace(runs=tuple(after if r.uid == found.uid else r for r in known.runs))
 
 

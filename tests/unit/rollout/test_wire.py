@@ -6,17 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenario_operator.api.upgrade import UpgradeStatus
-from scenario_operator.planning.stored import Loss, Outcome
+from scenario_operator.api.outcomes import Outcome
+from scenario_operator.api.upgrade import AttemptPhase, UpgradeStatus
+from scenario_operator.planning.stored import Ended, Loss
 from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.facts import Approval, Asked, Attempt, Entry, Group, Report, Tally
 from scenario_operator.rollout.wire import assess, counts_of, dump_attempt
 
-from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, entry, fleet, outcome, run, runs, written
+from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, ended, entry, fleet, run, runs, written
 
-WORDS = st.sampled_from(
-    ["Upgraded", "Recomputed", "RolledBack", "Failed", "Superseded", "Cancelled", "Pinned"]
-)
+OUTCOMES = st.sampled_from([*Outcome, Outcome("AWordOfAnotherVersion")])
 TEXT = st.text("abc", min_size=1, max_size=8)
 LOSSES = st.builds(
     Loss,
@@ -38,9 +37,11 @@ LOSSES = st.builds(
 def reports(draw: st.DrawFn) -> Report:
     """Draw one report as it is after a reading."""
     group = draw(st.just("") | TEXT)
-    word, told = draw(WORDS), draw(st.just("") | TEXT)
-    ended = Outcome("", "s-1", word, word, told, "1.0.0", "2.0.0", "InPlace", group, NOW, NOW, draw(LOSSES))
-    return Report("ns", draw(TEXT), draw(TEXT), group, draw(st.just("") | TEXT), ended)
+    outcome, told = draw(OUTCOMES), draw(st.just("") | TEXT)
+    end = Ended(
+        "", "s-1", outcome, outcome.value, told, "1.0.0", "2.0.0", "InPlace", group, NOW, NOW, draw(LOSSES)
+    )
+    return Report("ns", draw(TEXT), draw(TEXT), group, draw(st.just("") | TEXT), end)
 
 
 GROUPS = st.builds(
@@ -68,7 +69,7 @@ ATTEMPTS = st.builds(
     uid=st.just("uid-s-1"),
     sequence=st.just(1),
     revision=st.just("v2"),
-    phase=st.sampled_from(["Pending", "Running", "Held", "Suspended"]),
+    phase=st.sampled_from([*AttemptPhase, AttemptPhase("AWordOfAnotherVersion")]),
     groups=st.lists(GROUPS, max_size=3).map(tuple),
     active=st.lists(ENTRIES, max_size=3).map(tuple),
     reports=st.lists(reports(), max_size=5).map(tuple),
@@ -123,7 +124,14 @@ def test_writing_again_what_was_written_changes_nothing() -> None:
 def test_a_report_lists_at_most_two_hundred_runs_and_counts_all(count: int) -> None:
     """Given many outcomes, when they are written, then the list is bounded and the counts are not."""
     told = tuple(
-        Report("ns", f"r{n}", f"u{n}", "h", "", outcome(["Upgraded", "Failed", "Pinned"][n % 3], grant=""))
+        Report(
+            "ns",
+            f"r{n}",
+            f"u{n}",
+            "h",
+            "",
+            ended([Outcome.UPGRADED, Outcome.FAILED, Outcome.PINNED][n % 3], grant=""),
+        )
         for n in range(count)
     )
     back = written(attempt(reports=told), fleet())
@@ -145,7 +153,7 @@ def test_long_words_are_cut_to_what_the_schema_takes() -> None:
         Group(f"h{n:03}", f"{n}.0.0-rc.{'x' * 40}", "", "", "Restart", (), (), True, "", "", (), (note,))
         for n in range(20)
     )
-    end = Report("ns", "r", "u", "h000", "", outcome("Failed")._replace(message=note))
+    end = Report("ns", "r", "u", "h000", "", ended(Outcome.FAILED)._replace(message=note))
     status = dump_attempt(attempt(groups=groups, reports=(end,)), fleet(), {}, 1)
     told = [note for group in status["groups"] for note in group["notes"]] + [status["runs"][0]["message"]]
     assert max(map(len, told)) <= 1024
@@ -169,7 +177,7 @@ def test_a_stale_approval_is_told_with_both_hashes() -> None:
 
 def test_no_more_is_granted_in_a_report_that_is_full_to_a_run_that_ended_here() -> None:
     """Given a failed run whose report fell off the list, when it waits, then its own history keeps it out."""
-    failed = run("f", KEEP_SAME["v1"], outcome("RolledBack"))
+    failed = run("f", KEEP_SAME["v1"], ended(Outcome.ROLLED_BACK))
     [made] = decide(fleet((failed,), [attempt(unlisted=Tally(rolled_back=1))], pace=(10, 9))).attempts
     assert not made.active
     assert entry("f").run_uid not in {e.run_uid for e in made.active}
