@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from scenario_operator.api.outcomes import WENT_BACK
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.view import Grant, Run
 from scenario_operator.planning.compile import plan_upgrade
 from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.stored import Stored
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.planning.windows import Bound, Bounds
 
 from .states import RUN_UID, Move, State, by_people
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .search import Explorer
 
 PINNED_TO = "1.0.0"
-LATER = Bounds(notifications_from=Bound(Mode.AT, "2026-05-01T00:00:00Z"))
+LATER = Bounds(notifications_from=Bound(WindowMode.AT, "2026-05-01T00:00:00Z"))
 
 
 def moves(explorer: Explorer, state: State) -> Iterator[Move]:

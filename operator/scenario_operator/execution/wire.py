@@ -8,6 +8,7 @@ from typing import Any
 from scenario_operator.api.common import shortened, wire_name
 from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.outcomes import Outcome
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.journal import Attempt, Begun, Failure, Journal
 from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters
@@ -24,7 +25,7 @@ from scenario_operator.planning.stored import (
     epoch,
     timestamp,
 )
-from scenario_operator.planning.windows import Bound, Bounds, Mode, Window
+from scenario_operator.planning.windows import Bound, Bounds, Window
 
 JsonObject = dict[str, Any]
 _BOUNDS = ("startFrom", "outputActionsFrom", "notificationsFrom")
@@ -334,5 +335,8 @@ def _dump_bound(field: str, bound: Bound) -> JsonObject:
 
 def _load_bound(source: Mapping[str, Any]) -> Bound:
     return Bound(
-        Mode(source["mode"]), source.get("time"), source.get("seconds", 0), source.get("ifMissing", "Hold")
+        WindowMode(source["mode"]),
+        source.get("time"),
+        source.get("seconds", 0),
+        source.get("ifMissing", "Hold"),
     )

@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from scenario_operator.api.outcomes import Outcome
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.api.strategy import WindowMode
+from scenario_operator.planning.windows import Bound, Bounds
 
 KEEP, FRESH, REVERT = "Keep", "Fresh", "Revert"
 
@@ -29,13 +30,17 @@ PRESETS: Mapping[str, Axes] = MappingProxyType(
         "Continuation": Axes(
             FRESH,
             KEEP,
-            Bounds(Bound(Mode.SAME), Bound(Mode.STOPPED_AT), Bound(Mode.STOPPED_AT)),
+            Bounds(Bound(WindowMode.SAME), Bound(WindowMode.STOPPED_AT), Bound(WindowMode.STOPPED_AT)),
             Outcome.CONTINUED,
         ),
         "ForwardOnly": Axes(
             FRESH,
             REVERT,
-            Bounds(Bound(Mode.RUN), Bound(Mode.RUN), Bound(Mode.STOPPED_AT, if_missing="ObservedStop")),
+            Bounds(
+                Bound(WindowMode.RUN),
+                Bound(WindowMode.RUN),
+                Bound(WindowMode.STOPPED_AT, if_missing="ObservedStop"),
+            ),
             Outcome.RECOMPUTED,
         ),
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from scenario_operator.api.run import HorizonBound, RunSpec, StartBound
-from scenario_operator.api.strategy import StrategyBound, StrategySpec, UndeclaredEdge
+from scenario_operator.api.strategy import StrategyBound, StrategySpec, UndeclaredEdge, WindowMode
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.steps import Timeouts
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.planning.windows import Bound, Bounds
 
 
 def snapshot_of(spec: StrategySpec) -> Snapshot:
@@ -46,5 +46,5 @@ def _bound(stated: StrategyBound | StartBound | HorizonBound | None) -> Bound | 
         return None
     missing = getattr(stated, "if_missing", None)
     return Bound(
-        Mode(stated.mode.value), stated.time, stated.seconds or 0, missing.value if missing else "Hold"
+        WindowMode(stated.mode.value), stated.time, stated.seconds or 0, missing.value if missing else "Hold"
     )

@@ -8,29 +8,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 
+from scenario_operator.api.strategy import WindowMode
+
 _FRACTION = re.compile(r"\.([0-9]+)")
-
-
-class Mode(StrEnum):
-    """Where a bound comes from."""
-
-    SAME = "Same"
-    RUN = "Run"
-    BEGINNING = "Beginning"
-    AT = "At"
-    LOOKBACK = "Lookback"
-    STOPPED_AT = "StoppedAt"
-    OBSERVED_STOP = "ObservedStop"
-    NOW = "Now"
 
 
 class Bound(NamedTuple):
     """One bound as a strategy or a run states it; `if_missing` says what replaces a missing stop report."""
 
-    mode: Mode
+    mode: WindowMode
     time: str | None = None
     seconds: int = 0
     if_missing: str = "Hold"
@@ -93,7 +81,7 @@ def resolve(strategy: Bounds, sources: Sources, *, never_again: bool) -> Resolve
     values: list[str | None] = []
     missing: list[str] = []
     for field in Bounds._fields:
-        bound = getattr(strategy, field) or Bound(Mode.RUN)
+        bound = getattr(strategy, field) or Bound(WindowMode.RUN)
         try:
             value, guessed = _bound(field, bound, sources)
         except ReportMissingError:
@@ -125,28 +113,28 @@ def later(one: str | None, other: str | None) -> str | None:
 
 def needs_report(strategy: Bounds) -> bool:
     """Say whether resolving these bounds would hold for want of a stop report."""
-    referring = (Mode.STOPPED_AT, Mode.LOOKBACK)
+    referring = (WindowMode.STOPPED_AT, WindowMode.LOOKBACK)
     return any(b is not None and b.mode in referring and b.if_missing == "Hold" for b in strategy)
 
 
 def _bound(field: str, bound: Bound, sources: Sources) -> tuple[str | None, bool]:
     match bound.mode:
-        case Mode.SAME:
+        case WindowMode.SAME:
             return (getattr(sources.stored, field) if sources.stored else None), False
-        case Mode.RUN:
+        case WindowMode.RUN:
             # What a run's spec says refers to no stop: its Lookback reaches back from now.
             own = getattr(sources.run, field)
             return _bound(field, own, sources._replace(stop=None)) if own is not None else (None, False)
-        case Mode.BEGINNING:
+        case WindowMode.BEGINNING:
             return None, False
-        case Mode.AT:
+        case WindowMode.AT:
             return bound.time, False
-        case Mode.NOW:
+        case WindowMode.NOW:
             return sources.now, False
-        case Mode.LOOKBACK:
+        case WindowMode.LOOKBACK:
             position, guessed = _position(field, bound, sources)
             return _back(position or sources.now, bound.seconds), guessed
-        case Mode.STOPPED_AT | Mode.OBSERVED_STOP:
+        case WindowMode.STOPPED_AT | WindowMode.OBSERVED_STOP:
             # Nothing was ever processed (no stop): there is no hand-over, the bound is the stored one.
             position, guessed = _position(field, bound, sources)
             return _horizon(field, sources, position), guessed
@@ -160,7 +148,7 @@ def _position(field: str, bound: Bound, sources: Sources) -> tuple[str | None, b
     stop = sources.stop
     if stop is None:
         return None, False
-    if bound.mode is Mode.OBSERVED_STOP:
+    if bound.mode is WindowMode.OBSERVED_STOP:
         return stop.finished_at or sources.now, True
     if stop.processed_until is None and bound.if_missing == "Hold":
         raise ReportMissingError(field)

@@ -18,8 +18,9 @@ from tests.unit.planning.build import (
 )
 
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.planning.stored import DELETED, RETAINED, REVERTED, Incarnation
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.planning.windows import Bound, Bounds
 
 
 def test_every_incarnation_whose_results_are_kept_is_reverted_newest_first() -> None:
@@ -62,7 +63,7 @@ def test_outputs_that_cannot_be_taken_back_are_left_and_the_plan_says_so(class_:
 
 
 def test_the_window_of_a_fresh_plan_is_the_presets_where_the_strategy_states_nothing() -> None:
-    at = Bound(Mode.AT, "2026-01-01T00:00:00Z")
+    at = Bound(WindowMode.AT, "2026-01-01T00:00:00Z")
     plan = planned(case(V1, incompatible(), CONTINUATION._replace(window=Bounds(at))))
-    hand_over = Bound(Mode.STOPPED_AT)
+    hand_over = Bound(WindowMode.STOPPED_AT)
     assert plan.strategy.window == Bounds(at, hand_over, hand_over)

@@ -17,8 +17,9 @@ from tests.unit.planning.build import (
     stored,
 )
 
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.planning.plan import Cause
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.planning.windows import Bound, Bounds
 
 
 def test_equal_runs_share_one_hash_whatever_their_numbers() -> None:
@@ -54,8 +55,10 @@ def test_whatever_a_human_consents_to_changes_the_hash() -> None:
         "source version": case(revision("1.1.0"), target, forward),
         "target label": case(V1, incompatible("2.0.1", digest="sha256:2.0.0"), forward),
         "state format": case(V1, incompatible(state={"version": "3", "volume": VOLUME}), forward),
-        "window": case(V1, target, forward._replace(window=Bounds(Bound(Mode.BEGINNING)))),
-        "if missing": case(V1, target, forward._replace(window=Bounds(None, None, Bound(Mode.STOPPED_AT)))),
+        "window": case(V1, target, forward._replace(window=Bounds(Bound(WindowMode.BEGINNING)))),
+        "if missing": case(
+            V1, target, forward._replace(window=Bounds(None, None, Bound(WindowMode.STOPPED_AT)))
+        ),
         "approval": case(V1, target, forward._replace(approval="Never")),
         "approve from": case(V1, target, forward._replace(approve_from="Restart")),
         "on failure": case(V1, target, forward._replace(on_failure="Hold")),

@@ -19,11 +19,12 @@ from tests.unit.planning.build import (
 
 from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.planning import compatibility, windows
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.planning.stored import DELETED, KEPT, RETAINED, REVERTED, Incarnation, LastStop
-from scenario_operator.planning.windows import Bound, Bounds, Mode, Window
+from scenario_operator.planning.windows import Bound, Bounds, Window
 
 DESTRUCTIVE = (Kind.REVERT_RESULTS, Kind.DELETE_STATE)
 FORMATS = ("1", "2", "3")
@@ -89,7 +90,9 @@ revisions = st.builds(
 )
 bound = st.none() | st.builds(
     Bound,
-    st.sampled_from([Mode.SAME, Mode.RUN, Mode.BEGINNING, Mode.STOPPED_AT, Mode.NOW]),
+    st.sampled_from(
+        [WindowMode.SAME, WindowMode.RUN, WindowMode.BEGINNING, WindowMode.STOPPED_AT, WindowMode.NOW]
+    ),
     if_missing=st.sampled_from(["Hold", "ObservedStop"]),
 )
 strategies = st.none() | st.builds(

@@ -15,8 +15,9 @@ from tests.unit.planning.build import (
     titles,
 )
 
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.planning.plan import Cause, Snapshot
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.planning.windows import Bound, Bounds
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: s.type if s else "no strategy")
@@ -34,10 +35,12 @@ def test_a_recompute_on_the_same_version_is_a_plan_too() -> None:
 
 
 def test_a_recompute_does_not_take_over_the_window_of_another_strategy_type() -> None:
-    stated = CONTINUATION._replace(window=Bounds(Bound(Mode.SAME), Bound(Mode.NOW), Bound(Mode.NOW)))
+    stated = CONTINUATION._replace(
+        window=Bounds(Bound(WindowMode.SAME), Bound(WindowMode.NOW), Bound(WindowMode.NOW))
+    )
     plan = planned(case(V1, V1, stated, cause=Cause.RECOMPUTE))
-    assert plan.strategy.window.start_from == Bound(Mode.RUN)
-    own = FORWARD_ONLY._replace(window=Bounds(Bound(Mode.BEGINNING)))
+    assert plan.strategy.window.start_from == Bound(WindowMode.RUN)
+    own = FORWARD_ONLY._replace(window=Bounds(Bound(WindowMode.BEGINNING)))
     assert planned(case(V1, V1, own, cause=Cause.RECOMPUTE)).strategy.window.start_from == Bound(
-        Mode.BEGINNING
+        WindowMode.BEGINNING
     )

@@ -17,8 +17,9 @@ from tests.unit.planning.build import (
 )
 
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.planning.stored import DELETED, Incarnation, LastStop
-from scenario_operator.planning.windows import Bound, Bounds, Mode
+from scenario_operator.planning.windows import Bound, Bounds
 
 
 @pytest.mark.parametrize("reversible", [True, False])
@@ -48,7 +49,7 @@ def test_a_stopped_run_without_a_report_says_so_before_anything_is_touched(stop:
 
 
 def test_a_stopped_run_without_a_report_goes_on_when_the_strategy_takes_the_observed_stop() -> None:
-    observed = Bound(Mode.STOPPED_AT, if_missing="ObservedStop")
+    observed = Bound(WindowMode.STOPPED_AT, if_missing="ObservedStop")
     lenient = CONTINUATION._replace(window=Bounds(None, observed, observed))
     assert planned(case(V1, incompatible(), lenient, stopped=True))
     assert planned(case(V1, incompatible(), FORWARD_ONLY, stopped=True))

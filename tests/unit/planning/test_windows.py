@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scenario_operator.api.strategy import WindowMode
 from scenario_operator.planning.windows import (
     Bound,
     Bounds,
-    Mode,
     ReportMissingError,
     Resolved,
     Sources,
@@ -32,9 +32,9 @@ REPORTED = StopFacts(STOPPED, FINISHED)
 SILENT = StopFacts(None, FINISHED)
 UNKNOWN = StopFacts(None, None)
 STORED = Window(STARTED, LEARNT, LEARNT)
-SAME = Bound(Mode.SAME)
-HAND_OVER = Bound(Mode.STOPPED_AT)
-OBSERVED = Bound(Mode.STOPPED_AT, if_missing="ObservedStop")
+SAME = Bound(WindowMode.SAME)
+HAND_OVER = Bound(WindowMode.STOPPED_AT)
+OBSERVED = Bound(WindowMode.STOPPED_AT, if_missing="ObservedStop")
 
 
 NO_BOUNDS = Bounds()
@@ -57,13 +57,13 @@ def start(bound: Bound, given: Sources) -> str | None:
 @pytest.mark.parametrize(
     ("bound", "expected"),
     [
-        (Bound(Mode.SAME), STARTED),
-        (Bound(Mode.BEGINNING), None),
-        (Bound(Mode.AT, LEARNT), LEARNT),
-        (Bound(Mode.LOOKBACK, seconds=3600), "2026-01-31T23:00:00Z"),
-        (Bound(Mode.STOPPED_AT), STOPPED),
-        (Bound(Mode.OBSERVED_STOP), FINISHED),
-        (Bound(Mode.NOW), NOW),
+        (Bound(WindowMode.SAME), STARTED),
+        (Bound(WindowMode.BEGINNING), None),
+        (Bound(WindowMode.AT, LEARNT), LEARNT),
+        (Bound(WindowMode.LOOKBACK, seconds=3600), "2026-01-31T23:00:00Z"),
+        (Bound(WindowMode.STOPPED_AT), STOPPED),
+        (Bound(WindowMode.OBSERVED_STOP), FINISHED),
+        (Bound(WindowMode.NOW), NOW),
     ],
 )
 def test_each_mode_of_a_strategy_says_where_the_bound_lies(bound: Bound, expected: str | None) -> None:
@@ -74,20 +74,20 @@ def test_each_mode_of_a_strategy_says_where_the_bound_lies(bound: Bound, expecte
     ("own", "expected"),
     [
         (None, None),
-        (Bound(Mode.BEGINNING), None),
-        (Bound(Mode.AT, LEARNT), LEARNT),
-        (Bound(Mode.LOOKBACK, seconds=3600), "2026-02-28T23:00:00Z"),
-        (Bound(Mode.NOW), NOW),
+        (Bound(WindowMode.BEGINNING), None),
+        (Bound(WindowMode.AT, LEARNT), LEARNT),
+        (Bound(WindowMode.LOOKBACK, seconds=3600), "2026-02-28T23:00:00Z"),
+        (Bound(WindowMode.NOW), NOW),
     ],
 )
 def test_mode_run_is_what_the_runs_spec_says_now(own: Bound | None, expected: str | None) -> None:
     """A run's own Lookback reaches back from now, a strategy's from StoppedAt."""
-    assert start(Bound(Mode.RUN), sources(run=Bounds(own))) == expected
+    assert start(Bound(WindowMode.RUN), sources(run=Bounds(own))) == expected
 
 
 def test_each_bound_takes_its_own_field_of_the_run_and_of_the_stored_window() -> None:
-    run = Bounds(Bound(Mode.AT, STARTED), Bound(Mode.AT, LEARNT), Bound(Mode.AT, NOW))
-    own = Bounds(Bound(Mode.RUN), Bound(Mode.RUN), Bound(Mode.RUN))
+    run = Bounds(Bound(WindowMode.AT, STARTED), Bound(WindowMode.AT, LEARNT), Bound(WindowMode.AT, NOW))
+    own = Bounds(Bound(WindowMode.RUN), Bound(WindowMode.RUN), Bound(WindowMode.RUN))
     assert resolve(own, sources(run=run), never_again=False).window == Window(STARTED, LEARNT, NOW)
     stored = Window(STARTED, LEARNT, STOPPED)
     same = Bounds(SAME, SAME, SAME)
@@ -95,7 +95,7 @@ def test_each_bound_takes_its_own_field_of_the_run_and_of_the_stored_window() ->
 
 
 def test_the_first_start_takes_the_runs_own_bounds() -> None:
-    run = Bounds(Bound(Mode.LOOKBACK, seconds=60), None, Bound(Mode.NOW))
+    run = Bounds(Bound(WindowMode.LOOKBACK, seconds=60), None, Bound(WindowMode.NOW))
     back = "2026-02-28T23:59:00Z"
     assert first(run, NOW) == Window(back, back, NOW)
     assert first(Bounds(), NOW) == Window(None, None, None)
@@ -103,7 +103,7 @@ def test_the_first_start_takes_the_runs_own_bounds() -> None:
 
 def test_a_lookback_to_before_all_time_is_the_beginning() -> None:
     ancient = StopFacts("0001-01-01T00:00:10Z", None)
-    assert start(Bound(Mode.LOOKBACK, seconds=3600), sources(ancient)) is None
+    assert start(Bound(WindowMode.LOOKBACK, seconds=3600), sources(ancient)) is None
 
 
 # --- Hand-over ------------------------------------------------------------------------------------
@@ -126,15 +126,15 @@ def test_a_version_that_was_still_learning_hands_over_its_horizon_not_its_positi
 
 
 def test_a_recompute_notifies_nobody_of_the_past_again() -> None:
-    run = Bounds(Bound(Mode.BEGINNING), Bound(Mode.BEGINNING), Bound(Mode.BEGINNING))
-    own = Bound(Mode.RUN)
+    run = Bounds(Bound(WindowMode.BEGINNING), Bound(WindowMode.BEGINNING), Bound(WindowMode.BEGINNING))
+    own = Bound(WindowMode.RUN)
     found = resolve(Bounds(own, own, own), sources(run=run), never_again=True)
     assert found.window == Window(None, None, STOPPED)
 
 
 def test_a_recompute_keeps_the_runs_later_notification_bound() -> None:
-    run = Bounds(None, None, Bound(Mode.AT, NOW))
-    own = Bound(Mode.RUN)
+    run = Bounds(None, None, Bound(WindowMode.AT, NOW))
+    own = Bound(WindowMode.RUN)
     assert resolve(Bounds(own, own, own), sources(run=run), never_again=True).window.notifications_from == NOW
 
 
@@ -145,7 +145,7 @@ def test_a_recompute_of_a_recompute_keeps_the_horizon() -> None:
 
 
 def test_a_recompute_without_a_report_notifies_from_the_finish_at_the_earliest() -> None:
-    beginning = Bounds(None, None, Bound(Mode.BEGINNING))
+    beginning = Bounds(None, None, Bound(WindowMode.BEGINNING))
     assert resolve(beginning, sources(SILENT), never_again=True).window.notifications_from == FINISHED
     assert resolve(beginning, sources(UNKNOWN), never_again=True).window.notifications_from == NOW
 
@@ -153,7 +153,7 @@ def test_a_recompute_without_a_report_notifies_from_the_finish_at_the_earliest()
 # --- Without a report -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bound", [HAND_OVER, Bound(Mode.LOOKBACK, seconds=3600)])
+@pytest.mark.parametrize("bound", [HAND_OVER, Bound(WindowMode.LOOKBACK, seconds=3600)])
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_missing_report_holds_unless_the_strategy_says_otherwise(bound: Bound, position: int) -> None:
     bounds = Bounds(**{Bounds._fields[position]: bound})
@@ -178,7 +178,7 @@ def test_observed_stop_takes_the_containers_finish_and_says_that_input_is_at_ris
 
 
 def test_a_lookback_may_reach_back_from_the_observed_finish() -> None:
-    bound = Bound(Mode.LOOKBACK, seconds=9, if_missing="ObservedStop")
+    bound = Bound(WindowMode.LOOKBACK, seconds=9, if_missing="ObservedStop")
     assert not needs_report(Bounds(bound))
     assert resolve(Bounds(bound), sources(SILENT), never_again=False) == Resolved(
         Window(STOPPED, STOPPED, STOPPED), at_risk=True
@@ -212,13 +212,13 @@ def test_when_nothing_was_ever_stopped_the_hand_over_is_the_stored_bound() -> No
 
 
 def test_a_bound_that_is_not_set_rises_to_its_predecessor() -> None:
-    run = Bounds(Bound(Mode.AT, LEARNT))
+    run = Bounds(Bound(WindowMode.AT, LEARNT))
     assert first(run, NOW) == Window(LEARNT, LEARNT, LEARNT)
-    assert first(Bounds(None, Bound(Mode.AT, LEARNT)), NOW) == Window(None, LEARNT, LEARNT)
+    assert first(Bounds(None, Bound(WindowMode.AT, LEARNT)), NOW) == Window(None, LEARNT, LEARNT)
 
 
 def test_a_bound_that_lies_before_its_predecessor_is_raised_to_it() -> None:
-    run = Bounds(Bound(Mode.AT, LEARNT), Bound(Mode.AT, STARTED), Bound(Mode.BEGINNING))
+    run = Bounds(Bound(WindowMode.AT, LEARNT), Bound(WindowMode.AT, STARTED), Bound(WindowMode.BEGINNING))
     assert first(run, NOW) == Window(LEARNT, LEARNT, LEARNT)
 
 
@@ -254,14 +254,16 @@ def spelt(moment: datetime, zone: timezone) -> str:
 
 
 times = st.builds(spelt, moments, offsets)
-plain = st.sampled_from([Mode.BEGINNING, Mode.NOW]).map(Bound)
-fixed = st.builds(lambda time: Bound(Mode.AT, time), times)
+plain = st.sampled_from([WindowMode.BEGINNING, WindowMode.NOW]).map(Bound)
+fixed = st.builds(lambda time: Bound(WindowMode.AT, time), times)
 seconds = st.integers(1, 10**9)
 missing = st.sampled_from(["Hold", "ObservedStop"])
-of_runs = st.none() | plain | fixed | st.builds(lambda s: Bound(Mode.LOOKBACK, seconds=s), seconds)
-referring = st.sampled_from([Mode.SAME, Mode.RUN, Mode.OBSERVED_STOP]).map(Bound) | st.builds(
+of_runs = st.none() | plain | fixed | st.builds(lambda s: Bound(WindowMode.LOOKBACK, seconds=s), seconds)
+referring = st.sampled_from([WindowMode.SAME, WindowMode.RUN, WindowMode.OBSERVED_STOP]).map(
+    Bound
+) | st.builds(
     lambda mode, s, m: Bound(mode, seconds=s, if_missing=m),
-    st.sampled_from([Mode.STOPPED_AT, Mode.LOOKBACK]),
+    st.sampled_from([WindowMode.STOPPED_AT, WindowMode.LOOKBACK]),
     seconds,
     missing,
 )
