@@ -90,7 +90,7 @@ def _consents(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     for attempt in state.attempts:
         if attempt.finished or not attempt.groups:
             continue
-        given = () if attempt.approvals else tuple(Approval(g.hash, "somebody") for g in attempt.groups)
+        given = () if attempt.approvals else tuple(Approval(g.plan_hash, "somebody") for g in attempt.groups)
         label = f"approve {attempt.name}" if given else f"withdraw the approval of {attempt.name}"
         yield label, _swap(state, attempt._replace(approvals=given))
 

@@ -16,10 +16,10 @@ from scenario_operator.api.outcomes import (
     Outcome,
 )
 from scenario_operator.api.upgrade import GATED, AttemptPhase
-from scenario_operator.rollout.facts import Attempt, Entry, RunName
+from scenario_operator.rollout.facts import Attempt, Grant, RunName
 from scenario_operator.rollout.groups import is_behind
 
-from .grant_states import NAMESPACE, R, Setup, State, entries_of, facts, uid_of
+from .grant_states import NAMESPACE, R, Setup, State, facts, grants_of, uid_of
 from .states import Violation
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ WAITING = GATED | {AttemptPhase.HELD}
 
 def check_begin(state: State, name: str, run: R, grant: str) -> None:
     """Started implies active at that moment, unless somebody has just deleted the attempt."""
-    active = any(entry.id == grant for _, entry in entries_of(state, name, run))
+    active = any(entry.id == grant for _, entry in grants_of(state, name, run))
     if not active and grant not in state.removed:
         raise Violation(f"{name} begins {grant}, which is not active", [])
 
@@ -156,5 +156,5 @@ def check_goal(explorer: GrantExplorer, state: State) -> None:
             raise Violation(f"at rest, but {name} is behind without a reason ({phases})", [])
 
 
-def _consented(attempt: Attempt, entry: Entry) -> bool:
+def _consented(attempt: Attempt, entry: Grant) -> bool:
     return any(a.plan_hash == entry.plan_hash for a in attempt.approvals)

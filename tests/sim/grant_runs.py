@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from scenario_operator.api.outcomes import Outcome
-from scenario_operator.rollout.facts import Asked, Attempt, Entry
+from scenario_operator.rollout.facts import Asked, Attempt, Grant
 
 from .fleet_people import put
 from .grant_promises import check_begin, check_wish
-from .grant_states import NAMESPACE, Move, R, State, entries_of, uid_of
+from .grant_states import NAMESPACE, Move, R, State, grants_of, uid_of
 
 if TYPE_CHECKING:
     from .grants import GrantExplorer
@@ -30,7 +30,7 @@ def moves(explorer: GrantExplorer, state: State) -> Iterator[Move]:
         if run.grant is not None:
             yield from _busy(state, name, run)
             continue
-        entries = entries_of(state, name, run)
+        entries = grants_of(state, name, run)
         for attempt, entry in entries:
             if entry.id in {grant for grant, *_ in run.history}:
                 continue
@@ -48,7 +48,7 @@ def moves(explorer: GrantExplorer, state: State) -> Iterator[Move]:
 
 
 def _begin(
-    explorer: GrantExplorer, state: State, name: str, run: R, attempt: Attempt, entry: Entry
+    explorer: GrantExplorer, state: State, name: str, run: R, attempt: Attempt, entry: Grant
 ) -> Iterator[Move]:
     word: Outcome | None = None
     if attempt.abort:
@@ -94,7 +94,7 @@ def _busy(state: State, name: str, run: R) -> Iterator[Move]:
     if not grant:
         yield Move(f"{name} ends its own plan", put(state, name, run._replace(grant=None)))
         return
-    listed = next((a for a, e in entries_of(state, name, run) if e.id == grant), None)
+    listed = next((a for a, e in grants_of(state, name, run) if e.id == grant), None)
     if listed is not None and listed.abort:
         yield Move(f"{name} goes back", put(state, name, _returned(run, Outcome.ABORTED)))
     if run.waits and state.scenario.wanted != run.to:

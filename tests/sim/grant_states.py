@@ -14,7 +14,7 @@ from scenario_operator.execution.close import applied_of
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
-from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Attempt, Fleet, Grant, Pace, RunFacts
 
 from .setups import KEEP_SAME, STRATEGY, WINDOW
 
@@ -178,7 +178,7 @@ def uid_of(name: str, run: R) -> str:
     return f"uid-{name}-{run.life}"
 
 
-def entries_of(state: State, name: str, run: R) -> list[tuple[Attempt, Entry]]:
+def grants_of(state: State, name: str, run: R) -> list[tuple[Attempt, Grant]]:
     """Return the grants that a run holds, with their attempts."""
     mine = uid_of(name, run)
     return [(a, e) for a in state.attempts for e in a.active if e.run_uid == mine]

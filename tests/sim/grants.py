@@ -52,7 +52,7 @@ class GrantExplorer:
             plan = Planner(fleet(self.setup, state)).plan(
                 facts(self.setup, name, run), target, cause_of(attempt)
             )
-            self.hashes[key] = "" if isinstance(plan, Blocked) else plan.hash
+            self.hashes[key] = "" if isinstance(plan, Blocked) else plan.plan_hash
         return self.hashes[key]
 
     def moves(self, state: State) -> Iterator[Move]:

@@ -67,7 +67,7 @@ def squash(record: Record) -> Record:
         journal = journal._replace(
             opened_at=0.0,
             begun=tuple(b._replace(at=0.0) for b in journal.begun),
-            attempts=tuple(a._replace(at=0.0) for a in journal.attempts),
+            tries=tuple(t._replace(at=0.0) for t in journal.tries),
             failure=journal.failure._replace(at=0.0, message="") if journal.failure else None,
             held_since=None if journal.held_since is None else 0.0,
         )

@@ -86,7 +86,7 @@ def _planned(explorer: Explorer, state: State) -> tuple[str, str]:
         return "", ""
     plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if recompute else Cause.UPGRADE))
     cause = "Recompute" if recompute else "Retry" if tried else "Revision"
-    return (plan.hash, cause) if isinstance(plan, Plan) else ("", "")
+    return (plan.plan_hash, cause) if isinstance(plan, Plan) else ("", "")
 
 
 def _tried(state: State) -> bool:

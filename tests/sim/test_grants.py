@@ -86,7 +86,7 @@ def _reuses_ids(patch: pytest.MonkeyPatch) -> None:
     def reuse(attempt: Attempt, *more: Any) -> Attempt:
         return real(attempt._replace(granted=len(attempt.active)), *more)
 
-    patch.setattr(deciding, "grant", reuse)
+    patch.setattr(deciding, "give_grants", reuse)
 
 
 def _forgets(patch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ class Fact(ApiModel):
     """Its value as JSON."""
 
 
-class StepAttempts(ApiModel):
+class Try(ApiModel):
     """Failed attempts of one step."""
 
     step: StepId
@@ -243,7 +243,7 @@ class Journal(ApiModel):
     """Steps that are done."""
     facts: Annotated[tuple[Fact, ...], Field(max_length=MAX_FACTS)] = ()
     """What the world would forget; written once."""
-    attempts: Annotated[tuple[StepAttempts, ...], Field(max_length=2 * MAX_STEPS)] = ()
+    attempts: Annotated[tuple[Try, ...], Field(max_length=2 * MAX_STEPS)] = ()
     """Failed attempts by step."""
     crossed: bool = False
     """Whether the point of no return is crossed."""

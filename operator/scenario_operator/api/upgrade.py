@@ -147,7 +147,7 @@ Line = Annotated[str, Field(max_length=256)]
 class PlanGroup(ApiModel):
     """Runs whose plans are equal."""
 
-    hash: Hash
+    plan_hash: Annotated[Hash, Field(alias="hash")]
     """Hash of the plan; consent is bound to it."""
     from_: GroupSource = GroupSource()
     """What the runs come from."""

@@ -98,12 +98,12 @@ def _runs_of_upgrade(change: Change) -> Iterator[Key]:
 
 
 def _active(upgrade: JsonObject) -> dict[str, Key]:
-    entries = _dict(upgrade, "status").get("active") or ()
+    grants = _dict(upgrade, "status").get("active") or ()
     own_namespace = _dict(upgrade, "metadata").get("namespace", "")
     return {
-        str(entry["id"]): Key("run", entry.get("namespace") or own_namespace, entry["name"])
-        for entry in entries
-        if entry.get("id") and entry.get("name")
+        str(grant["id"]): Key("run", grant.get("namespace") or own_namespace, grant["name"])
+        for grant in grants
+        if grant.get("id") and grant.get("name")
     }
 
 

@@ -58,12 +58,12 @@ class Attempts:
         """Return the holders of grants that a live read finds to be no more."""
         known = {run.uid for run in runs}
         gone: set[str] = set()
-        for entry in (e for a in attempts if not a.finished for e in a.active):
-            if entry.run_uid in known:
+        for grant in (g for a in attempts if not a.finished for g in a.active):
+            if grant.run_uid in known:
                 continue
-            live = await self._context.client.get(Ref(RUN, entry.namespace, entry.name))
-            if live is None or live["metadata"]["uid"] != entry.run_uid:
-                gone.add(entry.run_uid)
+            live = await self._context.client.get(Ref(RUN, grant.namespace, grant.name))
+            if live is None or live["metadata"]["uid"] != grant.run_uid:
+                gone.add(grant.run_uid)
         return frozenset(gone)
 
     async def write(self, key: Key, fleet: Fleet, decision: FleetDecision) -> None:
@@ -129,10 +129,10 @@ class Attempts:
 
     def _wake_runs(self, fleet: Fleet, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Wake the newly granted; everybody only when the reason for which they wait has changed."""
-        known = {entry["id"] for entry in old.get("active") or ()}
-        for entry in new["active"]:
-            if entry["id"] not in known:
-                self._context.wake(Key("run", entry["namespace"], entry["name"]))
+        known = {grant["id"] for grant in old.get("active") or ()}
+        for grant in new["active"]:
+            if grant["id"] not in known:
+                self._context.wake(Key("run", grant["namespace"], grant["name"]))
         if _gates(old) != _gates(new):
             for run in fleet.runs:
                 self._context.wake(Key("run", run.namespace, run.name))

@@ -168,7 +168,7 @@ def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
     uid = run["metadata"]["uid"]
     journal = ((run.get("status") or {}).get("upgrade") or {}).get("attempt")
     active = (attempt.get("status") or {}).get("active") or ()
-    return attempt["metadata"]["name"] == journal or any(entry["runUID"] == uid for entry in active)
+    return attempt["metadata"]["name"] == journal or any(grant["runUID"] == uid for grant in active)
 
 
 def told_by(scenario: JsonObject) -> Told:

@@ -54,8 +54,8 @@ def answer(view: View, grant: Grant, word: Outcome, reason: str, message: str) -
     applied, target = view.stored.applied, view.revision(grant.revision)
     ends = applied.version if applied else "", target.version if target else ""
     told = (grant.id, grant.attempt, word, reason, message, *ends)
-    entry = Ended(*told, "", "", now, now, to_revision=grant.revision)
-    return view.stored._replace(history=(entry, *view.stored.history)[:HISTORY])
+    ended = Ended(*told, "", "", now, now, to_revision=grant.revision)
+    return view.stored._replace(history=(ended, *view.stored.history)[:HISTORY])
 
 
 def applied_of(revision: Revision, formats: tuple[str, ...]) -> Applied:
@@ -196,7 +196,7 @@ def _returned(view: View, journal: Journal, stored: Stored, word: Outcome) -> St
     if own and word is Outcome.UPGRADED:
         return stored
     failure = journal.failure
-    entry = Ended(
+    ended = Ended(
         grant_id=journal.grant_id,
         attempt=journal.attempt,
         outcome=word,
@@ -212,7 +212,7 @@ def _returned(view: View, journal: Journal, stored: Stored, word: Outcome) -> St
         loss=loss_of(view, journal),
     )
     return stored._replace(
-        history=(entry, *stored.history)[:HISTORY], incarnations=_remembered(stored.incarnations)
+        history=(ended, *stored.history)[:HISTORY], incarnations=_remembered(stored.incarnations)
     )
 
 

@@ -304,5 +304,5 @@ def _released(view: View, journal: Journal) -> Journal:
     judged = {s.id for s in journal.route if judging and s.nature.wakes}
     over = {*journal.done} - judged
     begun = tuple(b if b.id in over else b._replace(at=b.at + paused) for b in journal.begun)
-    attempts = tuple(a._replace(at=a.at + paused) for a in journal.attempts)
-    return journal._replace(held_since=None, begun=begun, attempts=attempts)
+    tries = tuple(t._replace(at=t.at + paused) for t in journal.tries)
+    return journal._replace(held_since=None, begun=begun, tries=tries)

@@ -24,7 +24,7 @@ _BACKOFF_CAP = 300.0
 class Stuck(NamedTuple):
     """A step that does not get on.
 
-    `final`: automation has nothing left to try before the direction is decided. `exhausted`: the attempts of
+    `final`: automation has nothing left to try before the direction is decided. `exhausted`: the tries of
     its hook are used up. `human`: only a person can resolve it. `retry_in`: seconds to the next try, if any.
     """
 
@@ -99,7 +99,7 @@ def ungranted(view: View, journal: Journal) -> bool:
 
 
 def _try_again(view: View, journal: Journal) -> Journal:
-    """Reset the attempts and give the current step its time again."""
+    """Reset the tries and give the current step its time again."""
     begun = tuple(b._replace(at=view.now) if b.id not in journal.done else b for b in journal.begun)
     return journal.forgive()._replace(begun=begun, failure=None, gave_up=False)
 
@@ -117,19 +117,19 @@ def superseded(view: View, journal: Journal) -> bool:
 
 def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> Stuck | None:
     """Say whether and how a step is stuck; None while it is on its way."""
-    attempt = journal.attempt_of(step.id)
+    tried = journal.try_of(step.id)
     if isinstance(check, Todo) and check.facts:
         return None  # It has just got on, however late: what it learnt is recorded first.
     if isinstance(check, Failed) and not check.uid:
         retry = None if check.human else 0.0
         return Stuck(check.reason, check.message, final=True, human=check.human, retry_in=retry)
-    if attempt is not None and attempt.failures:
-        exhausted = attempt.failures >= journal.strategy.max_attempts
-        pause = min(_BACKOFF_CAP, journal.strategy.backoff_seconds * 2.0 ** (attempt.failures - 1))
+    if tried is not None and tried.failures:
+        exhausted = tried.failures >= journal.strategy.max_attempts
+        pause = min(_BACKOFF_CAP, journal.strategy.backoff_seconds * 2.0 ** (tried.failures - 1))
         # Past the point of no return, and on the way back, there is nothing but trying again.
         final = exhausted and not journal.crossed and journal.heading is Heading.FORWARD
-        retry_in = None if final else pause - (view.now - attempt.at)
-        message = f"attempt {attempt.failures} failed: {attempt.message}"
+        retry_in = None if final else pause - (view.now - tried.at)
+        message = f"attempt {tried.failures} failed: {tried.message}"
         return Stuck(Reason.HOOK_FAILED, message, final, exhausted=exhausted, retry_in=retry_in)
     if not _expired(view, journal, step):
         return None

@@ -21,7 +21,7 @@ class Begun(NamedTuple):
     at: float
 
 
-class Attempt(NamedTuple):
+class Try(NamedTuple):
     """Failures of one step; `uid` names the last Job counted, so that none counts twice.
 
     `number` is that of the current try, part of its Job's name: it only grows, so that a reset of `failures`
@@ -71,7 +71,7 @@ class Journal(NamedTuple):
     begun: tuple[Begun, ...] = ()
     done: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
-    attempts: tuple[Attempt, ...] = ()
+    tries: tuple[Try, ...] = ()
     aborted: bool = False
     gave_up: bool = False
     skip_revert: bool = False
@@ -124,26 +124,26 @@ class Journal(NamedTuple):
         text = dict(self.facts).get(name)
         return None if text is None else json.loads(text)
 
-    def attempt_of(self, step_id: str) -> Attempt | None:
+    def try_of(self, step_id: str) -> Try | None:
         """Return the failures of a step, if there were any."""
-        return next((a for a in self.attempts if a.step == step_id), None)
+        return next((t for t in self.tries if t.step == step_id), None)
 
     def fail(self, step: Step, uid: str, now: float, message: str) -> Journal:
         """Count a failure, once for each Job or pod."""
-        known = self.attempt_of(step.id)
+        known = self.try_of(step.id)
         if known is not None and known.uid == uid:
             return self
         failures, number = (known.failures, known.number) if known else (0, 0)
-        counted = Attempt(step.id, failures + 1, uid, now, message[:1024], number + 1)
-        rest = tuple(a for a in self.attempts if a.step != step.id)
-        return self._replace(attempts=tuple(sorted((*rest, counted))))
+        counted = Try(step.id, failures + 1, uid, now, message[:1024], number + 1)
+        rest = tuple(t for t in self.tries if t.step != step.id)
+        return self._replace(tries=tuple(sorted((*rest, counted))))
 
     def forgive(self) -> Journal:
-        """Let the attempts start anew; the numbers of their Jobs go on."""
-        return self._replace(attempts=tuple(a._replace(failures=0) for a in self.attempts))
+        """Let the tries start anew; the numbers of their Jobs go on."""
+        return self._replace(tries=tuple(t._replace(failures=0) for t in self.tries))
 
     def turn(self, heading: Heading, path: tuple[Step, ...], by: Turn) -> Journal:
-        """Change direction; the steps of the new heading are stored with it. Attempts start anew.
+        """Change direction; the steps of the new heading are stored with it. Tries start anew.
 
         What a late abort gave up is the way forward: the way away from it is tried again like any other.
         """

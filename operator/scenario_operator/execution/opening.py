@@ -71,8 +71,8 @@ def take_grant(view: View) -> Opening | Stored | None:
     plan = plan_upgrade(case_of(view, view.wanted, cause))
     if isinstance(plan, Blocked):
         return answer(view, grant, Outcome.PLAN_CHANGED, plan.reason.value, plan.message)
-    if plan.hash != grant.plan_hash:
-        message = f"the plan is now {plan.hash}, {grant.plan_hash} was granted"
+    if plan.plan_hash != grant.plan_hash:
+        message = f"the plan is now {plan.plan_hash}, {grant.plan_hash} was granted"
         return answer(view, grant, Outcome.PLAN_CHANGED, Reason.PLAN_CHANGED.value, message)
     return _open(view, plan, grant, "")
 
@@ -108,7 +108,7 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opening:
     upcoming = stored.next_incarnation() if creates else 0
     journal = Journal(
         id=f"p{stored.plans + 1}",
-        plan_hash=plan.hash,
+        plan_hash=plan.plan_hash,
         cause=plan.cause,
         source=plan.source,
         target=plan.target,

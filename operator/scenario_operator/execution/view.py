@@ -65,7 +65,7 @@ class Run(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """The live entry of an attempt for this run; `attempt` is its name."""
+    """The right of this run to carry out one plan now, and what its attempt says; `attempt` is the attempt's name."""
 
     id: str
     attempt: str

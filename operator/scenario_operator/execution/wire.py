@@ -10,7 +10,7 @@ from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.strategy import WindowMode
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.journal import Attempt, Begun, Failure, Journal
+from scenario_operator.execution.journal import Begun, Failure, Journal, Try
 from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters
 from scenario_operator.planning.plan import PLANNER, Cause, End, Snapshot
 from scenario_operator.planning.steps import Args, Step, Timeouts
@@ -42,7 +42,7 @@ def dump(record: Record, run: str) -> JsonObject:
         "window": _flat(stored.window) if stored.window is not None else None,
         "parameters": _dump_parameters(stored.parameters),
         "lastStop": _flat(stored.last_stop) if stored.last_stop else None,
-        "history": [_dump_ended(entry) for entry in stored.history],
+        "history": [_dump_ended(ended) for ended in stored.history],
         "incarnations": [_dump_incarnation(run, i) for i in stored.incarnations],
         "stopped": stored.stopped or None,
         "plans": stored.plans,
@@ -64,7 +64,7 @@ def load(status: Mapping[str, Any]) -> Record:
         parameters=_load_parameters(status.get("parameters") or {}),
         last_stop=_read(LastStop, stop) if stop else None,
         handled=_read(Handled, status.get("lastHandled") or {}),
-        history=tuple(_load_ended(entry) for entry in status.get("history") or ()),
+        history=tuple(_load_ended(ended) for ended in status.get("history") or ()),
         refused=status.get("refused", ""),
         plans=status.get("plans", 0),
     )
@@ -147,12 +147,12 @@ def _load_parameters(source: Mapping[str, Any]) -> Parameters:
 _ENDED = {"from_version": "from", "to_version": "to"}
 
 
-def _dump_ended(entry: Ended) -> JsonObject:
-    written = {_ENDED.get(k, wire_name(k)): v for k, v in entry._asdict().items() if k != "loss" and v != ""}
-    written["outcome"] = entry.outcome.value
-    if entry.message:
-        written["message"] = shortened(entry.message)
-    loss = dump_loss(entry.loss)
+def _dump_ended(ended: Ended) -> JsonObject:
+    written = {_ENDED.get(k, wire_name(k)): v for k, v in ended._asdict().items() if k != "loss" and v != ""}
+    written["outcome"] = ended.outcome.value
+    if ended.message:
+        written["message"] = shortened(ended.message)
+    loss = dump_loss(ended.loss)
     return {**written, "loss": loss} if loss else written
 
 
@@ -199,7 +199,7 @@ def _dump_journal(journal: Journal) -> JsonObject:
         "begun": [{"id": b.id, "at": timestamp(b.at)} for b in journal.begun],
         "done": list(journal.done),
         "facts": [{"name": name, "value": value} for name, value in journal.facts],
-        "attempts": [_dump_attempt(a) for a in journal.attempts],
+        "attempts": [_dump_try(t) for t in journal.tries],
         "crossed": journal.crossed,
         "aborted": journal.aborted,
         "gaveUp": journal.gave_up,
@@ -233,7 +233,7 @@ def _load_journal(source: Mapping[str, Any]) -> Journal:
         begun=tuple(Begun(b["id"], epoch(b["at"])) for b in source.get("begun") or ()),
         done=tuple(source.get("done") or ()),
         facts=tuple((f["name"], f["value"]) for f in source.get("facts") or ()),
-        attempts=tuple(_load_attempt(a) for a in source.get("attempts") or ()),
+        tries=tuple(_load_try(t) for t in source.get("attempts") or ()),
         aborted=source.get("aborted", False),
         gave_up=source.get("gaveUp", False),
         skip_revert=source.get("skipRevert", False),
@@ -262,20 +262,20 @@ def _load_step(source: Mapping[str, Any]) -> Step:
     return Step(source["id"], Kind(source["kind"]), args, tuple(source.get("needs") or ()))
 
 
-def _dump_attempt(attempt: Attempt) -> JsonObject:
+def _dump_try(tried: Try) -> JsonObject:
     written = {
-        "step": attempt.step,
-        "count": attempt.failures,
-        "uid": attempt.uid,
-        "at": timestamp(attempt.at),
-        "message": attempt.message,
-        "number": attempt.number,
+        "step": tried.step,
+        "count": tried.failures,
+        "uid": tried.uid,
+        "at": timestamp(tried.at),
+        "message": tried.message,
+        "number": tried.number,
     }
     return {key: value for key, value in written.items() if value != ""}
 
 
-def _load_attempt(source: Mapping[str, Any]) -> Attempt:
-    return Attempt(
+def _load_try(source: Mapping[str, Any]) -> Try:
+    return Try(
         source["step"],
         source["count"],
         source.get("uid", ""),

@@ -73,7 +73,7 @@ class Plan(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @property
-    def hash(self) -> str:
+    def plan_hash(self) -> str:
         """Return the identity under which this plan is shown, approved, granted and executed."""
         content = {
             "planner": PLANNER,

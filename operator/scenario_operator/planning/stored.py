@@ -128,7 +128,7 @@ class Stored(NamedTuple):
 
     def spent(self, grant_id: str) -> bool:
         """Say whether an outcome for this grant is on record."""
-        return any(entry.grant_id == grant_id for entry in self.history)
+        return any(ended.grant_id == grant_id for ended in self.history)
 
 
 def timestamp(seconds: float) -> str:

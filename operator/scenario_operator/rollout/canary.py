@@ -58,7 +58,7 @@ def choose(attempt: Attempt, fleet: Fleet, grantable: Iterable[RunFacts]) -> tup
         return None
     runs = {run.uid: run for run in fleet.runs}
     able = {run.uid: run for run in grantable if run.desired_running and not run.stored.stopped}
-    active = {entry.run_uid for entry in attempt.active}
+    active = {grant.run_uid for grant in attempt.active}
     trials = {uid: _trial(attempt, runs, uid) for uid in attempt.canaries}
     kept = [
         uid
@@ -81,10 +81,10 @@ def _trial(attempt: Attempt, runs: dict[str, RunFacts], uid: str) -> Trial:
         return (
             Trial.PASSED if outcome in SUCCESSES else Trial.FAILED if outcome in ENDED_BADLY else Trial.VOID
         )
-    entry = next((e for e in attempt.active if e.run_uid == uid), None)
-    if entry is not None:
+    grant = next((g for g in attempt.active if g.run_uid == uid), None)
+    if grant is not None:
         stands = run is not None and (run.hold or run.refused)
-        return Trial.AHEAD if not entry.parked else Trial.VOID if stands else Trial.FAILED
+        return Trial.AHEAD if not grant.parked else Trial.VOID if stands else Trial.FAILED
     if run is None or run.left_out or run.hold:
         return Trial.VOID
     # A list of reports that is full has dropped successes first, so a run that has arrived has passed.

@@ -25,10 +25,10 @@ def consent(plan: Plan, attempt: Attempt, fleet: Fleet) -> Consent:
     What contradicts the author's word, or would leave outputs open, is approved by a person whatever the policy
     says. A recompute's nonce is its consent, unless the policy is Always.
     """
-    stated = next((a for a in attempt.approvals if a.plan_hash == plan.hash), None)
+    stated = next((a for a in attempt.approvals if a.plan_hash == plan.plan_hash), None)
     if stated is not None:
         return Consent(True, stated.approver)
-    if plan.hash in fleet.approved_plans:
+    if plan.plan_hash in fleet.approved_plans:
         return Consent(True, FROM_GIT)
     return Consent(not _needed(plan, attempt), NONE_NEEDED)
 

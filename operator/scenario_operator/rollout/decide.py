@@ -12,7 +12,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout.consent import consent
 from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts, RunName
 from scenario_operator.rollout.groups import Planner, is_behind
-from scenario_operator.rollout.schedule import Blockage, advance, ended_badly, grant, in_flight
+from scenario_operator.rollout.schedule import Blockage, advance, ended_badly, give_grants, in_flight
 
 
 class Opening(NamedTuple):
@@ -53,7 +53,7 @@ def decide(fleet: Fleet) -> FleetDecision:
     for attempt in advanced:
         if not _predecessors_closed(attempt, open_before):
             continue
-        granted = grant(attempt, fleet, planner, count, busy)
+        granted = give_grants(attempt, fleet, planner, count, busy)
         if granted.active != attempt.active:
             decided = [*(_fenced(a) for a in advanced if a is not attempt), granted]
             break

@@ -54,11 +54,11 @@ class RunFacts(NamedTuple):
     @property
     def ended(self) -> Mapping[str, Ended]:
         """Return the ended plans on record, by grant."""
-        return {entry.grant_id: entry for entry in self.stored.history if entry.grant_id}
+        return {ended.grant_id: ended for ended in self.stored.history if ended.grant_id}
 
 
-class Entry(NamedTuple):
-    """A grant: the right of one run to carry out one plan now, and whose consent it was given on."""
+class Grant(NamedTuple):
+    """The right of one run to carry out one plan now, and whose consent it was given on."""
 
     id: str
     run_uid: str
@@ -75,7 +75,7 @@ class Report(NamedTuple):
     namespace: str
     name: str
     uid: str
-    group: str
+    plan_hash: str
     approver: str
     ended: Ended
 
@@ -90,7 +90,7 @@ class Approval(NamedTuple):
 class Group(NamedTuple):
     """Runs whose plans are equal."""
 
-    hash: str
+    plan_hash: str
     source_version: str
     source_state: str
     strategy: str
@@ -171,7 +171,7 @@ class Attempt(NamedTuple):
     approvals: tuple[Approval, ...] = ()
     phase: AttemptPhase = AttemptPhase.PENDING
     groups: tuple[Group, ...] = ()
-    active: tuple[Entry, ...] = ()
+    active: tuple[Grant, ...] = ()
     reports: tuple[Report, ...] = ()
     granted: int = 0
     canaries: tuple[str, ...] = ()
@@ -185,7 +185,7 @@ class Attempt(NamedTuple):
     @property
     def released(self) -> bool:
         """Say whether any run was ever granted here."""
-        return bool(self.active) or any(r.group for r in self.reports) or any(self.unlisted[:3])
+        return bool(self.active) or any(r.plan_hash for r in self.reports) or any(self.unlisted[:3])
 
     def is_about(self, run: RunName) -> bool:
         """Say whether the attempt may lead this run on: it names it, or it names nobody."""

@@ -16,7 +16,8 @@ from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
-from scenario_operator.rollout.facts import Attempt, Entry, RunName
+from scenario_operator.rollout import facts
+from scenario_operator.rollout.facts import Attempt, RunName
 
 _REASONS = frozenset(reason.value for reason in Reason)
 
@@ -89,12 +90,12 @@ def gate_of(view: View, around: Around) -> Gate | None:
     plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if asks else Cause.UPGRADE))
     if isinstance(plan, Blocked):
         return Gate(plan.reason.value, plan.message, attention=True)
-    return _attempts_gate(view, around, view.wanted, plan.hash)
+    return _attempts_gate(view, around, view.wanted, plan.plan_hash)
 
 
 def grant_of(view: View, attempts: tuple[Attempt, ...]) -> Grant | None:
     """Return the run's live grant: that of its open plan, else one that is not spent, else one that is listed."""
-    grants = [_grant(a, entry) for a in attempts for entry in a.active if entry.run_uid == view.run.uid]
+    grants = [_grant(a, given) for a in attempts for given in a.active if given.run_uid == view.run.uid]
     journal = view.journal.grant_id if view.journal else ""
     grants.sort(key=lambda g: (g.id != journal, view.stored.spent(g.id)))
     return grants[0] if grants else None
@@ -106,11 +107,11 @@ def taken_back(uid: str, attempts: tuple[Attempt, ...]) -> frozenset[tuple[str, 
     return frozenset((a.cause, asked.nonce) for a in aborted for asked in a.asked if asked.uid == uid)
 
 
-def _grant(attempt: Attempt, entry: Entry) -> Grant:
+def _grant(attempt: Attempt, given: facts.Grant) -> Grant:
     return Grant(
-        id=entry.id,
+        id=given.id,
         attempt=attempt.name,
-        plan_hash=entry.plan_hash,
+        plan_hash=given.plan_hash,
         revision=attempt.revision,
         cause=attempt.cause,
         abort=attempt.abort,
@@ -142,7 +143,7 @@ def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | 
         return Gate(Reason.CANARY_FAILED.value, f"{name} is held: the run that went first did not arrive")
     if attempt.phase is AttemptPhase.HELD:
         return Gate(Reason.ROLLOUT_HELD.value, f"{name} is held by failures")
-    group = next((g for g in attempt.groups if g.hash == plan_hash), None)
+    group = next((g for g in attempt.groups if g.plan_hash == plan_hash), None)
     if group is not None and not group.approved:
         return Gate(Reason.AWAITING_APPROVAL.value, f"plan {plan_hash} of {name} waits for approval")
     return None

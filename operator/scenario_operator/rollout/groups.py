@@ -51,7 +51,7 @@ def is_behind(run: RunFacts, wanted: Revision) -> bool:
 def group_of(plan: Plan) -> Group:
     """Show a plan as a group without runs."""
     return Group(
-        hash=plan.hash,
+        plan_hash=plan.plan_hash,
         source_version=plan.source.version,
         source_state=plan.source.state_version,
         strategy=plan.strategy.type,

@@ -1,6 +1,6 @@
 """One attempt's next state: settle what came back, group what waits, grant what may go.
 
-Grants are never revoked, only returned: an entry leaves `active` only after its holder's outcome is on record,
+Grants are never revoked, only returned: a grant leaves `active` only after its holder's outcome is on record,
 or a live read has shown that the holder is gone.
 """
 
@@ -17,7 +17,7 @@ from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import choose, failed_canaries
 from scenario_operator.rollout.consent import Consent, consent
-from scenario_operator.rollout.facts import Attempt, Entry, Fleet, Group, Report, RunFacts
+from scenario_operator.rollout.facts import Attempt, Fleet, Grant, Group, Report, RunFacts
 from scenario_operator.rollout.groups import Planner, cause_of, group_of, is_behind
 
 
@@ -26,7 +26,7 @@ class Planned(NamedTuple):
 
     run: RunFacts
     plan: Plan
-    hash: str
+    plan_hash: str
     consent: Consent
 
 
@@ -44,17 +44,17 @@ def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
     A run that would wait again has nothing to wait for when the attempt is closed, so there it ends.
     """
     runs = {run.uid: run for run in fleet.runs}
-    active: list[Entry] = []
+    active: list[Grant] = []
     reports = list(attempt.reports)
-    for entry in attempt.active:
-        run = runs.get(entry.run_uid)
-        ended = run.ended.get(entry.id) if run else None
-        if run is None and entry.run_uid in fleet.gone:
-            ended = _cancelled(entry, attempt, fleet)
+    for grant in attempt.active:
+        run = runs.get(grant.run_uid)
+        ended = run.ended.get(grant.id) if run else None
+        if run is None and grant.run_uid in fleet.gone:
+            ended = _cancelled(grant, attempt, fleet)
         if ended is None:
-            active.append(entry._replace(parked=entry.parked or _waits(run)))
+            active.append(grant._replace(parked=grant.parked or _waits(run)))
         elif ended.outcome not in BACK_TO_WAITING:
-            reports.append(_report(entry, attempt, ended))
+            reports.append(_report(grant, attempt, ended))
         elif attempt.closed and run is not None:
             reports.append(_never(run, attempt, fleet))
     return attempt._replace(active=tuple(active), reports=tuple(reports))
@@ -142,7 +142,7 @@ def _ended_here(run: RunFacts, attempt: Attempt) -> bool:
 
 
 def advance(attempt: Attempt, fleet: Fleet, planner: Planner) -> Attempt:
-    """Return the attempt after one pass over it; grants are added by `grant`."""
+    """Return the attempt after one pass over it; grants are added by `give_grants`."""
     attempt = settle(attempt, fleet)
     waiting = () if attempt.closed else waiting_runs(attempt, fleet)
     if not attempt.closed and (attempt.abort or _superseded(attempt, fleet)):
@@ -167,12 +167,14 @@ def plans_of(
         if isinstance(plan, Blocked):
             continue
         if id(plan) not in judged:
-            judged[id(plan)] = plan.hash, consent(plan, attempt, fleet)
+            judged[id(plan)] = plan.plan_hash, consent(plan, attempt, fleet)
         found.append(Planned(run, plan, *judged[id(plan)]))
     return tuple(found)
 
 
-def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy: frozenset[str]) -> Attempt:
+def give_grants(
+    attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy: frozenset[str]
+) -> Attempt:
     """Add the grants that pace, consent and failures allow.
 
     `in_flight` counts all unfinished attempts; `busy` are the runs that any of them has granted.
@@ -206,7 +208,7 @@ def grant(attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy
             continue
         given, room = given + 1, room - 1
         identity = f"{attempt.name}.{given}"
-        active.append(Entry(identity, run.uid, run.namespace, run.name, plan_hash, approver=word.approver))
+        active.append(Grant(identity, run.uid, run.namespace, run.name, plan_hash, approver=word.approver))
     fresh = given - attempt.granted
     if fresh and canaries is not None:
         attempt = attempt._replace(canaries=canaries)
@@ -218,9 +220,9 @@ def in_flight(attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> int:
 
     Nobody remembers of the latter that they were parked, so they count again when they go on.
     """
-    granted = {entry.id for attempt in attempts for entry in attempt.active}
+    granted = {grant.id for attempt in attempts for grant in attempt.active}
     strays = sum(1 for r in runs if r.journal_grant and r.journal_grant not in granted and not r.waits)
-    return strays + sum(1 for a in attempts for entry in a.active if not entry.parked)
+    return strays + sum(1 for a in attempts for grant in a.active if not grant.parked)
 
 
 def halted(attempt: Attempt, fleet: Fleet) -> bool:
@@ -232,7 +234,7 @@ def troubled(attempt: Attempt) -> int:
     """Count the failed and the parked runs of an attempt."""
     failed = sum(1 for r in attempt.reports if r.ended.outcome in FAILURES)
     failed += attempt.unlisted.rolled_back + attempt.unlisted.failed
-    return failed + sum(1 for entry in attempt.active if entry.parked)
+    return failed + sum(1 for grant in attempt.active if grant.parked)
 
 
 def _phase(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> Attempt:
@@ -279,12 +281,12 @@ def _closing_word(attempt: Attempt) -> AttemptPhase:
 
 def _groups(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> tuple[Group, ...]:
     """Merge the groups of those who wait into the groups that granted or settled runs belong to."""
-    used = {e.plan_hash for e in attempt.active} | {r.group for r in attempt.reports}
-    kept = {g.hash: g._replace(runs=0) for g in attempt.groups if g.hash in used}
-    for entry in attempt.active:
-        _count(kept, entry.plan_hash)
+    used = {e.plan_hash for e in attempt.active} | {r.plan_hash for r in attempt.reports}
+    kept = {g.plan_hash: g._replace(runs=0) for g in attempt.groups if g.plan_hash in used}
+    for grant in attempt.active:
+        _count(kept, grant.plan_hash)
     for report in attempt.reports:
-        _count(kept, report.group)
+        _count(kept, report.plan_hash)
     for _, plan, plan_hash, word in planned:
         group = kept.get(plan_hash) or group_of(plan)
         approver = word.approver if word.given else ""
@@ -303,15 +305,15 @@ def _waits(run: RunFacts | None) -> bool:
     return run is not None and run.waits
 
 
-def _report(entry: Entry, attempt: Attempt, ended: Ended) -> Report:
+def _report(grant: Grant, attempt: Attempt, ended: Ended) -> Report:
     # A grant of an operator that did not record it yet was given on what the group says.
-    group = next((g for g in attempt.groups if g.hash == entry.plan_hash), None)
-    approver = entry.approver or (group.approver if group else "")
-    return Report(entry.namespace, entry.name, entry.run_uid, entry.plan_hash, approver, ended)
+    group = next((g for g in attempt.groups if g.plan_hash == grant.plan_hash), None)
+    approver = grant.approver or (group.approver if group else "")
+    return Report(grant.namespace, grant.name, grant.run_uid, grant.plan_hash, approver, ended)
 
 
-def _cancelled(entry: Entry, attempt: Attempt, fleet: Fleet) -> Ended:
-    return _ended(entry.id, attempt, Outcome.CANCELLED, "the run is gone", fleet.now)
+def _cancelled(grant: Grant, attempt: Attempt, fleet: Fleet) -> Ended:
+    return _ended(grant.id, attempt, Outcome.CANCELLED, "the run is gone", fleet.now)
 
 
 def _superseded(attempt: Attempt, fleet: Fleet) -> bool:

@@ -126,9 +126,9 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             group = next(g for g in attempt.groups if not g.approved)
             what = ", ".join((*([group.attention] if group.attention else []), *group.destroys))
             what = what or f"level {group.level}"
-            command = commands.approve(namespace, attempt.name, group.hash, first=not attempt.approvals)
+            command = commands.approve(namespace, attempt.name, group.plan_hash, first=not attempt.approvals)
             origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
-            told = f"plan {group.hash} ({origin}) needs consent: {what}"
+            told = f"plan {group.plan_hash} ({origin}) needs consent: {what}"
             return Standing(
                 Reason.AWAITING_APPROVAL.value,
                 told,
@@ -153,7 +153,7 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
             if waits:
                 first = not attempt.approvals
-                command = commands.approve(namespace, attempt.name, waits[0].hash, first=first)
+                command = commands.approve(namespace, attempt.name, waits[0].plan_hash, first=first)
                 attention = f"{told}; approve: {command}"
                 return _rolling(told, attention, Reason.APPROVAL_REQUIRED)
             if parked:

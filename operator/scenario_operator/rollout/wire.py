@@ -18,8 +18,8 @@ from scenario_operator.rollout.facts import (
     Approval,
     Asked,
     Attempt,
-    Entry,
     Fleet,
+    Grant,
     Group,
     Report,
     RunName,
@@ -59,7 +59,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         approvals=tuple(Approval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()),
         phase=AttemptPhase(status.get("phase", AttemptPhase.PENDING)),
         groups=tuple(_load_group(g) for g in status.get("groups") or ()),
-        active=tuple(_load_entry(e) for e in status.get("active") or ()),
+        active=tuple(_load_grant(g) for g in status.get("active") or ()),
         reports=reports,
         granted=status.get("granted", 0),
         canaries=tuple((status.get("wave") or {}).get("canaries") or ()),
@@ -85,7 +85,7 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "groups": [_dump_group(g) for g in attempt.groups[:GROUPS]],
         "counts": counts,
         "progress": f"{counts['total'] - counts['waiting'] - counts['running']}/{counts['total']}",
-        "active": [_dump_entry(e) for e in attempt.active],
+        "active": [_dump_grant(g) for g in attempt.active],
         "runs": [_dump_report(r) for r in attempt.reports],
         "granted": attempt.granted,
         "wave": {"canaries": list(attempt.canaries)} if attempt.canaries else None,
@@ -139,13 +139,13 @@ def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
 
 
 def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:
-    hashes = {g.hash for g in attempt.groups}
+    hashes = {g.plan_hash for g in attempt.groups}
     stale = [a.plan_hash for a in attempt.approvals if a.plan_hash not in hashes]
     if unapproved and stale:
-        told = f"{stale[0]} is approved, but the plan is {unapproved[0].hash}"
+        told = f"{stale[0]} is approved, but the plan is {unapproved[0].plan_hash}"
         return Assessment(_C.APPROVED, "False", Reason.PLAN_CHANGED, told)
     if unapproved:
-        told = f"plan {unapproved[0].hash} needs consent: {_why(unapproved[0])}"
+        told = f"plan {unapproved[0].plan_hash} needs consent: {_why(unapproved[0])}"
         return Assessment(_C.APPROVED, "False", Reason.APPROVAL_REQUIRED, told)
     if any(g.approver and g.approver != "policy" for g in attempt.groups):
         return Assessment(_C.APPROVED, "True", Reason.APPROVED)
@@ -164,7 +164,9 @@ def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     counts = counts_of(attempt)
     if attempt.phase is AttemptPhase.AWAITING_APPROVAL and unapproved:
         first = unapproved[0]
-        return f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.hash}: {_why(first)}"
+        return (
+            f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.plan_hash}: {_why(first)}"
+        )
     held_by = failed_canaries(attempt, fleet)
     if attempt.phase is AttemptPhase.HELD and held_by:
         return (
@@ -216,7 +218,7 @@ def _tally(reports: Iterable[Report]) -> Tally:
 
 def _load_group(source: Mapping[str, Any]) -> Group:
     return Group(
-        hash=source["hash"],
+        plan_hash=source["hash"],
         source_version=(source.get("from") or {}).get("version", ""),
         source_state=(source.get("from") or {}).get("stateVersion", ""),
         strategy=source.get("strategy", ""),
@@ -237,7 +239,7 @@ def _load_group(source: Mapping[str, Any]) -> Group:
 def _dump_group(group: Group) -> JsonObject:
     source = {"version": group.source_version, "stateVersion": group.source_state}
     written: JsonObject = {
-        "hash": group.hash,
+        "hash": group.plan_hash,
         "from": {key: value for key, value in source.items() if value},
         "strategy": group.strategy,
         "level": group.level,
@@ -256,8 +258,8 @@ def _dump_group(group: Group) -> JsonObject:
     return {key: value for key, value in written.items() if value not in ("", [], {})}
 
 
-def _load_entry(source: Mapping[str, Any]) -> Entry:
-    return Entry(
+def _load_grant(source: Mapping[str, Any]) -> Grant:
+    return Grant(
         source["id"],
         source["runUID"],
         source["namespace"],
@@ -268,15 +270,15 @@ def _load_entry(source: Mapping[str, Any]) -> Entry:
     )
 
 
-def _dump_entry(entry: Entry) -> JsonObject:
+def _dump_grant(grant: Grant) -> JsonObject:
     written = {
-        "id": entry.id,
-        "runUID": entry.run_uid,
-        "namespace": entry.namespace,
-        "name": entry.name,
-        "planHash": entry.plan_hash,
-        "parked": entry.parked,
-        "approver": entry.approver,
+        "id": grant.id,
+        "runUID": grant.run_uid,
+        "namespace": grant.namespace,
+        "name": grant.name,
+        "planHash": grant.plan_hash,
+        "parked": grant.parked,
+        "approver": grant.approver,
     }
     return {key: value for key, value in written.items() if value != ""}
 
@@ -312,7 +314,7 @@ def _dump_report(report: Report) -> JsonObject:
         "namespace": report.namespace,
         "name": report.name,
         "uid": report.uid,
-        "group": report.group,
+        "group": report.plan_hash,
         "outcome": ended.outcome.value,
         "reason": ended.reason,
         "message": shortened(ended.message),

@@ -61,7 +61,7 @@ def test_a_failing_hook_is_tried_again_under_a_new_name_and_counted_once() -> No
     life = Life.on_v1(FRESH, FORWARD).fail_job()
     life.work()
     life.work()
-    assert [(a.step, a.failures) for a in life.journal.attempts] == [("revert-live", 1)]
+    assert [(a.step, a.failures) for a in life.journal.tries] == [("revert-live", 1)]
     life.run()
     names = [e.name for e in life.effects if isinstance(e, fx.CreateJob)]
     assert len(names) == len(set(names)) == 2
@@ -71,10 +71,10 @@ def test_a_failing_hook_is_tried_again_under_a_new_name_and_counted_once() -> No
 def test_a_retry_nonce_resets_the_attempts() -> None:
     life = Life.on_v1(FRESH, FORWARD).fail_job().fail_job()
     life.work()
-    assert [a.failures for a in life.journal.attempts] == [2]
+    assert [a.failures for a in life.journal.tries] == [2]
     attention = told(life.look(), Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN)
     assert ends_with_a_command(attention)
     assert re.search(f"patch supg {life.journal.attempt} .*skipRevert.* or retry: ", attention)
     life.edit(retry_nonce="r1").work()
-    assert not any(a.failures for a in life.journal.attempts)
+    assert not any(a.failures for a in life.journal.tries)
     assert life.stored.handled.retry == "r1"

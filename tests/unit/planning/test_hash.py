@@ -27,12 +27,12 @@ def test_equal_runs_share_one_hash_whatever_their_numbers() -> None:
     young = planned(case(V1, target, FORWARD_ONLY))
     older = stored(V1, live=7)
     old = planned(case(V1, target, FORWARD_ONLY)._replace(stored=older))
-    assert young.hash == old.hash
+    assert young.plan_hash == old.plan_hash
 
 
 def test_what_the_user_sets_is_not_part_of_the_hash() -> None:
     target = compatible(parameters=[{"name": "city", "default": "Oslo"}])
-    assert planned(case(V1, target)).hash == planned(case(V1, target, user={"city": "Bergen"})).hash
+    assert planned(case(V1, target)).plan_hash == planned(case(V1, target, user={"city": "Bergen"})).plan_hash
 
 
 def test_the_order_of_the_input_does_not_change_the_hash() -> None:
@@ -40,7 +40,7 @@ def test_the_order_of_the_input_does_not_change_the_hash() -> None:
     outputs = [INCIDENT, {"kind": "mail", "class": "Irreversible"}]
     one = compatible(parameters=definitions, outputs=outputs)
     other = compatible(parameters=definitions[::-1], outputs=outputs[::-1])
-    assert planned(case(V1, one)).hash == planned(case(V1, other)).hash
+    assert planned(case(V1, one)).plan_hash == planned(case(V1, other)).plan_hash
 
 
 def test_whatever_a_human_consents_to_changes_the_hash() -> None:
@@ -71,7 +71,7 @@ def test_whatever_a_human_consents_to_changes_the_hash() -> None:
         "cause": case(V1, target, forward, cause=Cause.RECOMPUTE),
         "disputed": case(V1, compatible(state={"version": "2", "volume": VOLUME}), forward),
     }
-    hashes = {name: planned(given_).hash for name, given_ in different.items()}
+    hashes = {name: planned(given_).plan_hash for name, given_ in different.items()}
     assert len(set(hashes.values())) == len(hashes), hashes
 
 

@@ -127,11 +127,11 @@ def test_an_older_plan_keeps_its_hash_and_its_journal() -> None:
         assert made.undeclared_edge == ""
         assert "undeclaredEdge" not in _dump_strategy(made)
     target = incompatible()
-    assert planned(case(V1, target, FORWARD_ONLY)).hash == "8f30d60233668d09f3bb"
-    assert planned(case(V1, compatible(), NEVER)).hash == "a4ba5efbffd67954a505"
+    assert planned(case(V1, target, FORWARD_ONLY)).plan_hash == "8f30d60233668d09f3bb"
+    assert planned(case(V1, compatible(), NEVER)).plan_hash == "a4ba5efbffd67954a505"
     accepted = snapshot_of(StrategySpec.model_validate({"type": "ForwardOnly", "undeclaredEdge": "Accept"}))
     assert _load_strategy(_dump_strategy(accepted)) == accepted
-    assert planned(case(V1, target, accepted)).hash != planned(case(V1, target, FORWARD_ONLY)).hash
+    assert planned(case(V1, target, accepted)).plan_hash != planned(case(V1, target, FORWARD_ONLY)).plan_hash
 
 
 def test_an_operator_that_knows_the_choice_publishes_nothing_anew() -> None:

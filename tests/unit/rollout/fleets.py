@@ -13,7 +13,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.decide import FleetDecision, decide
-from scenario_operator.rollout.facts import Asked, Attempt, Entry, Fleet, Pace, RunFacts, RunName
+from scenario_operator.rollout.facts import Asked, Attempt, Fleet, Grant, Pace, RunFacts, RunName
 from scenario_operator.rollout.standing import render
 from scenario_operator.rollout.wire import dump_attempt, load_attempt
 
@@ -57,9 +57,9 @@ def runs(count: int, on: Revision, **more: Any) -> tuple[RunFacts, ...]:
     return tuple(run(f"r{n:03}", on, **more) for n in range(1, count + 1))
 
 
-def entry(name: str, grant: str = "s-1.1", **more: Any) -> Entry:
+def grant_of(name: str, grant: str = "s-1.1", **more: Any) -> Grant:
     """Return the grant of a run."""
-    return Entry(grant, f"uid-{name}", "ns", name, "h", **more)
+    return Grant(grant, f"uid-{name}", "ns", name, "h", **more)
 
 
 def attempt(number: int = 1, revision: str = "v2", **more: Any) -> Attempt:

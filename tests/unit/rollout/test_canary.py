@@ -17,8 +17,8 @@ from .fleets import (
     asked_by,
     attempt,
     ended,
-    entry,
     fleet,
+    grant_of,
     granted,
     named,
     returned,
@@ -60,7 +60,7 @@ def test_when_it_has_ended_well_the_others_go() -> None:
     arrived = returned(first, Outcome.UPGRADED, "s-1.1")._replace(
         stored=returned(run("r001", V2), Outcome.UPGRADED, "s-1.1").stored
     )
-    made = one((arrived, *others), attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",)))
+    made = one((arrived, *others), attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",)))
     assert granted(made) == ["r002", "r003"]
 
 
@@ -68,7 +68,7 @@ def test_when_it_has_ended_well_the_others_go() -> None:
 def test_when_it_goes_back_nobody_follows_and_the_attempt_says_why(outcome: Outcome) -> None:
     """Given a canary that failed, when passes follow, then the rest is held although maxFailed is not passed."""
     first, *others = runs(3, V1)
-    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
     made = one((returned(first, outcome, "s-1.1"), *others), of)
     assert (granted(made), made.phase, made.reason) == ([], "Held", "CanaryFailed")
     assert words(made) == {"r001": outcome}
@@ -77,7 +77,7 @@ def test_when_it_goes_back_nobody_follows_and_the_attempt_says_why(outcome: Outc
 def test_one_that_is_stuck_holds_the_others_until_it_arrives() -> None:
     """Given a canary past the point of no return that does not start, then nobody follows; when it arrives, all do."""
     first, *others = runs(3, V1)
-    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
     stuck = one((under_way(first, waits=True), *others), of)
     assert (granted(stuck), stuck.reason) == (["r001"], "CanaryFailed")
     arrived = returned(run("r001", V2), Outcome.UPGRADED, "s-1.1")
@@ -94,7 +94,7 @@ def test_one_that_is_stuck_holds_the_others_until_it_arrives() -> None:
 )
 def test_one_that_is_parked_without_having_failed_is_replaced(change: dict[str, Any]) -> None:
     first, *others = runs(3, V1)
-    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
     made = one((under_way(first, **change), *others), of)
     assert granted(made) == ["r001", "r002"]
     assert made.canaries == ("uid-r002",)
@@ -113,7 +113,7 @@ def test_one_that_is_gone_or_refused_its_grant_is_replaced() -> None:
     """Given a canary that answered that it is pinned, and one that was deleted, then others take their places."""
     _, second, *others = runs(4, V1)
     pinned = returned(run("r001", V1, pinned=True), Outcome.PINNED, "s-1.1")
-    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
     assert granted(one((pinned, second, *others), of)) == ["r002"]
     assert granted(one((second, *others), attempt(canaries=("uid-r001",)))) == ["r002"]
 
@@ -163,7 +163,7 @@ def test_a_higher_number_of_canaries_lets_so_many_go_and_all_of_them_have_to_arr
 
 def test_turning_canaries_off_releases_what_a_failed_one_held() -> None:
     first, *others = runs(3, V1)
-    of = attempt(active=(entry("r001"),), granted=1, canaries=("uid-r001",))
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
     held = one((returned(first, Outcome.ROLLED_BACK, "s-1.1"), *others), of)
     assert granted(one((returned(first, Outcome.ROLLED_BACK, "s-1.1"), *others), held, canaries=0)) == [
         "r002",

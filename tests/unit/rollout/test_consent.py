@@ -12,7 +12,7 @@ from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.facts import Approval
 from scenario_operator.rollout.groups import Planner
 
-from .fleets import FORWARD, FRESH, KEEP_SAME, attempt, entry, fleet, granted, returned, run, runs
+from .fleets import FORWARD, FRESH, KEEP_SAME, attempt, fleet, grant_of, granted, returned, run, runs
 
 
 def plan_of(strategy: Snapshot, *, destroys: bool) -> Plan:
@@ -69,7 +69,7 @@ def test_consent_is_needed_from_the_level_that_the_policy_names(bound: str, give
 def test_an_approval_counts_for_its_hash_only_and_names_the_approver() -> None:
     """Given an approval, when the plan changes, then it counts no more."""
     plan = plan_of(FORWARD, destroys=True)
-    approved = attempt(approvals=(Approval(plan.hash, "ann"),))
+    approved = attempt(approvals=(Approval(plan.plan_hash, "ann"),))
     assert consent(plan, approved, fleet()) == (True, "ann")
     assert not consent(plan._replace(parameters=("p",)), approved, fleet()).given
 
@@ -77,7 +77,7 @@ def test_an_approval_counts_for_its_hash_only_and_names_the_approver() -> None:
 def test_a_hash_in_the_spec_of_the_scenario_is_consent_from_git() -> None:
     """Given approvedPlans, when the plan has that hash, then it may go."""
     plan = plan_of(FORWARD._replace(approval="Always"), destroys=True)
-    assert consent(plan, attempt(), fleet(approved_plans=frozenset({plan.hash}))) == (True, FROM_GIT)
+    assert consent(plan, attempt(), fleet(approved_plans=frozenset({plan.plan_hash}))) == (True, FROM_GIT)
 
 
 def test_plans_without_consent_wait_and_an_approval_lets_them_go() -> None:
@@ -85,7 +85,7 @@ def test_plans_without_consent_wait_and_an_approval_lets_them_go() -> None:
     known = fleet(runs(2, FRESH["v1"]), [attempt()], revisions=FRESH, strategy=FORWARD)
     [waits] = decide(known).attempts
     assert (waits.phase, granted(waits)) == ("AwaitingApproval", [])
-    approved = attempt(approvals=(Approval(waits.groups[0].hash, "ann"),))
+    approved = attempt(approvals=(Approval(waits.groups[0].plan_hash, "ann"),))
     [made] = decide(known._replace(attempts=(approved,))).attempts
     assert granted(made) == ["r001", "r002"]
     assert (made.groups[0].approver, made.groups[0].runs) == ("ann", 2)
@@ -94,7 +94,7 @@ def test_plans_without_consent_wait_and_an_approval_lets_them_go() -> None:
 def test_a_consent_that_is_withdrawn_stops_nothing_that_was_granted() -> None:
     """Given a granted run, when the approval is taken back, then its grant stays and nobody else gets one."""
     known = fleet(runs(2, FRESH["v1"]), revisions=FRESH, strategy=FORWARD)
-    [made] = decide(known._replace(attempts=(attempt(active=(entry("r001"),), granted=1),))).attempts
+    [made] = decide(known._replace(attempts=(attempt(active=(grant_of("r001"),), granted=1),))).attempts
     assert granted(made) == ["r001"]
 
 
@@ -103,7 +103,9 @@ def test_a_report_names_whose_consent_it_was_also_when_that_was_withdrawn() -> N
     known = fleet(runs(2, FRESH["v1"]), revisions=FRESH, strategy=FORWARD, pace=(1, 1))
     [asked] = decide(known._replace(attempts=(attempt(),))).attempts
     [plan] = asked.groups
-    [made] = decide(known._replace(attempts=(attempt(approvals=(Approval(plan.hash, "ann"),)),))).attempts
+    [made] = decide(
+        known._replace(attempts=(attempt(approvals=(Approval(plan.plan_hash, "ann"),)),))
+    ).attempts
     first, second = known.runs
     done = returned(first, Outcome.RECOMPUTED, made.active[0].id)
     after = decide(known._replace(runs=(done, second), attempts=(made._replace(approvals=()),)))

@@ -8,7 +8,7 @@ from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, V2, attempt, ended, entry, fleet, granted, named, run, runs
+from .fleets import V1, V2, attempt, ended, fleet, grant_of, granted, named, run, runs
 
 
 def test_runs_that_are_behind_open_one_attempt_and_those_in_step_none() -> None:
@@ -36,7 +36,7 @@ def test_open_plans_of_attempts_that_are_gone_count_as_in_flight() -> None:
 def test_a_parked_run_leaves_its_place_to_the_others_until_too_many_are_parked() -> None:
     """Given parked runs (A79), when maxFailed allows for them, then others go; when not, the rollout is held."""
     parked = [run(f"p{n}", V1, journal_grant=f"s-1.{n}", waits=True) for n in (1, 2)]
-    before = attempt(active=tuple(entry(f"p{n}", f"s-1.{n}") for n in (1, 2)), granted=2)
+    before = attempt(active=tuple(grant_of(f"p{n}", f"s-1.{n}") for n in (1, 2)), granted=2)
     [made] = decide(fleet((*parked, *runs(3, V1)), [before], pace=(2, 5))).attempts
     assert [e.parked for e in made.active] == [True, True, False, False]
     [held] = decide(fleet((*parked, *runs(3, V1)), [before], pace=(2, 1))).attempts
@@ -47,7 +47,7 @@ def test_a_parked_run_leaves_its_place_to_the_others_until_too_many_are_parked()
 def test_a_run_that_goes_on_after_it_was_parked_stays_parked_until_it_returns() -> None:
     """Given a parked entry, when its run goes on, then it does not come back into the count."""
     going = run("p", V1, journal_grant="s-1.1")
-    [made] = decide(fleet((going,), [attempt(active=(entry("p", parked=True),), granted=1)])).attempts
+    [made] = decide(fleet((going,), [attempt(active=(grant_of("p", parked=True),), granted=1)])).attempts
     assert made.active[0].parked
 
 
@@ -55,7 +55,7 @@ def test_a_run_that_goes_on_after_it_was_parked_stays_parked_until_it_returns() 
 def test_granting_stops_when_more_than_max_failed_have_failed(failed: int, goes: bool) -> None:
     """Given maxFailed 1, when one has failed, then the others go on; when two have, nobody does."""
     failures = [run(f"f{n}", V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.{n}")) for n in range(failed)]
-    before = attempt(active=tuple(entry(f"f{n}", f"s-1.{n}") for n in range(failed)), granted=2)
+    before = attempt(active=tuple(grant_of(f"f{n}", f"s-1.{n}") for n in range(failed)), granted=2)
     [made] = decide(fleet((*failures, *runs(1, V1)), [before])).attempts
     assert (granted(made) == ["r001"]) is goes
     assert (made.phase == "Held") is not goes
@@ -78,7 +78,7 @@ def test_a_held_run_and_one_with_its_own_plan_wait_and_a_pinned_one_is_left_out(
 @pytest.mark.parametrize("where", ["scenario", "attempt"])
 def test_suspend_stops_grants_and_takes_none_back(where: str) -> None:
     """Given a suspended rollout, when it is looked at, then nothing is granted and what is granted stays."""
-    before = attempt(active=(entry("r001"),), granted=1, suspend=where == "attempt")
+    before = attempt(active=(grant_of("r001"),), granted=1, suspend=where == "attempt")
     [made] = decide(fleet(runs(3, V1), [before], suspend=where == "scenario")).attempts
     assert granted(made) == ["r001"]
     assert made.phase == "Suspended"

@@ -13,7 +13,7 @@ from scenario_operator.rollout.decide import decide
 from scenario_operator.rollout.facts import Attempt, RunFacts
 from scenario_operator.rollout.gate import Around, Told, entry_of, gate_of
 
-from .fleets import FRESH, KEEP_SAME, NEVER, V1, V2, V3, attempt, ended, entry, fleet, run, runs
+from .fleets import FRESH, KEEP_SAME, NEVER, V1, V2, V3, attempt, ended, fleet, grant_of, run, runs
 
 ALWAYS = NEVER._replace(approval="Always")
 
@@ -77,7 +77,7 @@ def released(*attempts: Attempt, found: tuple[RunFacts, ...] | None = None, **mo
         ([], False),
         ([attempt(finished=True, closed=True, abort=True)], False),
         ([attempt(suspend=True)], False),
-        ([attempt(active=(entry("r001"),))], True),
+        ([attempt(active=(grant_of("r001"),))], True),
         (
             [attempt(finished=True, closed=True, abort=True, unlisted=attempt().unlisted._replace(failed=1))],
             True,
@@ -106,7 +106,7 @@ def test_a_suspended_scenario_releases_nothing() -> None:
 def test_no_attempt_is_opened_for_a_run_on_its_way_to_another_revision() -> None:
     """Given a plan under way, when a newer revision comes, then it is planned for when that plan is over."""
     busy = run("r", V1, journal_grant="s-1.1", journal_revisions=("v1", "v2"))
-    under_way = attempt(active=(entry("r"),))
+    under_way = attempt(active=(grant_of("r"),))
     known = fleet((busy,), [under_way], revisions=FRESH, wanted="v3", strategy=ALWAYS, sequence=1)
     made = decide(known)
     assert made.opening is None

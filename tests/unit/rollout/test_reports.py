@@ -13,8 +13,8 @@ from .fleets import (
     V2,
     attempt,
     ended,
-    entry,
     fleet,
+    grant_of,
     granted,
     passed,
     returned,
@@ -29,7 +29,7 @@ from .fleets import (
 def test_an_answer_that_asks_for_another_try_puts_the_run_back_under_a_new_grant(outcome: Outcome) -> None:
     """Given a run that answered, when it is settled, then it waits again, and its old id is never used again."""
     back = run("r", V1, ended(outcome))
-    [made] = decide(fleet((back,), [attempt(active=(entry("r"),), granted=1)])).attempts
+    [made] = decide(fleet((back,), [attempt(active=(grant_of("r"),), granted=1)])).attempts
     assert [e.id for e in made.active] == ["s-1.2"]
     assert not made.reports
 
@@ -40,22 +40,22 @@ def test_an_answer_that_asks_for_another_try_puts_the_run_back_under_a_new_grant
 def test_every_other_answer_ends_the_run_for_the_attempt(outcome: Outcome) -> None:
     """Given an outcome on record, when it is settled, then it is reported once and granted no more."""
     back = run("r", V2 if outcome is Outcome.UPGRADED else V1, ended(outcome))
-    after = settled(fleet((back,), [attempt(active=(entry("r"),), granted=1)], sequence=1))
+    after = settled(fleet((back,), [attempt(active=(grant_of("r"),), granted=1)], sequence=1))
     assert words(after.attempts[0]) == {"r": outcome}
     assert not after.attempts[0].active
 
 
 def test_an_entry_stays_as_long_as_no_outcome_is_on_record() -> None:
     """Given a run whose record shows nothing, when its attempt is superseded or aborted, then the grant stays."""
-    known = fleet((run("r", V1),), [attempt(active=(entry("r"),), granted=1)], wanted="v3")
+    known = fleet((run("r", V1),), [attempt(active=(grant_of("r"),), granted=1)], wanted="v3")
     assert granted(decide(known).attempts[0]) == ["r"]
-    aborted = attempt(active=(entry("r"),), granted=1, abort=True)
+    aborted = attempt(active=(grant_of("r"),), granted=1, abort=True)
     assert granted(decide(fleet((run("r", V1),), [aborted])).attempts[0]) == ["r"]
 
 
 def test_a_grant_whose_run_is_gone_is_reported_as_cancelled_only_after_a_live_look() -> None:
     """Given an entry without its run, when only the watch misses it, then it stays; when it is gone, it is told."""
-    before = attempt(active=(entry("r"),), granted=1)
+    before = attempt(active=(grant_of("r"),), granted=1)
     assert granted(decide(fleet((), [before])).attempts[0]) == ["r"]
     [made] = decide(fleet((), [before], gone=frozenset({"uid-r"}))).attempts
     assert words(made) == {"r": "Cancelled"}
@@ -63,7 +63,7 @@ def test_a_grant_whose_run_is_gone_is_reported_as_cancelled_only_after_a_live_lo
 
 def test_counts_stay_complete_when_more_runs_are_left_out_than_a_report_lists() -> None:
     """Given 500 waiting runs, when the attempt is superseded, then 200 are listed and 500 counted, now and later."""
-    before = attempt(active=(entry("r001"),), granted=1)
+    before = attempt(active=(grant_of("r001"),), granted=1)
     known = fleet(runs(500, V1), [before], wanted="v3", pace=(1, 1), sequence=1)
     for _ in range(3):
         known, _ = passed(known)
@@ -93,7 +93,7 @@ def test_failures_are_listed_before_successes_when_a_report_is_full() -> None:
         returned(r, Outcome.ROLLED_BACK if n < 20 else Outcome.UPGRADED, f"s-1.{n}")
         for n, r in enumerate(runs(250, V1))
     ]
-    before = attempt(active=tuple(entry(r.name, f"s-1.{n}") for n, r in enumerate(ended)), granted=250)
+    before = attempt(active=tuple(grant_of(r.name, f"s-1.{n}") for n, r in enumerate(ended)), granted=250)
     known, _ = passed(fleet(ended, [before], pace=(250, 100), sequence=1))
     told = list(words(known.attempts[0]).values())
     assert told.count("RolledBack") == 20

@@ -8,7 +8,7 @@ from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.decide import Opening, decide
 
-from .fleets import V1, asked_by, attempt, ended, entry, fleet, granted, named, passed, run, runs, settled
+from .fleets import V1, asked_by, attempt, ended, fleet, grant_of, granted, named, passed, run, runs, settled
 
 
 def test_a_run_that_failed_is_not_tried_again_unasked_also_when_others_are_led_on() -> None:
@@ -62,7 +62,7 @@ def test_a_retry_during_a_held_rollout_takes_over_every_unsettled_run() -> None:
     failed = tuple(
         run(f"f{n}", V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.{n}"), retry_nonce="1") for n in (1, 2)
     )
-    before = attempt(active=tuple(entry(f"f{n}", f"s-1.{n}") for n in (1, 2)), granted=2)
+    before = attempt(active=tuple(grant_of(f"f{n}", f"s-1.{n}") for n in (1, 2)), granted=2)
     known = fleet((*failed, *runs(1, V1)), [before], sequence=1)
     known, _ = passed(known)
     known, _ = passed(known)

@@ -22,8 +22,8 @@ from .fleets import (
     attempt,
     conditions,
     ended,
-    entry,
     fleet,
+    grant_of,
     passed,
     run,
     runs,
@@ -48,7 +48,7 @@ def failed() -> Fleet:
 def held() -> Fleet:
     """Return a rollout with more failures than it may have."""
     bad = [run(f"f{n}", V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.{n}"), failed=True) for n in (1, 2)]
-    active = tuple(entry(f"f{n}", f"s-1.{n}") for n in (1, 2))
+    active = tuple(grant_of(f"f{n}", f"s-1.{n}") for n in (1, 2))
     return fleet((*bad, run("g", V1), run("h", V2)), [attempt(active=active, granted=2)])
 
 
@@ -198,7 +198,7 @@ def test_counts_and_versions_tell_of_every_run() -> None:
             run("d", V1, failed=True),
             run("e", None),
         ),
-        [attempt(active=(entry("c"),), granted=1)],
+        [attempt(active=(grant_of("c"),), granted=1)],
     )
     written = status(known)
     assert written["runs"]["total"] == 5
@@ -218,7 +218,7 @@ def active(known: Fleet, before: str | None = "v1") -> str | None:
 
 
 def _granted() -> Attempt:
-    return attempt(active=(entry("r001"),), granted=1, suspend=True)
+    return attempt(active=(grant_of("r001"),), granted=1, suspend=True)
 
 
 @pytest.mark.parametrize(

@@ -17,26 +17,26 @@ def _step(known: Fleet, name: str, event: str) -> Fleet:
     found = next((r for r in known.runs if r.name == name), None)
     if found is None:
         return known
-    entry_of = next((e for a in known.attempts for e in a.active if e.run_uid == found.uid), None)
-    spent = entry_of is not None and entry_of.id in found.ended
+    given = next((e for a in known.attempts for e in a.active if e.run_uid == found.uid), None)
+    spent = given is not None and given.id in found.ended
     after: RunFacts | None = found
     if event == "delete":
         gone = known.gone | {found.uid}
         return known._replace(runs=tuple(r for r in known.runs if r.uid != found.uid), gone=gone)
     if event == "toggle hold":
         after = found._replace(hold=not found.hold)
-    elif entry_of is not None and not spent:
-        name_of = entry_of.id.rsplit(".", 1)[0]
+    elif given is not None and not spent:
+        name_of = given.id.rsplit(".", 1)[0]
         match event:
             case "begin" | "wait":
-                after = found._replace(journal_grant=entry_of.id, waits=event == "wait")
+                after = found._replace(journal_grant=given.id, waits=event == "wait")
             case "arrive":
                 on = next(a for a in known.attempts if a.name == name_of).revision
                 after = returned(
-                    run(name, KEEP_SAME[on], *found.stored.history), Outcome.UPGRADED, entry_of.id, name_of
+                    run(name, KEEP_SAME[on], *found.stored.history), Outcome.UPGRADED, given.id, name_of
                 )
             case word:
-                after = returned(found, Outcome(word), entry_of.id, name_of)
+                after = returned(found, Outcome(word), given.id, name_of)
     return known._replace(runs=tuple(after if r.uid == found.uid else r for r in known.runs))
 
 

@@ -10,10 +10,10 @@ from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import AttemptPhase, UpgradeStatus
 from scenario_operator.planning.stored import Ended, Loss
 from scenario_operator.rollout.decide import decide
-from scenario_operator.rollout.facts import Approval, Asked, Attempt, Entry, Group, Report, Tally
+from scenario_operator.rollout.facts import Approval, Asked, Attempt, Grant, Group, Report, Tally
 from scenario_operator.rollout.wire import assess, counts_of, dump_attempt
 
-from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, ended, entry, fleet, run, runs, written
+from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, ended, fleet, grant_of, run, runs, written
 
 OUTCOMES = st.sampled_from([*Outcome, Outcome("AWordOfAnotherVersion")])
 TEXT = st.text("abc", min_size=1, max_size=8)
@@ -46,7 +46,7 @@ def reports(draw: st.DrawFn) -> Report:
 
 GROUPS = st.builds(
     Group,
-    hash=TEXT,
+    plan_hash=TEXT,
     source_version=st.just("") | TEXT,
     source_state=st.just("") | TEXT,
     strategy=st.just("") | TEXT,
@@ -62,7 +62,7 @@ GROUPS = st.builds(
     approved=st.booleans(),
     approver=st.just("") | TEXT,
 )
-ENTRIES = st.builds(Entry, TEXT, TEXT, st.just("ns"), TEXT, TEXT, st.booleans(), st.just("") | TEXT)
+GRANTS = st.builds(Grant, TEXT, TEXT, st.just("ns"), TEXT, TEXT, st.booleans(), st.just("") | TEXT)
 ATTEMPTS = st.builds(
     Attempt,
     name=st.just("s-1"),
@@ -71,7 +71,7 @@ ATTEMPTS = st.builds(
     revision=st.just("v2"),
     phase=st.sampled_from([*AttemptPhase, AttemptPhase("AWordOfAnotherVersion")]),
     groups=st.lists(GROUPS, max_size=3).map(tuple),
-    active=st.lists(ENTRIES, max_size=3).map(tuple),
+    active=st.lists(GRANTS, max_size=3).map(tuple),
     reports=st.lists(reports(), max_size=5).map(tuple),
     granted=st.integers(0, 9),
     canaries=st.lists(st.uuids().map(str), max_size=3).map(tuple),
@@ -172,7 +172,7 @@ def test_a_stale_approval_is_told_with_both_hashes() -> None:
     told = next(a for a in assess(made, known) if a.type == "Approved")
     assert (told.status, told.reason) == ("False", "PlanChanged")
     assert "old" in told.message
-    assert made.groups[0].hash in told.message
+    assert made.groups[0].plan_hash in told.message
 
 
 def test_no_more_is_granted_in_a_report_that_is_full_to_a_run_that_ended_here() -> None:
@@ -180,4 +180,4 @@ def test_no_more_is_granted_in_a_report_that_is_full_to_a_run_that_ended_here() 
     failed = run("f", KEEP_SAME["v1"], ended(Outcome.ROLLED_BACK))
     [made] = decide(fleet((failed,), [attempt(unlisted=Tally(rolled_back=1))], pace=(10, 9))).attempts
     assert not made.active
-    assert entry("f").run_uid not in {e.run_uid for e in made.active}
+    assert grant_of("f").run_uid not in {e.run_uid for e in made.active}

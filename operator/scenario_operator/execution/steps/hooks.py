@@ -18,8 +18,8 @@ _LONGEST_NAME = 63
 
 
 def job_name(view: View, journal: Journal, step: Step) -> str:
-    """Name the Job of the current attempt at a step; a retry has a new name, so that no old one is taken for it."""
-    known = journal.attempt_of(step.id)
+    """Name the Job of the current try of a step; the next one has a new name, so that no old one is taken for it."""
+    known = journal.try_of(step.id)
     told = f"{step.id}-{known.number if known else 0}"
     plain = f"{view.run.name}-{journal.id}-{told}"
     return plain if len(plain) <= _LONGEST_NAME else names.job(view.run.name, journal.id, told)
