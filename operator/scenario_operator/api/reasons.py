@@ -7,6 +7,8 @@ requires them.
 from enum import StrEnum
 from typing import Self
 
+from scenario_operator.api.strategy import TO_MAKE_FRESH
+
 
 class Reason(StrEnum):
     """Why something is as it is.
@@ -117,7 +119,7 @@ class Reason(StrEnum):
     STRATEGY_INSUFFICIENT = (
         "StrategyInsufficient",
         "The state cannot be kept and the strategy does not allow anything else.",
-        "Choose a strategy of type Continuation or ForwardOnly, or declare the version compatible.",
+        f"Choose a strategy of type {TO_MAKE_FRESH}, or declare the version compatible.",
     )
     STRATEGY_INVALID = (
         "StrategyInvalid",

@@ -30,6 +30,15 @@ class StrategyType(StrEnum):
     FORWARD_ONLY = "ForwardOnly"
 
 
+FRESH_TYPES = (StrategyType.CONTINUATION, StrategyType.FORWARD_ONLY)
+"""Types that may make fresh state where state cannot be kept; what they do then is a row of `planning/presets.py`."""
+KEEPING_TYPES = tuple(kind for kind in StrategyType if kind not in FRESH_TYPES)
+"""Types that do nothing but keep the state."""
+TO_MAKE_FRESH = " or ".join(FRESH_TYPES)
+TO_KEEP_ONLY = " or ".join(KEEPING_TYPES)
+"""Both as messages, remedies and rules name them."""
+
+
 class Approval(StrEnum):
     """Which plans wait for a human's consent."""
 
@@ -220,6 +229,7 @@ class Retry(ApiModel):
     """Pause after the first failed attempt; it doubles with every further one."""
 
 
+_MAY_MAKE_FRESH = " && ".join(f"self.type != '{kind}'" for kind in KEEPING_TYPES)
 _START = "self.window.startFrom"
 _ACT = "self.window.outputActionsFrom"
 _START_MODE = f"(has({_START}) ? {_START}.mode : 'Same')"
@@ -233,9 +243,9 @@ def _both(field: str) -> str:
 
 STRATEGY_RULES = rules(
     cel(
-        "self.type != 'InPlace' || !has(self.window)",
-        "window must not be set with type InPlace, which never starts from fresh state:"
-        " remove window, or choose Continuation or ForwardOnly",
+        f"{_MAY_MAKE_FRESH} || !has(self.window)",
+        f"window must not be set with type {TO_KEEP_ONLY}, which never starts from fresh state:"
+        f" remove window, or choose {TO_MAKE_FRESH}",
     ),
     cel(
         f"!({_CONTINUES}) || !({_ACT}.mode in ['Same', 'Beginning'])",

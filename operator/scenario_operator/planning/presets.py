@@ -1,4 +1,4 @@
-"""What each strategy type may do beyond keeping the state; the only place that names strategies."""
+"""What each strategy type may do beyond keeping the state; the only place that asks a strategy for its name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from scenario_operator.api.outcomes import Outcome
-from scenario_operator.api.strategy import WindowMode
+from scenario_operator.api.strategy import FRESH_TYPES, StrategyType, WindowMode
 from scenario_operator.planning.windows import Bound, Bounds
 
 KEEP, FRESH, REVERT = "Keep", "Fresh", "Revert"
@@ -22,18 +22,18 @@ class Axes(NamedTuple):
     outcome: Outcome
 
 
-RECOMPUTE = "ForwardOnly"
+RECOMPUTE = StrategyType.FORWARD_ONLY.value
 """The type by which a run is recomputed that asks for it, whatever its strategy is."""
 
 PRESETS: Mapping[str, Axes] = MappingProxyType(
     {
-        "Continuation": Axes(
+        StrategyType.CONTINUATION: Axes(
             FRESH,
             KEEP,
             Bounds(Bound(WindowMode.SAME), Bound(WindowMode.STOPPED_AT), Bound(WindowMode.STOPPED_AT)),
             Outcome.CONTINUED,
         ),
-        "ForwardOnly": Axes(
+        StrategyType.FORWARD_ONLY: Axes(
             FRESH,
             REVERT,
             Bounds(
@@ -45,6 +45,11 @@ PRESETS: Mapping[str, Axes] = MappingProxyType(
         ),
     }
 )
+
+if tuple(PRESETS) != FRESH_TYPES:
+    raise LookupError(
+        f"PRESETS has rows for {', '.join(PRESETS)}, but FRESH_TYPES are {', '.join(FRESH_TYPES)}"
+    )
 
 
 def bounds(stated: Bounds, preset: Axes) -> Bounds:

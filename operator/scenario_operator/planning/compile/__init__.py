@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from scenario_operator.api.common import Level
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.strategy import TO_MAKE_FRESH
 from scenario_operator.planning import compatibility
 from scenario_operator.planning.compile.change import Change, classify, contradiction, unmatched
 from scenario_operator.planning.compile.common import (
@@ -38,9 +39,6 @@ __all__ = [
     "plan_stop",
     "plan_upgrade",
 ]
-
-_FRESH_TYPES = " or ".join(PRESETS)
-"""The types of strategies that may do more than keep the state, as messages name them."""
 
 
 def plan_upgrade(case: Case) -> Plan | Blocked:
@@ -98,17 +96,17 @@ def _no_reach(case: Case, applied: Applied, change: Change, kind: str) -> Blocke
         return Blocked(
             Reason.DISPUTED,
             f"{contradiction(case)}: correct the one or the other, or set spec.upgrade.strategyRef to a "
-            f"strategy of type {_FRESH_TYPES} and approve its plan",
+            f"strategy of type {TO_MAKE_FRESH} and approve its plan",
         )
     if not kind:
         return Blocked(
             Reason.STRATEGY_REQUIRED,
             f"{what}: declare the edge in spec.compatibility.from, or set spec.upgrade.strategy.type to "
-            f"{_FRESH_TYPES}, or spec.upgrade.strategyRef to a strategy of such a type",
+            f"{TO_MAKE_FRESH}, or spec.upgrade.strategyRef to a strategy of such a type",
         )
     return Blocked(
         Reason.STRATEGY_INSUFFICIENT,
-        f"{what}, strategy type {kind} keeps state only; use type {_FRESH_TYPES}",
+        f"{what}, strategy type {kind} keeps state only; use type {TO_MAKE_FRESH}",
     )
 
 
