@@ -571,7 +571,9 @@ def test_an_object_that_no_controller_has_seen(api: client.ApiClient, kind: str)
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("kind", [kind for kind in crd.KINDS if kind.name != U], ids=lambda kind: kind.name)
-def test_a_status_comes_back_as_it_was_written(api: client.ApiClient, kind: crd.Kind, seed: int) -> None:
+def test_a_status_comes_back_as_it_was_written(
+    api: client.ApiClient, kind: crd.CustomKind, seed: int
+) -> None:
     """Nothing is refused, pruned or filled in: else every pass would find something to write."""
     objects = client.CustomObjectsApi(api)
     where = (names.GROUP, names.VERSION, "default", kind.plural)

@@ -28,11 +28,11 @@ from scenario_operator.cluster.kinds import (
     RUN,
     STATEFUL_SET,
     JsonObject,
-    Kind,
     Ref,
+    ResourceKind,
 )
 
-NAMESPACE = Kind("", "v1", "namespaces", "Namespace")
+NAMESPACE = ResourceKind("", "v1", "namespaces", "Namespace")
 ROOT = Path(__file__).parents[2]
 BED = f"client-{os.getpid()}"
 
@@ -42,7 +42,7 @@ TEMPLATE = {
     "spec": {"containers": [CONTAINER], "restartPolicy": "Never"},
 }
 SERVING = {**TEMPLATE, "spec": {"containers": [CONTAINER]}}
-SPECS: dict[Kind, JsonObject] = {
+SPECS: dict[ResourceKind, JsonObject] = {
     RUN: {"spec": {"scenarioRef": {"name": "s"}}},
     STATEFUL_SET: {
         "spec": {
@@ -56,7 +56,7 @@ SPECS: dict[Kind, JsonObject] = {
     JOB: {"spec": {"suspend": True, "template": TEMPLATE}},
     CONFIG_MAP: {"data": {"a": "b"}},
 }
-DONE: dict[Kind, Callable[[JsonObject], bool]] = {
+DONE: dict[ResourceKind, Callable[[JsonObject], bool]] = {
     STATEFUL_SET: lambda obj: "updateRevision" in obj["status"],
     JOB: lambda obj: any(c["type"] == "Suspended" for c in obj["status"].get("conditions") or ()),
 }
@@ -95,12 +95,12 @@ async def namespace(client: KubernetesClient) -> str:
     return name
 
 
-def manifest(kind: Kind, name: str, **body: Any) -> JsonObject:
+def manifest(kind: ResourceKind, name: str, **body: Any) -> JsonObject:
     return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {"name": name}, **body}
 
 
 async def made(
-    client: KubernetesClient, kind: Kind, namespace: str, name: str = "one"
+    client: KubernetesClient, kind: ResourceKind, namespace: str, name: str = "one"
 ) -> tuple[Ref, JsonObject]:
     """Create an object and read it until controllers have done with it."""
     await client.create(kind, namespace, manifest(kind, name, **SPECS[kind]))
@@ -140,7 +140,7 @@ LABELLED = {"metadata": {"labels": {"touched": "yes"}}}
 
 @pytest.mark.parametrize("kind", SPECS, ids=str)
 async def test_a_write_lands_only_on_the_very_object_that_was_read(
-    client: KubernetesClient, namespace: str, kind: Kind
+    client: KubernetesClient, namespace: str, kind: ResourceKind
 ) -> None:
     ref, seen = await made(client, kind, namespace)
 
@@ -213,7 +213,7 @@ async def test_what_vanished_since_it_was_read_is_a_reason_to_look_again(
 
 @pytest.mark.parametrize("kind", SPECS, ids=str)
 async def test_a_second_creation_is_told_from_a_conflict(
-    client: KubernetesClient, namespace: str, kind: Kind
+    client: KubernetesClient, namespace: str, kind: ResourceKind
 ) -> None:
     await made(client, kind, namespace)
     with pytest.raises(errors.AlreadyExists):
@@ -245,7 +245,7 @@ async def test_a_missing_namespace_a_missing_kind_and_a_bad_field_are_terminal(
     with pytest.raises(errors.NotFound):
         await client.create(CONFIG_MAP, "absent", manifest(CONFIG_MAP, "one"))
     with pytest.raises(errors.NotFound):
-        await client.list(Kind(names.GROUP, names.VERSION, "absents", "Absent"))
+        await client.list(ResourceKind(names.GROUP, names.VERSION, "absents", "Absent"))
     with pytest.raises(errors.Invalid) as caught:
         await client.create(RUN, namespace, manifest(RUN, "one", spec={"desiredState": "Flying"}))
 
@@ -322,7 +322,7 @@ async def test_discovery_knows_our_kinds_and_no_others(client: KubernetesClient)
 async def test_without_rights_the_refusal_names_the_missing_one(
     client: KubernetesClient, namespace: str, kubeconfig: Path
 ) -> None:
-    account = Kind("", "v1", "serviceaccounts", "ServiceAccount")
+    account = ResourceKind("", "v1", "serviceaccounts", "ServiceAccount")
     await client.create(account, namespace, manifest(account, "powerless"))
     token = await asyncio.to_thread(
         bed, "kubectl", BED, "--", "-n", namespace, "create", "token", "powerless"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from scenario_operator.rollout.facts import Approval, Attempt
+from scenario_operator.rollout.facts import Attempt, PlanApproval
 
 from .grant_states import R, State
 
@@ -90,7 +90,9 @@ def _consents(_: GrantExplorer, state: State) -> Iterator[tuple[str, State]]:
     for attempt in state.attempts:
         if attempt.finished or not attempt.groups:
             continue
-        given = () if attempt.approvals else tuple(Approval(g.plan_hash, "somebody") for g in attempt.groups)
+        given = (
+            () if attempt.approvals else tuple(PlanApproval(g.plan_hash, "somebody") for g in attempt.groups)
+        )
         label = f"approve {attempt.name}" if given else f"withdraw the approval of {attempt.name}"
         yield label, _swap(state, attempt._replace(approvals=given))
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, assert_never
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Claim as ViewClaim
-from scenario_operator.execution.view import Handle, Pod, Report, Template, World
+from scenario_operator.execution.view import Handle, Pod, StopReport, Template, World
 from scenario_operator.execution.view import Job as ViewJob
 from scenario_operator.execution.view import Workload as ViewWorkload
 from scenario_operator.planning.windows import Window
@@ -206,7 +206,7 @@ def _left(cluster: Cluster, number: int) -> int:
 
 def _pod(number: int, pod: P, formats: dict[str, str], late: bool, *, stable: bool) -> Pod:
     name = pod.template.revision
-    words = Report(report_time(number, name), formats[name] or None) if pod.ran else None
+    words = StopReport(report_time(number, name), formats[name] or None) if pod.ran else None
     ended = pod.phase == "ended"
     return Pod(
         Handle(f"p{number}", ""),

@@ -6,6 +6,7 @@ A broken promise raises a Violation. The search adds the trace, since only it kn
 from __future__ import annotations
 
 from scenario_operator.api.journal import Heading, Kind
+from scenario_operator.api.outcomes import SUCCESSES
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record
 from scenario_operator.execution.journal import Journal
@@ -32,8 +33,7 @@ def check_quiet(state: State, decision: Decision) -> None:
 def has_committed(journal: Journal, old: Stored, new: Stored) -> bool:
     """Say whether a closed plan has led to its goal; success of a run's own plan leaves no entry."""
     entry = new.history[0] if new.history[:1] != old.history[:1] else None
-    outcome = entry.outcome if entry else "Upgraded"
-    return journal.heading is Heading.FORWARD and outcome in ("Upgraded", "Continued", "Recomputed")
+    return journal.heading is Heading.FORWARD and (entry is None or entry.outcome in SUCCESSES)
 
 
 def check_patience(state: State, decision: Decision, *, late: bool) -> None:

@@ -53,7 +53,7 @@ class Column(NamedTuple):
     description: str = ""
 
 
-class Kind(NamedTuple):
+class CustomKind(NamedTuple):
     """What makes a CRD, apart from its schema."""
 
     name: str
@@ -77,7 +77,7 @@ def _reason_of(condition: str) -> str:
 AGE: Final = Column("Age", ".metadata.creationTimestamp", "date", description="Time since creation.")
 
 KINDS: Final = (
-    Kind(
+    CustomKind(
         names.SCENARIO,
         names.SCENARIOS,
         "scn",
@@ -100,7 +100,7 @@ KINDS: Final = (
             AGE,
         ),
     ),
-    Kind(
+    CustomKind(
         names.RUN,
         names.RUNS,
         "srun",
@@ -124,7 +124,7 @@ KINDS: Final = (
         ),
         selectable=(".spec.scenarioRef.name", ".status.phase", ".status.applied.version"),
     ),
-    Kind(
+    CustomKind(
         names.STRATEGY,
         names.STRATEGIES,
         "ustrat",
@@ -136,7 +136,7 @@ KINDS: Final = (
             AGE,
         ),
     ),
-    Kind(
+    CustomKind(
         names.UPGRADE,
         names.UPGRADES,
         "supg",
@@ -255,7 +255,7 @@ def walk(node: JsonObject) -> list[JsonObject]:
 # --- From schema to CRD ---------------------------------------------------------------------------
 
 
-def schema_of(kind: Kind) -> JsonObject:
+def schema_of(kind: CustomKind) -> JsonObject:
     """Return the OpenAPI schema of a kind."""
     model = structural(kind.model.model_json_schema(mode="validation", by_alias=True))
     properties: JsonObject = {
@@ -292,7 +292,7 @@ def schema_of(kind: Kind) -> JsonObject:
     }
 
 
-def crd(kind: Kind) -> JsonObject:
+def crd(kind: CustomKind) -> JsonObject:
     """Return the CustomResourceDefinition of a kind."""
     version: JsonObject = {
         "name": names.VERSION,
@@ -346,7 +346,7 @@ class _PlainDumper(yaml.SafeDumper):
         return True
 
 
-def render(kind: Kind) -> str:
+def render(kind: CustomKind) -> str:
     """Return the file of a kind: always the same text for the same models."""
     body = yaml.dump(
         crd(kind), Dumper=_PlainDumper, sort_keys=True, width=200, default_flow_style=None, allow_unicode=True

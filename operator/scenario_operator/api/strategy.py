@@ -213,7 +213,7 @@ class Timeouts(ApiModel):
     """For the stable time and the verify hook together."""
 
 
-class Verify(ApiModel):
+class Verification(ApiModel):
     """When a started incarnation counts as proven."""
 
     stable_seconds: Annotated[int, Field(ge=0, le=3600)] = 10
@@ -299,7 +299,7 @@ class StrategySpec(ApiModel, json_schema_extra=STRATEGY_RULES):
     """The pace over many runs; read from the Scenario's strategy only."""
     timeouts: Timeouts = Timeouts()
     """How long each step may take."""
-    verify: Verify = Verify()
+    verify: Verification = Verification()
     """When a started incarnation counts as proven."""
     retry: Retry = Retry()
     """How often a failing step is tried."""

@@ -39,7 +39,7 @@ MAX_NAMED_RUNS = 1000
 """How many runs one attempt names; a further attempt takes what does not fit."""
 
 
-class Cause(StrEnum):
+class AttemptCause(StrEnum):
     """Why an attempt was opened."""
 
     REVISION = "Revision"
@@ -113,7 +113,7 @@ class UpgradeSpec(
     """The Scenario, in the same namespace. Immutable."""
     revision: Annotated[RevisionName, Field(json_schema_extra=rules(_immutable("revision")))]
     """The revision that is rolled out. Immutable."""
-    cause: Annotated[Cause, Field(json_schema_extra=rules(_immutable("cause")))]
+    cause: Annotated[AttemptCause, Field(json_schema_extra=rules(_immutable("cause")))]
     """Why it was opened. Immutable."""
     runs: Annotated[tuple[RunName, ...], Field(max_length=MAX_NAMED_RUNS)] = ()
     """The runs it is about, as `name` or, in another namespace than the Scenario, `namespace/name`; absent means all.

@@ -20,12 +20,12 @@ from scenario_operator.cluster import errors
 from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.client import Client, KubernetesClient
 from scenario_operator.cluster.connection import open_connection
-from scenario_operator.cluster.kinds import POD, JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import POD, JsonObject, Ref, ResourceKind
 
 Say: TypeAlias = Callable[[str], object]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
-DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
+DEPLOYMENT: Final = ResourceKind("apps", "v1", "deployments", "Deployment")
 
 _ATTEMPTS: Final = 5
 _POLL_SECONDS: Final = 1.0

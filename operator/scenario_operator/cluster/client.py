@@ -23,7 +23,7 @@ from scenario_operator.cluster import errors
 from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.clock import ServerClock
 from scenario_operator.cluster.flight import Flight, WriteGuard, tracing, uncancelled
-from scenario_operator.cluster.kinds import JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import JsonObject, Ref, ResourceKind
 
 Propagation = Literal["Background", "Foreground", "Orphan"]
 _MERGE_PATCH: Final = "application/merge-patch+json"
@@ -54,7 +54,7 @@ class Client(Protocol):
 
     async def list(
         self,
-        kind: Kind,
+        kind: ResourceKind,
         namespace: str | None = None,
         *,
         label_selector: str | None = None,
@@ -64,7 +64,9 @@ class Client(Protocol):
         """Read all objects of a kind live, in pages of `limit`; no namespace means all."""
         ...
 
-    async def create(self, kind: Kind, namespace: str | None, manifest: Mapping[str, Any]) -> JsonObject:
+    async def create(
+        self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
+    ) -> JsonObject:
         """POST; raises `AlreadyExists`. The answer's version is stale at once: read before the next write."""
         ...
 
@@ -126,7 +128,7 @@ class KubernetesClient:
 
     async def list(
         self,
-        kind: Kind,
+        kind: ResourceKind,
         namespace: str | None = None,
         *,
         label_selector: str | None = None,
@@ -144,7 +146,7 @@ class KubernetesClient:
 
     async def pages(
         self,
-        kind: Kind,
+        kind: ResourceKind,
         namespace: str | None = None,
         *,
         label_selector: str | None = None,
@@ -170,7 +172,9 @@ class KubernetesClient:
             if not token:
                 return
 
-    async def create(self, kind: Kind, namespace: str | None, manifest: Mapping[str, Any]) -> JsonObject:
+    async def create(
+        self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
+    ) -> JsonObject:
         return await self._write("create", "POST", kind, kind.path(namespace), manifest)
 
     async def patch(
@@ -223,14 +227,16 @@ class KubernetesClient:
 
     async def served(self, group: str, version: str) -> frozenset[str]:
         """The plurals that discovery lists for one API group and version; empty when it is unknown."""
-        resources = Kind(group, version, "", "APIResourceList")
+        resources = ResourceKind(group, version, "", "APIResourceList")
         try:
             found = await self._read("discover", resources, f"/apis/{group}/{version}", [])
         except errors.NotFound:
             return frozenset()
         return frozenset(resource["name"] for resource in found.get("resources") or ())
 
-    async def _read(self, verb: str, kind: Kind, path: str, query: Sequence[tuple[str, str]]) -> JsonObject:
+    async def _read(
+        self, verb: str, kind: ResourceKind, path: str, query: Sequence[tuple[str, str]]
+    ) -> JsonObject:
         """GET; a 429 is waited out a few times because a read repeated is still the same read."""
         for attempt in range(1, _READ_ATTEMPTS + 1):
             await self._bucket.take()
@@ -246,7 +252,7 @@ class KubernetesClient:
         self,
         verb: str,
         method: str,
-        kind: Kind,
+        kind: ResourceKind,
         path: str,
         body: Mapping[str, Any],
         content_type: str = _JSON,
@@ -259,7 +265,7 @@ class KubernetesClient:
         self,
         verb: str,
         method: str,
-        kind: Kind,
+        kind: ResourceKind,
         path: str,
         query: Sequence[tuple[str, str]],
         body: JsonObject | None,

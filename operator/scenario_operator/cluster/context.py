@@ -8,7 +8,7 @@ from typing import Protocol
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.events import EventSink
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import JsonObject, Ref, ResourceKind
 from scenario_operator.cluster.store import Store
 
 
@@ -55,7 +55,7 @@ class Context:
     namespaces: tuple[str, ...]
     version: str
 
-    async def remove(self, kind: Kind, obj: JsonObject) -> None:
+    async def remove(self, kind: ResourceKind, obj: JsonObject) -> None:
         """Delete that very object, which the store knows; one that is gone already is forgotten.
 
         No event tells of what ended between our list and the first one of a watch: without this, such a ghost would

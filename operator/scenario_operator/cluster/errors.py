@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 
-class Cause(NamedTuple):
+class StatusCause(NamedTuple):
     """One field complaint of a `Status`."""
 
     field: str
@@ -98,7 +98,7 @@ class LeaseLost(Transient):
 class Terminal(ClusterError):  # noqa: N818 (the two families of the house style)
     """Repeating the same request cannot help; `reason` is CamelCase and fit for a condition."""
 
-    def __init__(self, reason: str, message: str, causes: tuple[Cause, ...] = ()) -> None:
+    def __init__(self, reason: str, message: str, causes: tuple[StatusCause, ...] = ()) -> None:
         super().__init__(message)
         self.reason = reason
         self.causes = causes
@@ -124,7 +124,7 @@ class _Status(NamedTuple):
     code: int
     reason: str
     message: str
-    causes: tuple[Cause, ...]
+    causes: tuple[StatusCause, ...]
 
     @classmethod
     def parse(cls, code: int, body: bytes) -> "_Status":
@@ -141,7 +141,7 @@ class _Status(NamedTuple):
             code,
             str(status.get("reason") or ""),
             str(status.get("message") or ""),
-            tuple(Cause(c.get("field", ""), c.get("reason", ""), c.get("message", "")) for c in causes),
+            tuple(StatusCause(c.get("field", ""), c.get("reason", ""), c.get("message", "")) for c in causes),
         )
 
 

@@ -8,8 +8,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from scenario_operator.api import names
-from scenario_operator.cluster.kinds import OWN_KINDS, POD, RUN, SCENARIO, STRATEGY, UPGRADE, JsonObject, Kind
-from scenario_operator.cluster.store import Change, Index, Store, by_label, filed
+from scenario_operator.cluster.kinds import (
+    OWN_KINDS,
+    POD,
+    RUN,
+    SCENARIO,
+    STRATEGY,
+    UPGRADE,
+    JsonObject,
+    ResourceKind,
+)
+from scenario_operator.cluster.store import Index, Store, StoreChange, by_label, filed
 
 
 class Key(NamedTuple):
@@ -28,7 +37,7 @@ BY_SCENARIO = "scenario"
 BY_RUN = "run"
 
 
-def keys_of(kind: Kind, change: Change, store: Store) -> set[Key]:
+def keys_of(kind: ResourceKind, change: StoreChange, store: Store) -> set[Key]:
     """The keys to wake for one change; total, so that an odd object can never stop the watch."""
     obj = change.after or change.before
     if obj is None or not change.is_news:
@@ -55,7 +64,7 @@ def all_keys(store: Store) -> Iterator[Key]:
             yield from _keys_of_child(obj)
 
 
-def indices(kinds: Iterable[Kind]) -> dict[Kind, dict[str, Index]]:
+def indices(kinds: Iterable[ResourceKind]) -> dict[ResourceKind, dict[str, Index]]:
     """How the store files objects: runs and attempts by their Scenario, children by run and by Scenario."""
     own = {
         RUN: {BY_SCENARIO: _index(_scenario_of_run)},
@@ -84,7 +93,7 @@ def _scenario_of_upgrade(obj: JsonObject) -> Iterator[Key]:
         yield Key("scenario", obj["metadata"].get("namespace", ""), name)
 
 
-def _runs_of_upgrade(change: Change) -> Iterator[Key]:
+def _runs_of_upgrade(change: StoreChange) -> Iterator[Key]:
     """Newly granted runs; all active ones when a person changed what holds for them."""
     if change.after is None:
         return

@@ -15,7 +15,7 @@ JsonObject: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ResourceKind:
     """One resource of the API server; `group` is empty for the core group."""
 
     group: str
@@ -47,12 +47,12 @@ class Kind:
 class Ref:
     """The address of one object; says nothing about its identity, which is its uid."""
 
-    kind: Kind
+    kind: ResourceKind
     namespace: str | None
     name: str
 
     @classmethod
-    def to(cls, kind: Kind, obj: Mapping[str, Any]) -> "Ref":
+    def to(cls, kind: ResourceKind, obj: Mapping[str, Any]) -> "Ref":
         """The address of an object that was read."""
         metadata = obj["metadata"]
         return cls(kind, metadata.get("namespace"), metadata["name"])
@@ -66,19 +66,19 @@ class Ref:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-SCENARIO: Final = Kind(names.GROUP, names.VERSION, names.SCENARIOS, names.SCENARIO)
-RUN: Final = Kind(names.GROUP, names.VERSION, names.RUNS, names.RUN)
-STRATEGY: Final = Kind(names.GROUP, names.VERSION, names.STRATEGIES, names.STRATEGY)
-UPGRADE: Final = Kind(names.GROUP, names.VERSION, names.UPGRADES, names.UPGRADE)
+SCENARIO: Final = ResourceKind(names.GROUP, names.VERSION, names.SCENARIOS, names.SCENARIO)
+RUN: Final = ResourceKind(names.GROUP, names.VERSION, names.RUNS, names.RUN)
+STRATEGY: Final = ResourceKind(names.GROUP, names.VERSION, names.STRATEGIES, names.STRATEGY)
+UPGRADE: Final = ResourceKind(names.GROUP, names.VERSION, names.UPGRADES, names.UPGRADE)
 
-STATEFUL_SET: Final = Kind("apps", "v1", "statefulsets", "StatefulSet")
-POD: Final = Kind("", "v1", "pods", "Pod")
-CLAIM: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
-JOB: Final = Kind("batch", "v1", "jobs", "Job")
-CONFIG_MAP: Final = Kind("", "v1", "configmaps", "ConfigMap")
-CONTROLLER_REVISION: Final = Kind("apps", "v1", "controllerrevisions", "ControllerRevision")
-LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
-EVENT: Final = Kind("events.k8s.io", "v1", "events", "Event")
+STATEFUL_SET: Final = ResourceKind("apps", "v1", "statefulsets", "StatefulSet")
+POD: Final = ResourceKind("", "v1", "pods", "Pod")
+CLAIM: Final = ResourceKind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+JOB: Final = ResourceKind("batch", "v1", "jobs", "Job")
+CONFIG_MAP: Final = ResourceKind("", "v1", "configmaps", "ConfigMap")
+CONTROLLER_REVISION: Final = ResourceKind("apps", "v1", "controllerrevisions", "ControllerRevision")
+LEASE: Final = ResourceKind("coordination.k8s.io", "v1", "leases", "Lease")
+EVENT: Final = ResourceKind("events.k8s.io", "v1", "events", "Event")
 
 #: Kinds that people write.
 OWN_KINDS: Final = (SCENARIO, RUN, STRATEGY, UPGRADE)
@@ -88,6 +88,6 @@ WATCHED_KINDS: Final = (*OWN_KINDS, *CHILD_KINDS)
 MANAGED_SELECTOR: Final = f"{names.LABEL_MANAGED_BY}={names.CONTROLLER}"
 
 
-def selector_of(kind: Kind) -> str | None:
+def selector_of(kind: ResourceKind) -> str | None:
     """The label selector that every list and watch of a kind uses, so that both see the same objects."""
     return MANAGED_SELECTOR if kind in CHILD_KINDS else None

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import KubernetesClient
 from scenario_operator.cluster.keys import Key, all_keys, keys_of
-from scenario_operator.cluster.kinds import Kind, selector_of
-from scenario_operator.cluster.store import Change, Store
+from scenario_operator.cluster.kinds import ResourceKind, selector_of
+from scenario_operator.cluster.store import Store, StoreChange
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Resync:
         client: KubernetesClient,
         store: Store,
         *,
-        kinds: Iterable[Kind],
+        kinds: Iterable[ResourceKind],
         namespaces: tuple[str, ...],
         wake: Callable[[Key], None],
         wake_in_background: Callable[[Key], None],
@@ -78,9 +78,9 @@ class Resync:
             else:
                 delay = self._spread(period_seconds)
 
-    async def _list(self, kind: Kind, namespace: str | None) -> list[Change]:
+    async def _list(self, kind: ResourceKind, namespace: str | None) -> list[StoreChange]:
         """Page by page, so that only slim copies of all objects are ever held at once."""
-        changes: list[Change] = []
+        changes: list[StoreChange] = []
         seen: set[str] = set()
         version = "0"
         async for page in self._client.pages(kind, namespace, label_selector=selector_of(kind)):

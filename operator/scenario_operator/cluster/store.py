@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from scenario_operator.cluster.kinds import JsonObject, Kind
+from scenario_operator.cluster.kinds import JsonObject, ResourceKind
 
 Trim: TypeAlias = Callable[[JsonObject], JsonObject]
 Index: TypeAlias = Callable[[JsonObject], Iterable[str]]
@@ -21,7 +21,7 @@ Index: TypeAlias = Callable[[JsonObject], Iterable[str]]
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-class Change(NamedTuple):
+class StoreChange(NamedTuple):
     """What an event did to the store; both None when it was old news."""
 
     before: JsonObject | None
@@ -33,7 +33,7 @@ class Change(NamedTuple):
         return self.before is not self.after
 
 
-NOTHING = Change(None, None)
+NOTHING = StoreChange(None, None)
 
 
 class _Shelf:
@@ -82,14 +82,14 @@ class Store:
     def __init__(
         self,
         *,
-        trims: Mapping[Kind, Trim] | None = None,
-        indices: Mapping[Kind, Mapping[str, Index]] | None = None,
+        trims: Mapping[ResourceKind, Trim] | None = None,
+        indices: Mapping[ResourceKind, Mapping[str, Index]] | None = None,
     ) -> None:
         self._trims = trims or {}
         self._indices = indices or {}
-        self._shelves: dict[Kind, _Shelf] = {}
+        self._shelves: dict[ResourceKind, _Shelf] = {}
 
-    def offer(self, kind: Kind, event_type: str | None, obj: JsonObject) -> Change:
+    def offer(self, kind: ResourceKind, event_type: str | None, obj: JsonObject) -> StoreChange:
         """Take in one watch event (`DELETED`, anything else is a sighting); total for any object."""
         uid = obj.get("metadata", {}).get("uid")
         if not uid:
@@ -101,12 +101,12 @@ class Store:
 
     def replace(
         self,
-        kind: Kind,
+        kind: ResourceKind,
         items: Iterable[JsonObject],
         resource_version: str,
         *,
         namespace: str | None = None,
-    ) -> list[Change]:
+    ) -> list[StoreChange]:
         """Take in a complete list of a kind (in one namespace) and return what became different by it."""
         listed = list(items)
         changes = [self.offer(kind, None, obj) for obj in listed]
@@ -115,15 +115,15 @@ class Store:
         return [change for change in changes if change.is_news]
 
     def prune(
-        self, kind: Kind, seen: Container[str], resource_version: str, *, namespace: str | None = None
-    ) -> list[Change]:
+        self, kind: ResourceKind, seen: Container[str], resource_version: str, *, namespace: str | None = None
+    ) -> list[StoreChange]:
         """Drop what a complete list of a kind (in one namespace), read at a version, did not contain.
 
         Only for a kind whose lists all carry versions of one sequence; `seen` are the uids of that list.
         """
         shelf = self._shelf(kind)
         listed_at = int(resource_version)
-        changes: list[Change] = []
+        changes: list[StoreChange] = []
         for uid, obj in list(shelf.by_uid.items()):
             if namespace is not None and obj["metadata"].get("namespace") != namespace:
                 continue
@@ -134,52 +134,52 @@ class Store:
         shelf.listed_at = listed_at
         return changes
 
-    def get(self, kind: Kind, namespace: str, name: str) -> JsonObject | None:
+    def get(self, kind: ResourceKind, namespace: str, name: str) -> JsonObject | None:
         """The newest object of that name, if any."""
         shelf = self._shelf(kind)
         return shelf.by_uid.get(shelf.by_name.get((namespace, name), ""))
 
-    def by_uid(self, kind: Kind, uid: str) -> JsonObject | None:
+    def by_uid(self, kind: ResourceKind, uid: str) -> JsonObject | None:
         """That very object, if it was seen and not seen deleted."""
         return self._shelf(kind).by_uid.get(uid)
 
-    def items(self, kind: Kind, namespace: str | None = None) -> Iterator[JsonObject]:
+    def items(self, kind: ResourceKind, namespace: str | None = None) -> Iterator[JsonObject]:
         """All objects of a kind; safe against events that arrive while the caller iterates."""
         for obj in list(self._shelf(kind).by_uid.values()):
             if namespace is None or obj["metadata"].get("namespace") == namespace:
                 yield obj
 
-    def indexed(self, kind: Kind, index: str, value: str) -> list[JsonObject]:
+    def indexed(self, kind: ResourceKind, index: str, value: str) -> list[JsonObject]:
         """The objects that `index` files under `value`, in the order in which they were last changed."""
         shelf = self._shelf(kind)
         return [shelf.by_uid[uid] for uid in shelf.index.get((index, value), ())]
 
-    def count_indexed(self, kind: Kind, index: str, value: str) -> int:
+    def count_indexed(self, kind: ResourceKind, index: str, value: str) -> int:
         """How many objects `index` files under `value`; costs the same for any number."""
         return len(self._shelf(kind).index.get((index, value), ()))
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: ResourceKind) -> int:
         """How many objects of a kind are known."""
         return len(self._shelf(kind).by_uid)
 
-    def _shelf(self, kind: Kind) -> _Shelf:
+    def _shelf(self, kind: ResourceKind) -> _Shelf:
         shelf = self._shelves.get(kind)
         if shelf is None:
             shelf = self._shelves[kind] = _Shelf(self._indices.get(kind, {}))
         return shelf
 
-    def _sight(self, kind: Kind, shelf: _Shelf, uid: str, obj: JsonObject) -> Change:
+    def _sight(self, kind: ResourceKind, shelf: _Shelf, uid: str, obj: JsonObject) -> StoreChange:
         before = shelf.by_uid.get(uid)
         if uid in shelf.buried or (before is not None and version_of(before) >= version_of(obj)):
             return NOTHING
         trim = self._trims.get(kind)
         after = slim(obj if trim is None else trim(obj))
         shelf.put(uid, after)
-        return Change(before, after)
+        return StoreChange(before, after)
 
-    def _bury(self, shelf: _Shelf, uid: str, version: int) -> Change:
+    def _bury(self, shelf: _Shelf, uid: str, version: int) -> StoreChange:
         shelf.buried[uid] = max(version, shelf.buried.get(uid, 0))
-        return Change(shelf.take(uid), None)
+        return StoreChange(shelf.take(uid), None)
 
 
 def version_of(obj: JsonObject) -> int:

@@ -6,7 +6,7 @@ their templates, and so are the mutable ConfigMaps that hold views and reports.
 
 from typing import Any, Final
 
-from scenario_operator.cluster.kinds import CONFIG_MAP, JOB, POD, JsonObject, Kind
+from scenario_operator.cluster.kinds import CONFIG_MAP, JOB, POD, JsonObject, ResourceKind
 from scenario_operator.cluster.store import Trim
 
 
@@ -38,4 +38,4 @@ def config_map(obj: JsonObject) -> JsonObject:
     return {key: value for key, value in obj.items() if key not in {"data", "binaryData"}}
 
 
-TRIMS: Final[dict[Kind, Trim]] = {POD: pod, JOB: job, CONFIG_MAP: config_map}
+TRIMS: Final[dict[ResourceKind, Trim]] = {POD: pod, JOB: job, CONFIG_MAP: config_map}

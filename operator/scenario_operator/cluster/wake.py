@@ -16,12 +16,15 @@ import kopf
 from scenario_operator.api import names
 from scenario_operator.cluster.connection import Login
 from scenario_operator.cluster.keys import Key, keys_of
-from scenario_operator.cluster.kinds import Kind, selector_of
+from scenario_operator.cluster.kinds import ResourceKind, selector_of
 from scenario_operator.cluster.store import Store
 
 
 def registry(
-    kinds: Iterable[Kind], store: Store, wake: Callable[[Key], None], login: Callable[[], Awaitable[Login]]
+    kinds: Iterable[ResourceKind],
+    store: Store,
+    wake: Callable[[Key], None],
+    login: Callable[[], Awaitable[Login]],
 ) -> kopf.OperatorRegistry:
     """Handlers that put every event of `kinds` into the store and wake the keys it concerns."""
     handlers = kopf.OperatorRegistry()
@@ -35,7 +38,7 @@ def registry(
     return handlers
 
 
-def settings(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
+def settings(kinds: Iterable[ResourceKind]) -> kopf.OperatorSettings:
     """Settings whose reasons were measured; see the comments."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False  # we post Events ourselves
@@ -80,7 +83,9 @@ class _NoDiffs(kopf.DiffBaseStorage):  # type: ignore[misc]  # kopf is not typed
         raise AssertionError("nothing is ever stored: there are no change handlers")
 
 
-def _watch(handlers: kopf.OperatorRegistry, kind: Kind, store: Store, wake: Callable[[Key], None]) -> None:
+def _watch(
+    handlers: kopf.OperatorRegistry, kind: ResourceKind, store: Store, wake: Callable[[Key], None]
+) -> None:
     async def offer(event: kopf.RawEvent, **_: Any) -> None:
         change = store.offer(kind, event["type"], event["object"])
         for key in keys_of(kind, change, store):
@@ -89,7 +94,7 @@ def _watch(handlers: kopf.OperatorRegistry, kind: Kind, store: Store, wake: Call
     kopf.on.event(*_key(kind), registry=handlers, id=f"wake-{kind.plural}")(offer)
 
 
-def _key(kind: Kind) -> tuple[str, str, str]:
+def _key(kind: ResourceKind) -> tuple[str, str, str]:
     return kind.group, kind.version, kind.plural
 
 
@@ -108,7 +113,7 @@ def _connection(login: Login) -> kopf.ConnectionInfo:
 
 async def watch(
     handlers: kopf.OperatorRegistry,
-    kinds: Iterable[Kind],
+    kinds: Iterable[ResourceKind],
     *,
     namespaces: tuple[str, ...],
     stop: asyncio.Event,

@@ -110,7 +110,7 @@ class Attempts:
             ScenarioIdentity(key.namespace, key.name, metadata["uid"]),
             names.upgrade(key.name, sequence),
             revision=opening.revision,
-            cause=opening.cause,
+            cause=opening.cause.value,
             only=[run.written(key.namespace) for run in opening.only],
             asked=[asked._asdict() for asked in opening.asked],
         )

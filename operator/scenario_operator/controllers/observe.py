@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.cluster.client import Client
-from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, Kind, Ref
+from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, Ref, ResourceKind
 from scenario_operator.cluster.store import Store, filed
 from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.surroundings import Surroundings
@@ -46,7 +46,7 @@ def cached(store: Store, run: JsonObject) -> Things:
     """Return what the watches brought of a run's objects."""
     value = filed(run["metadata"]["namespace"], run["metadata"]["name"])
 
-    def found(kind: Kind) -> tuple[JsonObject, ...]:
+    def found(kind: ResourceKind) -> tuple[JsonObject, ...]:
         return tuple(store.indexed(kind, "run", value))
 
     return Things(run, found(STATEFUL_SET), found(POD), found(CLAIM), found(JOB))
@@ -62,10 +62,12 @@ async def live(client: Client, run: JsonObject) -> Things:
     namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
     mine = f"{names.LABEL_RUN}={name}"
 
-    async def listed(kind: Kind) -> tuple[JsonObject, ...]:
+    async def listed(kind: ResourceKind) -> tuple[JsonObject, ...]:
         return (await client.list(kind, namespace, label_selector=mine)).items
 
-    async def by_name(kind: Kind, wanted: str, known: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
+    async def by_name(
+        kind: ResourceKind, wanted: str, known: tuple[JsonObject, ...]
+    ) -> tuple[JsonObject, ...]:
         if any(obj["metadata"]["name"] == wanted for obj in known):
             return ()
         found = await client.get(Ref(kind, namespace, wanted))

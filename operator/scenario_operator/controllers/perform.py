@@ -14,7 +14,7 @@ from typing import assert_never
 from scenario_operator.api import names
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client
-from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, JsonObject, Ref, ResourceKind
 from scenario_operator.execution.effects import (
     CreateClaim,
     CreateJob,
@@ -101,7 +101,7 @@ async def perform(
 
 def _created(
     identity: RunIdentity, revisions: Revisions, effect: Creation, extra: Extra
-) -> tuple[Kind, JsonObject]:
+) -> tuple[ResourceKind, JsonObject]:
     match effect:
         case CreateClaim():
             revision = _known(revisions, effect.revision)

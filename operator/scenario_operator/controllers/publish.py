@@ -28,7 +28,7 @@ from scenario_operator.manifests.job import (
     VALIDATE,
     is_timeout,
     job_failure,
-    read_verdict,
+    read_hook_end,
     validate_job,
 )
 from scenario_operator.manifests.probe import Probed, probe_pod, read_probe
@@ -293,7 +293,7 @@ class Publisher:
         metadata = job["metadata"]
         selector = f"{LABEL_JOB}={metadata['name']}"
         pods = await self._context.client.list(POD, metadata["namespace"], label_selector=selector)
-        told, lost = read_verdict(pods.items)
+        told, lost = read_hook_end(pods.items)
         if is_timeout(job) and not lost:
             told = job_failure(job)
         if told:

@@ -33,7 +33,7 @@ from scenario_operator.rollout.decide import FleetDecision, decide
 from scenario_operator.rollout.facts import Fleet, Pace, RunFacts
 from scenario_operator.rollout.keep import in_use, unneeded
 from scenario_operator.rollout.read import facts_of
-from scenario_operator.rollout.standing import Standing, refused, render, standing_of
+from scenario_operator.rollout.standing import ScenarioStanding, refused, render, standing_of
 
 logger = logging.getLogger(__name__)
 _LOOK_AGAIN = timedelta(seconds=30)
@@ -215,7 +215,7 @@ class ScenarioController:
         """Say in the Scenario's status how it stands."""
         await self._write(this, this.scenario, standing_of(this.published, this.fleet, this.decision))
 
-    async def _write(self, this: _Pass, scenario: JsonObject, standing: Standing) -> None:
+    async def _write(self, this: _Pass, scenario: JsonObject, standing: ScenarioStanding) -> None:
         """Write the status of the Scenario as it was read, if it says something new, and tell whom it concerns."""
         old, metadata = scenario.get("status") or {}, scenario["metadata"]
         generation = metadata.get("generation", 1)
@@ -236,7 +236,7 @@ class ScenarioController:
             for run in this.runs:
                 self._context.wake(Key("run", run.namespace, run.name))
 
-    def _announce(self, scenario: JsonObject, standing: Standing) -> None:
+    def _announce(self, scenario: JsonObject, standing: ScenarioStanding) -> None:
         self._context.events.post(
             scenario,
             type_="Warning" if standing.stalled or standing.attention else "Normal",

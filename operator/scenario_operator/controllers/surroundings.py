@@ -27,7 +27,7 @@ from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.rollout.facts import Attempt
-from scenario_operator.rollout.gate import Around, Told, Word, entry_of, gate_of, grant_of, taken_back
+from scenario_operator.rollout.gate import Around, Statement, Told, entry_of, gate_of, grant_of, taken_back
 from scenario_operator.rollout.wire import load_attempt
 
 
@@ -176,9 +176,11 @@ def told_by(scenario: JsonObject) -> Told:
     stated = {c["type"]: c for c in (scenario.get("status") or {}).get("conditions") or ()}
     ready, valid = stated.get("Ready", {}), stated.get("Valid", {})
     return Told(
-        ready=Word(ready.get("reason", ""), ready.get("message", "")),
+        ready=Statement(ready.get("reason", ""), ready.get("message", "")),
         stalled=stated.get("Stalled", {}).get("status") == "True",
-        invalid=Word(valid["reason"], valid.get("message", "")) if valid.get("status") == "False" else None,
+        invalid=Statement(valid["reason"], valid.get("message", ""))
+        if valid.get("status") == "False"
+        else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import View
 from scenario_operator.planning import windows
-from scenario_operator.planning.parameters import Conflict, Pairs, Parameters
+from scenario_operator.planning.parameters import Pairs, ParameterConflict, Parameters
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import LastStop
 from scenario_operator.planning.windows import Window
@@ -117,7 +117,7 @@ def planned_parameters(journal: Journal) -> Parameters | None:
         effective=_pairs(known["effective"]),
         overrides=tuple(known["overrides"]),
         orphaned=_pairs(known["orphaned"]),
-        conflicts=tuple(Conflict(*c) for c in known["conflicts"]),
+        conflicts=tuple(ParameterConflict(*c) for c in known["conflicts"]),
     )
 
 

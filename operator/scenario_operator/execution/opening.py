@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.execution import facts
 from scenario_operator.execution.close import answer
 from scenario_operator.execution.journal import Journal
@@ -22,7 +23,7 @@ from scenario_operator.planning.stored import (
 )
 
 
-class Opening(NamedTuple):
+class Opened(NamedTuple):
     """A plan was opened: its journal and what is stored with it."""
 
     stored: Stored
@@ -37,9 +38,9 @@ def baseline(view: View) -> Stored:
     run, stored = view.run, view.stored
     seen = Handled(run.recompute_nonce, run.restart_nonce, run.retry_nonce, run.abort_nonce)
     handled = Handled(*(now if old is None else old for old, now in zip(stored.handled, seen, strict=True)))
-    if ("Recompute", run.recompute_nonce) in view.taken_back:
+    if (AttemptCause.RECOMPUTE, run.recompute_nonce) in view.taken_back:
         handled = handled._replace(recompute=run.recompute_nonce)
-    if ("Retry", run.retry_nonce) in view.taken_back:
+    if (AttemptCause.RETRY, run.retry_nonce) in view.taken_back:
         handled = handled._replace(retry=run.retry_nonce)
     retried = bool(run.retry_nonce) and run.retry_nonce != handled.retry and bool(stored.refused)
     if retried:
@@ -56,7 +57,7 @@ def free(view: View) -> bool:
     return grant is None or (grant.suspend and not view.stored.spent(grant.id))
 
 
-def take_grant(view: View) -> Opening | Stored | None:
+def take_grant(view: View) -> Opened | Stored | None:
     """Open the granted plan, or answer why not: a grant is always returned (R8). None: there is nothing to take."""
     grant = view.grant
     if grant is None or view.stored.spent(grant.id):
@@ -67,7 +68,7 @@ def take_grant(view: View) -> Opening | Stored | None:
         return answer(view, grant, word, str(reason), message)
     if grant.suspend or view.wanted is None or view.wanted.name != grant.revision:
         return None
-    cause = Cause.RECOMPUTE if grant.cause == "Recompute" else Cause.UPGRADE
+    cause = Cause.RECOMPUTE if grant.cause == AttemptCause.RECOMPUTE else Cause.UPGRADE
     plan = plan_upgrade(case_of(view, view.wanted, cause))
     if isinstance(plan, Blocked):
         return answer(view, grant, Outcome.PLAN_CHANGED, plan.reason.value, plan.message)
@@ -89,7 +90,7 @@ def _refusal(view: View, grant: Grant) -> tuple[Outcome, Reason, str] | None:
     return None
 
 
-def open_own(view: View) -> Opening | None:
+def open_own(view: View) -> Opened | None:
     """Open the plan that the user asks of the run itself, None when there is none to open."""
     if view.run.hold:
         return None
@@ -101,7 +102,7 @@ def open_own(view: View) -> Opening | None:
     return _open(view, wish.plan, None, wish.desire)
 
 
-def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opening:
+def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opened:
     """Open a journal: bind the plan to this run, enter the next incarnation's number (R10), merge parameters."""
     stored = view.stored
     creates = any(d.slot is not None and d.slot.base == "next" for d in plan.steps)
@@ -130,7 +131,7 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opening:
     if creates:
         records = (*records, Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE))
     opened = stored._replace(plans=stored.plans + 1, incarnations=records, handled=_acted(view, plan.cause))
-    return Opening(opened, journal)
+    return Opened(opened, journal)
 
 
 def _acted(view: View, cause: Cause) -> Handled:

@@ -9,7 +9,7 @@ from scenario_operator.execution.effects import (
     Effect,
 )
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.opening import Opening, baseline, free, open_own, take_grant
+from scenario_operator.execution.opening import Opened, baseline, free, open_own, take_grant
 from scenario_operator.execution.situation import (
     Situation,
     Standing,
@@ -36,7 +36,7 @@ def at_rest(view: View, *, opening: bool = True) -> Rest:
     view = view._replace(stored=rebuilt(view))
     if opening and not lost(view):
         taken = take_grant(view)
-        if isinstance(taken, Opening):
+        if isinstance(taken, Opened):
             return Rest(taken.stored, taken.journal, Situation(Standing.WORKING, "", ""))
         if taken is not None:
             view = view._replace(stored=taken)

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.execution.journal import Journal
 from scenario_operator.manifests.claim import Claim
 from scenario_operator.manifests.identity import Handle
 from scenario_operator.manifests.job import Job
 from scenario_operator.manifests.pod import Pod
-from scenario_operator.manifests.report import Report
+from scenario_operator.manifests.report import StopReport
 from scenario_operator.manifests.stamp import Template
 from scenario_operator.manifests.statefulset import Workload
 from scenario_operator.planning.parameters import Pairs
@@ -32,8 +33,8 @@ __all__ = [
     "Handle",
     "Job",
     "Pod",
-    "Report",
     "Run",
+    "StopReport",
     "Template",
     "View",
     "Workload",
@@ -71,7 +72,7 @@ class Grant(NamedTuple):
     attempt: str
     plan_hash: str
     revision: str
-    cause: str = "Revision"
+    cause: str = AttemptCause.REVISION
     abort: bool = False
     suspend: bool = False
     skip_revert: bool = False
@@ -152,14 +153,22 @@ class View(NamedTuple):
     def wants_recompute(self) -> bool:
         """Say whether the user asks for a recompute that was not acted on; a pinned run is not moved."""
         asked, handled = self.run.recompute_nonce, self.stored.handled.recompute
-        new = bool(asked) and handled not in (None, asked) and ("Recompute", asked) not in self.taken_back
+        new = (
+            bool(asked)
+            and handled not in (None, asked)
+            and (AttemptCause.RECOMPUTE, asked) not in self.taken_back
+        )
         return new and self.stored.applied is not None and not self.run.pinned
 
     @property
     def wants_retry(self) -> bool:
         """Say whether the user asks for a retry that was not acted on; a pinned run is not moved."""
         asked, handled = self.run.retry_nonce, self.stored.handled.retry
-        new = bool(asked) and handled not in (None, asked) and ("Retry", asked) not in self.taken_back
+        new = (
+            bool(asked)
+            and handled not in (None, asked)
+            and (AttemptCause.RETRY, asked) not in self.taken_back
+        )
         return new and not self.run.pinned
 
     def overtaken(self, name: str) -> bool:

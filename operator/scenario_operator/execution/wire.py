@@ -11,7 +11,7 @@ from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.strategy import WindowMode
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.journal import Begun, Failure, Journal, Try
-from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters
+from scenario_operator.planning.parameters import NO_PARAMETERS, ParameterConflict, Parameters
 from scenario_operator.planning.plan import PLANNER, Cause, End, Snapshot
 from scenario_operator.planning.steps import Args, Step, Timeouts
 from scenario_operator.planning.stored import (
@@ -140,7 +140,7 @@ def _load_parameters(source: Mapping[str, Any]) -> Parameters:
         effective=tuple(sorted((source.get("effective") or {}).items())),
         overrides=tuple(source.get("overrides") or ()),
         orphaned=tuple((o["name"], o["value"]) for o in source.get("orphaned") or ()),
-        conflicts=tuple(_read(Conflict, c) for c in source.get("conflicts") or ()),
+        conflicts=tuple(_read(ParameterConflict, c) for c in source.get("conflicts") or ()),
     )
 
 

@@ -44,7 +44,7 @@ class Job(NamedTuple):
     deleting: bool = False
 
 
-class Verdict(NamedTuple):
+class HookEnd(NamedTuple):
     """How a hook without a run ended: in its own words, "" when nobody knows; and why its pod was lost, "" if not."""
 
     told: str = ""
@@ -197,7 +197,7 @@ def job_failure(job: Mapping[str, Any]) -> str:
     return f"{failed.get('reason', '')}: {failed.get('message', '')}"
 
 
-def read_verdict(pods: Iterable[Mapping[str, Any]]) -> Verdict:
+def read_hook_end(pods: Iterable[Mapping[str, Any]]) -> HookEnd:
     """Read how a hook ended from the pods of its Job; the words of a pod that was lost are how it was killed."""
     lost = ""
     for obj in pods:
@@ -208,9 +208,9 @@ def read_verdict(pods: Iterable[Mapping[str, Any]]) -> Verdict:
             continue
         ended = next(_terminations(obj), None)
         if ended is not None:
-            return Verdict(f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": "))
+            return HookEnd(f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": "))
         lost = f"{status.get('reason', '')}: {status.get('message', '')}".strip(": ")
-    return Verdict(lost=lost)
+    return HookEnd(lost=lost)
 
 
 def _true_conditions(job: Mapping[str, Any]) -> dict[str, Any]:

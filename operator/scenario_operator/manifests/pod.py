@@ -15,7 +15,7 @@ from scenario_operator.api.workload import Workload
 from scenario_operator.manifests.claim import incarnation_of
 from scenario_operator.manifests.context import RunContext
 from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
-from scenario_operator.manifests.report import Report, read_report
+from scenario_operator.manifests.report import StopReport, read_report
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import epoch
 
@@ -45,7 +45,7 @@ class Pod(NamedTuple):
     ended: bool = False
     exit_code: int | None = None
     finished_at: str | None = None
-    report: Report | None = None
+    report: StopReport | None = None
     trouble: str = ""
     restarts: int = 0
     born: float = 0.0

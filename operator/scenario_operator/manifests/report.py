@@ -17,7 +17,7 @@ _UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, Overf
 _MOST_NUMBERS: Final = 32
 
 
-class Report(NamedTuple):
+class StopReport(NamedTuple):
     """What a pod's container said at its end."""
 
     processed_until: str | None = None
@@ -25,21 +25,21 @@ class Report(NamedTuple):
     open_outputs: int = 0
 
 
-def read_report(text: str) -> Report:
+def read_report(text: str) -> StopReport:
     """Read a termination message as the contract's report; anything else says nothing."""
     try:
         told = json.loads(text)
         until, version = told.get("processedUntil"), told.get("stateVersion")
         outputs = told.get("outputs") or {}
         if until is not None and not isinstance(until, str):
-            return Report()
-        return Report(
+            return StopReport()
+        return StopReport(
             processed_until=str(normalise_time(until)) if until is not None else None,
             state_version=version if isinstance(version, str) and _WORD.fullmatch(version) else None,
             open_outputs=_count(outputs.get("open")),
         )
     except _UNREADABLE_TEXT:
-        return Report()
+        return StopReport()
 
 
 def read_numbers(text: str) -> tuple[tuple[str, int], ...]:

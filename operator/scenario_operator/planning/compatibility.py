@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
 from semantic_version import NpmSpec, Version
 
-from scenario_operator.api.scenario import ScenarioSpec
-
-
-class Word(StrEnum):
-    """What an edge can be declared as."""
-
-    COMPATIBLE = "Compatible"
-    INCOMPATIBLE = "Incompatible"
+from scenario_operator.api.scenario import ScenarioSpec, Verdict
 
 
 class Edge(NamedTuple):
     """The verdict on coming from one version, and the entry that gave it (-1: undeclared)."""
 
-    word: Word
+    verdict: Verdict
     reversible: bool
     entry: int
 
@@ -30,8 +22,8 @@ def edge(spec: ScenarioSpec, version: str, digest: str) -> Edge:
     declared = spec.compatibility
     for index, entry in enumerate(declared.from_):
         if entry.digest == digest if entry.digest else in_range(version, entry.versions or ""):
-            return Edge(Word(entry.verdict), bool(entry.reversible), index)
-    return Edge(Word(declared.undeclared or Word.INCOMPATIBLE), False, -1)
+            return Edge(entry.verdict, bool(entry.reversible), index)
+    return Edge(declared.undeclared or Verdict.INCOMPATIBLE, False, -1)
 
 
 def is_stated(spec: ScenarioSpec, found: Edge) -> bool:

@@ -22,7 +22,7 @@ class Definition(Protocol):
     def required(self) -> bool: ...
 
 
-class Conflict(NamedTuple):
+class ParameterConflict(NamedTuple):
     """The user's value won over a default that has changed, or over a parameter the scenario now ships."""
 
     name: str
@@ -38,7 +38,7 @@ class Parameters(NamedTuple):
     effective: Pairs = ()
     overrides: tuple[str, ...] = ()
     orphaned: Pairs = ()
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[ParameterConflict, ...] = ()
 
 
 class Merge(NamedTuple):
@@ -62,7 +62,7 @@ def merge(stored: Parameters, user: Mapping[str, str], definitions: tuple[Defini
     before = dict(stored.base)
     effective = {**base, **{name: value for name, value in user.items() if name in declared}}
     conflicts = tuple(
-        Conflict(name, user[name], before.get(name), base.get(name))
+        ParameterConflict(name, user[name], before.get(name), base.get(name))
         for name in sorted(declared & user.keys())
         if _conflicts(name, user[name], before, base, stored)
     )

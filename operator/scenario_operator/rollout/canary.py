@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from scenario_operator.api.outcomes import ENDED_BADLY, SUCCESSES
+from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 
 
@@ -24,7 +25,7 @@ class Trial(Enum):
 
 def wanted_canaries(attempt: Attempt, fleet: Fleet) -> int:
     """Return how many runs go first: none in an attempt about runs that were named, they asked for it."""
-    return 0 if attempt.only or attempt.cause == "Recompute" else fleet.pace.canaries
+    return 0 if attempt.only or attempt.cause == AttemptCause.RECOMPUTE else fleet.pace.canaries
 
 
 def failed_canaries(attempt: Attempt, fleet: Fleet) -> tuple[str, ...]:

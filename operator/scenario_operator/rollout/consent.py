@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api.common import Level
+from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.planning.plan import Plan
 from scenario_operator.rollout.facts import Attempt, Fleet
 
@@ -37,7 +38,7 @@ def _needed(plan: Plan, attempt: Attempt) -> bool:
     policy = plan.strategy
     if policy.approval == "Always":
         return True
-    if attempt.cause == "Recompute":
+    if attempt.cause == AttemptCause.RECOMPUTE:
         return False
     if plan.attention:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api.outcomes import FAILURES
-from scenario_operator.api.upgrade import MAX_NAMED_RUNS
+from scenario_operator.api.upgrade import MAX_NAMED_RUNS, AttemptCause
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
@@ -19,7 +19,7 @@ class Opening(NamedTuple):
     """A new attempt to be created under the next sequence number; `asked` has the nonces that it answers."""
 
     revision: str
-    cause: str
+    cause: AttemptCause
     only: tuple[RunName, ...] = ()
     asked: tuple[Asked, ...] = ()
 
@@ -108,7 +108,12 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     covering = [a for a in decided if a.revision == wanted.name and not a.finished and not a.closed]
     recompute = _to_recompute(fleet, wanted, covering, planner)
     if recompute is not None:
-        return Opening(wanted.name, "Recompute", (recompute.full_name,), _asked([recompute], "Recompute"))
+        return Opening(
+            wanted.name,
+            AttemptCause.RECOMPUTE,
+            (recompute.full_name,),
+            _asked([recompute], AttemptCause.RECOMPUTE),
+        )
     under_way = {e.run_uid for a in decided if a.revision == wanted.name and not a.finished for e in a.active}
     behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
     finished = [a for a in fleet.attempts if a.finished]
@@ -123,7 +128,7 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
         # An attempt that could not say who asked for it must not be about all: its abort would leave wishes unspent.
         return _retry(wanted, again, all_runs=len(again) <= MAX_NAMED_RUNS) if again else None
     if any(r.uid not in gave_up for r in behind):
-        return Opening(wanted.name, "Revision")
+        return Opening(wanted.name, AttemptCause.REVISION)
     retried = [r for r in free if _wants_retry(r, fleet)]
     return _retry(wanted, retried, all_runs=False) if retried else None
 
@@ -132,7 +137,7 @@ def _retry(wanted: Revision, runs: list[RunFacts], *, all_runs: bool) -> Opening
     """Open a retry for the first of these runs that fit into one attempt, or for all runs because these ask."""
     asking = runs[:MAX_NAMED_RUNS]
     only = () if all_runs else tuple(r.full_name for r in asking)
-    return Opening(wanted.name, "Retry", only, _asked(asking, "Retry"))
+    return Opening(wanted.name, AttemptCause.RETRY, only, _asked(asking, AttemptCause.RETRY))
 
 
 def _to_recompute(
@@ -147,17 +152,22 @@ def _to_recompute(
     return None
 
 
-def _asked(runs: list[RunFacts], cause: str) -> tuple[Asked, ...]:
+def _asked(runs: list[RunFacts], cause: AttemptCause) -> tuple[Asked, ...]:
     """Return by which nonces these runs ask for an attempt."""
     return tuple(
-        Asked(r.namespace, r.name, r.uid, r.recompute_nonce if cause == "Recompute" else r.retry_nonce)
+        Asked(
+            r.namespace,
+            r.name,
+            r.uid,
+            r.recompute_nonce if cause == AttemptCause.RECOMPUTE else r.retry_nonce,
+        )
         for r in runs
     )
 
 
 def _wants_retry(run: RunFacts, fleet: Fleet) -> bool:
     new = bool(run.retry_nonce) and run.retry_nonce != run.stored.handled.retry
-    return new and not _taken_back(run, "Retry", fleet)
+    return new and not _taken_back(run, AttemptCause.RETRY, fleet)
 
 
 def _asks_again(run: RunFacts, attempt: Attempt, fleet: Fleet) -> bool:
@@ -171,10 +181,10 @@ def _wants_recompute(run: RunFacts, fleet: Fleet) -> bool:
     handled = run.stored.handled.recompute
     new = bool(run.recompute_nonce) and handled not in (None, run.recompute_nonce)
     free = run.stored.applied is not None and not run.left_out and run.journal_grant is None
-    return new and free and not _taken_back(run, "Recompute", fleet)
+    return new and free and not _taken_back(run, AttemptCause.RECOMPUTE, fleet)
 
 
-def _taken_back(run: RunFacts, cause: str, fleet: Fleet) -> bool:
+def _taken_back(run: RunFacts, cause: AttemptCause, fleet: Fleet) -> bool:
     """Say whether the attempt that a nonce asked for was aborted: the run is about to note it as handled."""
     [asked] = _asked([run], cause)
     return any(a.abort and a.cause == cause and asked in a.asked for a in fleet.attempts)

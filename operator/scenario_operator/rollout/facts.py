@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from scenario_operator.api.upgrade import AttemptPhase
+from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
@@ -80,7 +80,7 @@ class Report(NamedTuple):
     ended: Ended
 
 
-class Approval(NamedTuple):
+class PlanApproval(NamedTuple):
     """Somebody's consent to the plans of one hash."""
 
     plan_hash: str
@@ -162,13 +162,13 @@ class Attempt(NamedTuple):
     uid: str
     sequence: int
     revision: str
-    cause: str = "Revision"
+    cause: str = AttemptCause.REVISION
     only: tuple[RunName, ...] = ()
     asked: tuple[Asked, ...] = ()
     suspend: bool = False
     abort: bool = False
     skip_revert: bool = False
-    approvals: tuple[Approval, ...] = ()
+    approvals: tuple[PlanApproval, ...] = ()
     phase: AttemptPhase = AttemptPhase.PENDING
     groups: tuple[Group, ...] = ()
     active: tuple[Grant, ...] = ()

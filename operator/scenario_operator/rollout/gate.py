@@ -22,7 +22,7 @@ from scenario_operator.rollout.facts import Attempt, RunName
 _REASONS = frozenset(reason.value for reason in Reason)
 
 
-class Word(NamedTuple):
+class Statement(NamedTuple):
     """What a condition says: its reason and its message."""
 
     reason: str = ""
@@ -32,9 +32,9 @@ class Word(NamedTuple):
 class Told(NamedTuple):
     """What a Scenario says of itself: why it is Ready or not, whether it is stalled, and why its spec is not valid."""
 
-    ready: Word = Word()
+    ready: Statement = Statement()
     stalled: bool = False
-    invalid: Word | None = None
+    invalid: Statement | None = None
 
 
 class Around(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
 from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.revision import Revision
@@ -37,7 +38,7 @@ class Planner:
 
 def cause_of(attempt: Attempt) -> Cause:
     """Return why the plans of an attempt are made."""
-    return Cause.RECOMPUTE if attempt.cause == "Recompute" else Cause.UPGRADE
+    return Cause.RECOMPUTE if attempt.cause == AttemptCause.RECOMPUTE else Cause.UPGRADE
 
 
 def is_behind(run: RunFacts, wanted: Revision) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from scenario_operator.api import names
 from scenario_operator.api.outcomes import BACK_TO_WAITING, ENDED_BADLY, FAILURES, Outcome
 from scenario_operator.api.reasons import Reason
-from scenario_operator.api.upgrade import AttemptPhase
+from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Ended
@@ -67,7 +67,7 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
         return ()
     only = frozenset(attempt.only)
     known = {e.run_uid for e in attempt.active} | {r.uid for r in attempt.reports}
-    unasked = _gave_up(attempt, fleet) if attempt.cause == "Revision" else frozenset()
+    unasked = _gave_up(attempt, fleet) if attempt.cause == AttemptCause.REVISION else frozenset()
     return tuple(
         run
         for run in fleet.runs
@@ -76,7 +76,7 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
         and run.uid not in unasked
         and not run.left_out
         and run.stored.applied is not None
-        and (_still_asks(run, attempt) if attempt.cause == "Recompute" else is_behind(run, wanted))
+        and (_still_asks(run, attempt) if attempt.cause == AttemptCause.RECOMPUTE else is_behind(run, wanted))
         and not _ended_here(run, attempt)
     )
 
@@ -335,9 +335,9 @@ def _takes_over(later: Attempt, attempt: Attempt) -> bool:
 
     One that is about runs that asked for it is taken over by a retry of all only, and a recompute by nobody.
     """
-    if later.only or attempt.cause == "Recompute":
+    if later.only or attempt.cause == AttemptCause.RECOMPUTE:
         return False
-    return later.cause == "Retry" or not attempt.only
+    return later.cause == AttemptCause.RETRY or not attempt.only
 
 
 def _never(run: RunFacts, attempt: Attempt, fleet: Fleet) -> Report:

@@ -35,7 +35,7 @@ class Publication(Protocol):
     def pending(self) -> Problem | None: ...
 
 
-class Standing(NamedTuple):
+class ScenarioStanding(NamedTuple):
     """The row: reason and message, whether Ready, and what goes with it."""
 
     reason: str
@@ -47,17 +47,17 @@ class Standing(NamedTuple):
     attention_reason: str = ""
 
 
-def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -> Standing:
+def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     """Return how the Scenario stands, the most pressing first."""
     if published.problem is not None:
         problem = published.problem
         edit = f"{problem.message}; edit: {_edit(fleet)}"
-        return Standing(problem.reason.value, problem.message, stalled=True, attention=edit)
+        return ScenarioStanding(problem.reason.value, problem.message, stalled=True, attention=edit)
     if published.pending is not None:
         pending = published.pending
         if pending.reason is Reason.REFUSED:
             return refused(pending.message, fleet)
-        return Standing(pending.reason.value, pending.message, reconciling=True)
+        return ScenarioStanding(pending.reason.value, pending.message, reconciling=True)
     attempt = _current(fleet, decision)
     if attempt is not None and not (
         attempt.phase is AttemptPhase.RUNNING and decision.blocked and _idle(attempt)
@@ -67,19 +67,19 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
         waiting = "1 run has" if decision.blocked.runs == 1 else f"{decision.blocked.runs} runs have"
         told = f"{waiting} no plan to the wanted revision: {decision.blocked.message}"
         edit = f"{told}; edit: {_edit(fleet)}"
-        return Standing(decision.blocked.reason, told, stalled=True, attention=edit)
+        return ScenarioStanding(decision.blocked.reason, told, stalled=True, attention=edit)
     return _settled(fleet, decision)
 
 
-def refused(refusal: str, fleet: Fleet) -> Standing:
+def refused(refusal: str, fleet: Fleet) -> ScenarioStanding:
     """Return how a Scenario stands for which the API server refuses what has to be written next."""
     look = commands.behind_refusal(fleet.namespace, refusal)
     attention = f"{refusal}; it is tried again, correct what refuses it; see: {look}"
-    return Standing(Reason.REFUSED.value, refusal, stalled=True, attention=attention)
+    return ScenarioStanding(Reason.REFUSED.value, refusal, stalled=True, attention=attention)
 
 
 def render(
-    standing: Standing,
+    standing: ScenarioStanding,
     published: Publication,
     fleet: Fleet,
     decision: FleetDecision,
@@ -119,7 +119,7 @@ def _idle(attempt: Attempt) -> bool:
     return not attempt.active and not attempt.waiting
 
 
-def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
+def _of_attempt(attempt: Attempt, fleet: Fleet) -> ScenarioStanding:
     namespace = fleet.namespace
     match attempt.phase:
         case AttemptPhase.AWAITING_APPROVAL:
@@ -129,7 +129,7 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             command = commands.approve(namespace, attempt.name, group.plan_hash, first=not attempt.approvals)
             origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
             told = f"plan {group.plan_hash} ({origin}) needs consent: {what}"
-            return Standing(
+            return ScenarioStanding(
                 Reason.AWAITING_APPROVAL.value,
                 told,
                 ready=True,
@@ -139,14 +139,14 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
         case AttemptPhase.SUSPENDED:
             told = f"{attempt.name} is suspended with {len(attempt.groups)} plans; see: "
             told += f"kubectl -n {namespace} get supg {attempt.name} -o yaml"
-            return Standing(Reason.SUSPENDED.value, told, ready=True, attention=told)
+            return ScenarioStanding(Reason.SUSPENDED.value, told, ready=True, attention=told)
         case AttemptPhase.HELD if failed := failed_canaries(attempt, fleet):
             told = f"{attempt.name}: canary {', '.join(failed[:5])} did not arrive, so no other run is led on"
             look = f"{told}; see: {commands.describe('srun', namespace, failed[0])}"
-            return Standing(Reason.CANARY_FAILED.value, told, stalled=True, attention=look)
+            return ScenarioStanding(Reason.CANARY_FAILED.value, told, stalled=True, attention=look)
         case AttemptPhase.HELD:
             told = f"{attempt.name} is held by failures; see: {commands.describe('supg', namespace, attempt.name)}"
-            return Standing(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
+            return ScenarioStanding(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
         case _:
             waits = [g for g in attempt.groups if not g.approved]
             parked = [e for e in attempt.active if e.parked]
@@ -164,8 +164,8 @@ def _of_attempt(attempt: Attempt, fleet: Fleet) -> Standing:
             return _rolling(told, "", Reason.ROLLING_OUT)
 
 
-def _rolling(told: str, attention: str, reason: Reason) -> Standing:
-    return Standing(
+def _rolling(told: str, attention: str, reason: Reason) -> ScenarioStanding:
+    return ScenarioStanding(
         Reason.ROLLING_OUT.value, told, reconciling=True, attention=attention, attention_reason=reason.value
     )
 
@@ -178,37 +178,37 @@ def _edit(fleet: Fleet) -> str:
     return commands.edit("scn", fleet.namespace, fleet.scenario)
 
 
-def _settled(fleet: Fleet, decision: FleetDecision) -> Standing:
+def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     if decision.opening is not None or fleet.wanted is None:
-        return Standing(Reason.PLANNING.value, "planning", reconciling=True)
+        return ScenarioStanding(Reason.PLANNING.value, "planning", reconciling=True)
     if not fleet.runs:
-        return Standing(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
+        return ScenarioStanding(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     if failed:
         which = _listed(failed, fleet.namespace)
         told = f"not on {fleet.wanted.version}: {which}; publish a fixed version, or retry them"
         look = f"{told}; see: {commands.describe('srun', failed[0].namespace, failed[0].name)}"
-        return Standing(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
+        return ScenarioStanding(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
     asking = [r for r in fleet.runs if r.asks]
     if asking:
         told = f"cannot start: {_listed(asking, fleet.namespace)}"
         look = f"{told}; see: {commands.describe('srun', fleet.namespace, asking[0].name)}"
-        return Standing(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
+        return ScenarioStanding(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy and fleet.suspend and all(_is_unborn(r) for r in busy):
         told = f"{fleet.wanted.version} is suspended: {_listed(busy, fleet.namespace)} may not start on it"
-        return Standing(
+        return ScenarioStanding(
             Reason.SUSPENDED.value, told, ready=True, attention=f"{told}; to go on: {_unsuspend(fleet)}"
         )
     if busy:
-        return Standing(
+        return ScenarioStanding(
             Reason.ROLLING_OUT.value,
             f"starting or restarting: {_listed(busy, fleet.namespace)}",
             reconciling=True,
         )
     pinned = sum(1 for r in fleet.runs if r.pinned)
     told = f"{len(fleet.runs) - pinned} of {len(fleet.runs)} on {fleet.wanted.version}, {pinned} pinned"
-    return Standing(Reason.ROLLED_OUT.value, told, ready=True)
+    return ScenarioStanding(Reason.ROLLED_OUT.value, told, ready=True)
 
 
 def _listed(runs: list[RunFacts], home: str) -> str:
@@ -234,7 +234,7 @@ def _is_settled(run: RunFacts, wanted: Revision) -> bool:
 
 
 def _assess(
-    standing: Standing, published: Publication, fleet: Fleet, decision: FleetDecision
+    standing: ScenarioStanding, published: Publication, fleet: Fleet, decision: FleetDecision
 ) -> list[Assessment]:
     reason, message = Reason(standing.reason), standing.message
     rolled_out = standing.ready and standing.reason == Reason.ROLLED_OUT.value
@@ -293,7 +293,9 @@ def _mixed(fleet: Fleet) -> Assessment:
     return Assessment(_C.MIXED_VERSIONS, "False", Reason.SAME_VERSION)
 
 
-def _lost_patience(standing: Standing, fleet: Fleet, old: Mapping[str, Any], now: datetime) -> Standing:
+def _lost_patience(
+    standing: ScenarioStanding, fleet: Fleet, old: Mapping[str, Any], now: datetime
+) -> ScenarioStanding:
     """Turn a pull that has failed for long into a stall; it goes on being retried."""
     if standing.reason != Reason.ARTIFACT_UNAVAILABLE.value:
         return standing

@@ -15,12 +15,12 @@ from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import canaries_ahead, failed_canaries
 from scenario_operator.rollout.facts import (
-    Approval,
     Asked,
     Attempt,
     Fleet,
     Grant,
     Group,
+    PlanApproval,
     Report,
     RunName,
     Tally,
@@ -56,7 +56,9 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         suspend=spec.get("suspend", False),
         abort=spec.get("abort") == metadata["uid"],
         skip_revert=spec.get("skipRevert", False),
-        approvals=tuple(Approval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()),
+        approvals=tuple(
+            PlanApproval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()
+        ),
         phase=AttemptPhase(status.get("phase", AttemptPhase.PENDING)),
         groups=tuple(_load_group(g) for g in status.get("groups") or ()),
         active=tuple(_load_grant(g) for g in status.get("active") or ()),

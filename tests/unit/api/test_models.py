@@ -31,7 +31,7 @@ from scenario_operator.api.strategy import (
     StrategyType,
     UpgradeStrategy,
 )
-from scenario_operator.api.upgrade import Cause, ScenarioUpgrade, UpgradeStatus
+from scenario_operator.api.upgrade import AttemptCause, ScenarioUpgrade, UpgradeStatus
 
 
 def unknown(value: Any) -> Any:
@@ -54,7 +54,7 @@ class TestRoundTrip:
     @given(seed=st.integers(0, 2**32))
     @settings(max_examples=40, deadline=None)
     def test_models_read_what_the_schema_admits_and_wire_loses_nothing(
-        self, kind: crd.Kind, seed: int
+        self, kind: crd.CustomKind, seed: int
     ) -> None:
         rng = random.Random(seed)  # noqa: S311
         parts = PARTS[kind.name]
@@ -69,7 +69,7 @@ class TestRoundTrip:
     @given(seed=st.integers(0, 2**32))
     @settings(max_examples=40, deadline=None)
     def test_wire_writes_nothing_that_the_schema_would_drop_or_refuse(
-        self, kind: crd.Kind, seed: int
+        self, kind: crd.CustomKind, seed: int
     ) -> None:
         rng = random.Random(seed)  # noqa: S311
         parts = PARTS[kind.name]
@@ -266,7 +266,7 @@ class TestModels:
         assert strategy.spec.approval is Approval.DESTRUCTIVE
 
     def test_words_are_their_text(self) -> None:
-        assert f"{Cause.REVISION} {Level.NONE}" == "Revision None"
+        assert f"{AttemptCause.REVISION} {Level.NONE}" == "Revision None"
 
     def test_levels_are_ordered(self) -> None:
         assert [level.depth for level in Level] == [0, 1, 2, 3, 4, 5]

@@ -30,7 +30,7 @@ def rules(values: str, *, hooks: bool = False) -> list[Manifest]:
     ]
 
 
-def allowed(values: str, kind: kinds.Kind, subresource: str = "", *, hooks: bool = False) -> set[str]:
+def allowed(values: str, kind: kinds.ResourceKind, subresource: str = "", *, hooks: bool = False) -> set[str]:
     """Verbs on a kind, whatever the scope."""
     resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
     return {
@@ -80,7 +80,7 @@ def test_the_copy_of_the_crds_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("kind", crd.KINDS, ids=lambda kind: kind.plural)
-def test_the_crds_come_through_unchanged(kind: crd.Kind, helm: str) -> None:
+def test_the_crds_come_through_unchanged(kind: crd.CustomKind, helm: str) -> None:
     """To the type of every number; and the cluster keeps them when the release goes."""
     (found,) = [
         each

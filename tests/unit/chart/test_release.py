@@ -10,7 +10,7 @@ from scenario_operator.api import names
 from scenario_operator.cli import release
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Listing
-from scenario_operator.cluster.kinds import JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import JsonObject, Ref, ResourceKind
 
 OPERATOR = Ref(release.DEPLOYMENT, "ops", "scenario-operator")
 
@@ -29,7 +29,7 @@ class World:
         return copy.deepcopy(self.objects.get((ref.kind.kind, ref.name)))
 
     async def list(
-        self, kind: Kind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
+        self, kind: ResourceKind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
     ) -> Listing:
         wanted = dict(pair.split("=") for pair in label_selector.split(",")) if label_selector else {}
         return Listing(

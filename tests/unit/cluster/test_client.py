@@ -204,7 +204,7 @@ async def test_an_invalid_object_names_the_fields_to_fix(api: FakeApi, client: K
         await client.create(RUN, "ns", {})
 
     assert caught.value.reason == "Invalid"
-    assert caught.value.causes == (errors.Cause("spec.x", "FieldValueInvalid", "m"),)
+    assert caught.value.causes == (errors.StatusCause("spec.x", "FieldValueInvalid", "m"),)
 
 
 async def test_a_terminating_namespace_is_told_from_missing_rights(

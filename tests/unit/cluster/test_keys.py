@@ -15,12 +15,14 @@ from scenario_operator.cluster.kinds import (
     UPGRADE,
     WATCHED_KINDS,
     JsonObject,
-    Kind,
+    ResourceKind,
 )
-from scenario_operator.cluster.store import NOTHING, Change, Store, filed
+from scenario_operator.cluster.store import NOTHING, Store, StoreChange, filed
 
 
-def obj(kind: Kind, name: str, *, namespace: str = "ns", labels: Any = None, **body: Any) -> JsonObject:
+def obj(
+    kind: ResourceKind, name: str, *, namespace: str = "ns", labels: Any = None, **body: Any
+) -> JsonObject:
     metadata = {"uid": f"{kind}/{name}", "name": name, "namespace": namespace, "resourceVersion": "1"}
     if labels:
         metadata["labels"] = labels
@@ -28,9 +30,9 @@ def obj(kind: Kind, name: str, *, namespace: str = "ns", labels: Any = None, **b
 
 
 def woken(
-    kind: Kind, after: JsonObject, before: JsonObject | None = None, store: Store | None = None
+    kind: ResourceKind, after: JsonObject, before: JsonObject | None = None, store: Store | None = None
 ) -> set[Key]:
-    return keys_of(kind, Change(before, after), store or Store())
+    return keys_of(kind, StoreChange(before, after), store or Store())
 
 
 def test_a_scenario_wakes_itself() -> None:
@@ -46,13 +48,13 @@ def test_a_run_wakes_itself_and_its_scenario_wherever_that_lives() -> None:
 
 
 def test_a_deleted_run_wakes_its_scenario_too() -> None:
-    gone = Change(obj(RUN, "r", spec={"scenarioRef": {"name": "s"}}), None)
+    gone = StoreChange(obj(RUN, "r", spec={"scenarioRef": {"name": "s"}}), None)
 
     assert keys_of(RUN, gone, Store()) == {Key("run", "ns", "r"), Key("scenario", "ns", "s")}
 
 
 @pytest.mark.parametrize("kind", CHILD_KINDS, ids=str)
-def test_what_a_run_owns_wakes_the_run_and_nothing_else(kind: Kind) -> None:
+def test_what_a_run_owns_wakes_the_run_and_nothing_else(kind: ResourceKind) -> None:
     labels = {names.LABEL_RUN: "r", names.LABEL_SCENARIO: "s"}
 
     assert woken(kind, obj(kind, "x", labels=labels)) == {Key("run", "ns", "r")}
@@ -118,7 +120,7 @@ def test_old_news_wakes_nobody() -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"spec": None, "status": None}, {"spec": {"scenarioRef": "s"}}], ids=str
 )
-def test_an_odd_object_does_no_harm(kind: Kind, body: dict[str, Any]) -> None:
+def test_an_odd_object_does_no_harm(kind: ResourceKind, body: dict[str, Any]) -> None:
     woken(kind, obj(kind, "odd", **body), obj(kind, "odd"))
 
 
@@ -137,7 +139,7 @@ def test_runs_attempts_and_children_are_filed_by_what_they_belong_to() -> None:
     store.offer(UPGRADE, None, upgrade())
     store.offer(POD, None, obj(POD, "p", labels={names.LABEL_RUN: "r"}))
 
-    def found(kind: Kind, index: str, namespace: str, value: str) -> list[str]:
+    def found(kind: ResourceKind, index: str, namespace: str, value: str) -> list[str]:
         return [o["metadata"]["name"] for o in store.indexed(kind, index, filed(namespace, value))]
 
     assert found(RUN, BY_SCENARIO, "library", "s") == ["r"]

@@ -14,7 +14,7 @@ from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.client import KubernetesClient, Listing
 from scenario_operator.cluster.discovery import NotServed, wait_for_own_kinds
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import MANAGED_SELECTOR, POD, RUN, JsonObject, Kind
+from scenario_operator.cluster.kinds import MANAGED_SELECTOR, POD, RUN, JsonObject, ResourceKind
 from scenario_operator.cluster.resync import Resync
 from scenario_operator.cluster.store import Store
 
@@ -32,10 +32,10 @@ class Pages:
     def __init__(self, *pages: Listing) -> None:
         self.served = list(pages)
         self.failures: list[errors.ClusterError] = []
-        self.selectors: dict[tuple[Kind, str | None], str | None] = {}
+        self.selectors: dict[tuple[ResourceKind, str | None], str | None] = {}
 
     async def pages(
-        self, kind: Kind, namespace: str | None, *, label_selector: str | None
+        self, kind: ResourceKind, namespace: str | None, *, label_selector: str | None
     ) -> AsyncIterator[Listing]:
         self.selectors[kind, namespace] = label_selector
         if self.failures:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenario_operator.api import names
-from scenario_operator.cluster.kinds import CONFIG_MAP, JOB, POD, RUN, JsonObject, Kind
-from scenario_operator.cluster.store import Change, Store, by_label, filed
+from scenario_operator.cluster.kinds import CONFIG_MAP, JOB, POD, RUN, JsonObject, ResourceKind
+from scenario_operator.cluster.store import Store, StoreChange, by_label, filed
 from scenario_operator.cluster.trims import TRIMS
 
 
@@ -34,7 +34,7 @@ def test_the_highest_version_wins() -> None:
     store = Store()
     store.offer(POD, "MODIFIED", pod("a", 7))
 
-    assert store.offer(POD, "ADDED", pod("a", 5)) == Change(None, None)
+    assert store.offer(POD, "ADDED", pod("a", 5)) == StoreChange(None, None)
     assert not store.offer(POD, None, pod("a", 7)).is_news
     assert store.offer(POD, None, pod("a", 8)).is_news
 
@@ -162,7 +162,7 @@ def test_of_pods_jobs_and_artifacts_only_what_decisions_need_is_kept() -> None:
     store.offer(CONFIG_MAP, None, {**pod("artifact", 1), "immutable": True, "data": {"a": "b"}})
     store.offer(CONFIG_MAP, None, {**pod("view", 1), "data": {"a": "b"}})
 
-    def kept(kind: Kind, name: str) -> JsonObject:
+    def kept(kind: ResourceKind, name: str) -> JsonObject:
         found = store.get(kind, "ns", name)
         assert found is not None
         return found

@@ -13,7 +13,7 @@ from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client, Listing, Propagation
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.keys import indices
-from scenario_operator.cluster.kinds import WATCHED_KINDS, JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import WATCHED_KINDS, JsonObject, Ref, ResourceKind
 from scenario_operator.cluster.store import Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ class Memory:
     """The objects, and what was asked. Only metadata that we rely on is made up."""
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[Kind, str, str], JsonObject] = {}
+        self.objects: dict[tuple[ResourceKind, str, str], JsonObject] = {}
         self.store = Store(indices=indices(WATCHED_KINDS))
         self.now = START
         self.version = 0
@@ -59,7 +59,7 @@ class Memory:
     def step_finished(self, kind: str, seconds: float) -> None:
         """Measure nothing."""
 
-    def put(self, kind: Kind, obj: Mapping[str, Any]) -> JsonObject:
+    def put(self, kind: ResourceKind, obj: Mapping[str, Any]) -> JsonObject:
         """Make or overwrite an object as anybody might."""
         self.version += 1
         before = self.objects.get((kind, obj["metadata"].get("namespace", "ns"), obj["metadata"]["name"]), {})
@@ -79,11 +79,11 @@ class Memory:
             self.store.offer(kind, "MODIFIED", copy.deepcopy(made))
         return copy.deepcopy(made)
 
-    def change(self, kind: Kind, name: str, patch: Mapping[str, Any]) -> JsonObject:
+    def change(self, kind: ResourceKind, name: str, patch: Mapping[str, Any]) -> JsonObject:
         """Merge-patch an object as anybody might."""
         return self.put(kind, _merged(self.objects[kind, "ns", name], patch))
 
-    def names(self, kind: Kind) -> list[str]:
+    def names(self, kind: ResourceKind) -> list[str]:
         """Return the names of all objects of a kind."""
         return sorted(name for found, _, name in self.objects if found == kind)
 
@@ -93,7 +93,7 @@ class Memory:
         return copy.deepcopy(self.objects.get((ref.kind, ref.namespace or "", ref.name)))
 
     async def list(
-        self, kind: Kind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
+        self, kind: ResourceKind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
     ) -> Listing:
         wanted = dict(part.split("=") for part in (label_selector or "").split(",") if part)
         found = [
@@ -103,7 +103,9 @@ class Memory:
         ]
         return Listing(tuple(found), str(self.version))
 
-    async def create(self, kind: Kind, namespace: str | None, manifest: Mapping[str, Any]) -> JsonObject:
+    async def create(
+        self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
+    ) -> JsonObject:
         if (kind, namespace or "", manifest["metadata"]["name"]) in self.objects:
             raise errors.AlreadyExists(manifest["metadata"]["name"])
         return self.put(kind, manifest)

@@ -9,7 +9,7 @@ import pytest
 
 from scenario_operator.api import names
 from scenario_operator.cluster.client import Client, Listing
-from scenario_operator.cluster.kinds import JOB, POD, STATEFUL_SET, JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import JOB, POD, STATEFUL_SET, JsonObject, Ref, ResourceKind
 from scenario_operator.controllers.observe import live, world_of
 from scenario_operator.execution.read import run_of
 
@@ -31,7 +31,7 @@ class MovingServer:
     async def get(self, ref: Ref) -> JsonObject | None:
         return None
 
-    async def list(self, kind: Kind, namespace: str, *, label_selector: str | None = None) -> Listing:
+    async def list(self, kind: ResourceKind, namespace: str, *, label_selector: str | None = None) -> Listing:
         moved, self.left = self.left <= 0, self.left - 1
         found = {JOB: _job, POD: _pod, STATEFUL_SET: _workload}.get(kind)
         return Listing((found(moved=moved),) if found else (), "1")

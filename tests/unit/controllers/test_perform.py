@@ -12,7 +12,7 @@ from tests.unit.planning.build import revision
 from scenario_operator.api import names
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Listing, Propagation
-from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, JsonObject, Kind, Ref
+from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, JsonObject, Ref, ResourceKind
 from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.view import RENDERER, Handle, Template
@@ -42,7 +42,7 @@ class Recording:
 
     async def list(
         self,
-        kind: Kind,
+        kind: ResourceKind,
         namespace: str | None = None,
         *,
         label_selector: str | None = None,
@@ -51,7 +51,9 @@ class Recording:
     ) -> Listing:
         raise AssertionError("no effect needs a list")
 
-    async def create(self, kind: Kind, namespace: str | None, manifest: Mapping[str, Any]) -> JsonObject:
+    async def create(
+        self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
+    ) -> JsonObject:
         self.asked.append(("create", kind, namespace, manifest))
         return dict(manifest)
 
@@ -96,7 +98,7 @@ async def done(effect: fx.Effect, live: JsonObject | None = None, extra: Extra |
     return client
 
 
-def ref(kind: Kind, name: str) -> Ref:
+def ref(kind: ResourceKind, name: str) -> Ref:
     return Ref(kind, "team", name)
 
 
@@ -153,7 +155,9 @@ async def test_a_job_is_created_suspended_and_knows_its_attempt() -> None:
 class Taken(Recording):
     """A client that finds every name taken."""
 
-    async def create(self, kind: Kind, namespace: str | None, manifest: Mapping[str, Any]) -> JsonObject:
+    async def create(
+        self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
+    ) -> JsonObject:
         raise errors.AlreadyExists("taken")
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.unit.planning.build import edge as entry
 from tests.unit.planning.build import spec
 
+from scenario_operator.api.scenario import Verdict
 from scenario_operator.planning.compatibility import (
     Edge,
-    Word,
     edge,
     in_range,
     is_downgrade,
@@ -69,21 +69,21 @@ def test_the_first_entry_that_matches_wins() -> None:
     found = declared(
         entry("Incompatible", versions="1.0.x"), entry("Compatible", versions="1.x", reversible=True)
     )
-    assert edge(found, "1.0.5", OTHER) == Edge(Word.INCOMPATIBLE, reversible=False, entry=0)
-    assert edge(found, "1.1.0", OTHER) == Edge(Word.COMPATIBLE, reversible=True, entry=1)
+    assert edge(found, "1.0.5", OTHER) == Edge(Verdict.INCOMPATIBLE, reversible=False, entry=0)
+    assert edge(found, "1.1.0", OTHER) == Edge(Verdict.COMPATIBLE, reversible=True, entry=1)
 
 
 def test_an_entry_by_digest_is_about_that_artifact_whatever_its_label() -> None:
     found = declared(entry("Compatible", digest=DIGEST), entry("Incompatible", versions="*"))
-    assert edge(found, "summer", DIGEST).word is Word.COMPATIBLE
-    assert edge(found, "1.0.0", OTHER).word is Word.INCOMPATIBLE
+    assert edge(found, "summer", DIGEST).verdict is Verdict.COMPATIBLE
+    assert edge(found, "1.0.0", OTHER).verdict is Verdict.INCOMPATIBLE
 
 
 def test_a_source_that_no_entry_matches_is_incompatible_unless_the_scenario_says_otherwise() -> None:
-    assert edge(declared(), "1.0.0", DIGEST) == Edge(Word.INCOMPATIBLE, reversible=False, entry=-1)
+    assert edge(declared(), "1.0.0", DIGEST) == Edge(Verdict.INCOMPATIBLE, reversible=False, entry=-1)
     open_handed = declared(entry("Incompatible", versions="1.x"), undeclared="Compatible")
-    assert edge(open_handed, "2.0.0", DIGEST) == Edge(Word.COMPATIBLE, reversible=False, entry=-1)
-    assert edge(open_handed, "1.0.0", DIGEST).word is Word.INCOMPATIBLE
+    assert edge(open_handed, "2.0.0", DIGEST) == Edge(Verdict.COMPATIBLE, reversible=False, entry=-1)
+    assert edge(open_handed, "1.0.0", DIGEST).verdict is Verdict.INCOMPATIBLE
 
 
 def test_reversible_is_not_assumed() -> None:

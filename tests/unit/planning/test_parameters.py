@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenario_operator.planning.parameters import NO_PARAMETERS, Conflict, Parameters, merge
+from scenario_operator.planning.parameters import NO_PARAMETERS, ParameterConflict, Parameters, merge
 
 
 class Definition(NamedTuple):
@@ -77,7 +77,7 @@ def test_a_value_equal_to_the_new_default_is_still_the_users_and_outlives_the_ne
 
 def test_a_conflict_names_both_defaults_and_the_users_value() -> None:
     after = merge(applied({"p": "a"}, {"p": "u"}), {"p": "u"}, shipped({"p": "b"})).parameters
-    assert after.conflicts == (Conflict("p", "u", "a", "b"),)
+    assert after.conflicts == (ParameterConflict("p", "u", "a", "b"),)
 
 
 def test_a_conflict_stands_until_the_user_or_the_default_moves() -> None:

@@ -9,7 +9,7 @@ from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause, Plan, Snapshot
 from scenario_operator.rollout.consent import FROM_GIT, consent
 from scenario_operator.rollout.decide import decide
-from scenario_operator.rollout.facts import Approval
+from scenario_operator.rollout.facts import PlanApproval
 from scenario_operator.rollout.groups import Planner
 
 from .fleets import FORWARD, FRESH, KEEP_SAME, attempt, fleet, grant_of, granted, returned, run, runs
@@ -69,7 +69,7 @@ def test_consent_is_needed_from_the_level_that_the_policy_names(bound: str, give
 def test_an_approval_counts_for_its_hash_only_and_names_the_approver() -> None:
     """Given an approval, when the plan changes, then it counts no more."""
     plan = plan_of(FORWARD, destroys=True)
-    approved = attempt(approvals=(Approval(plan.plan_hash, "ann"),))
+    approved = attempt(approvals=(PlanApproval(plan.plan_hash, "ann"),))
     assert consent(plan, approved, fleet()) == (True, "ann")
     assert not consent(plan._replace(parameters=("p",)), approved, fleet()).given
 
@@ -85,7 +85,7 @@ def test_plans_without_consent_wait_and_an_approval_lets_them_go() -> None:
     known = fleet(runs(2, FRESH["v1"]), [attempt()], revisions=FRESH, strategy=FORWARD)
     [waits] = decide(known).attempts
     assert (waits.phase, granted(waits)) == ("AwaitingApproval", [])
-    approved = attempt(approvals=(Approval(waits.groups[0].plan_hash, "ann"),))
+    approved = attempt(approvals=(PlanApproval(waits.groups[0].plan_hash, "ann"),))
     [made] = decide(known._replace(attempts=(approved,))).attempts
     assert granted(made) == ["r001", "r002"]
     assert (made.groups[0].approver, made.groups[0].runs) == ("ann", 2)
@@ -104,7 +104,7 @@ def test_a_report_names_whose_consent_it_was_also_when_that_was_withdrawn() -> N
     [asked] = decide(known._replace(attempts=(attempt(),))).attempts
     [plan] = asked.groups
     [made] = decide(
-        known._replace(attempts=(attempt(approvals=(Approval(plan.plan_hash, "ann"),)),))
+        known._replace(attempts=(attempt(approvals=(PlanApproval(plan.plan_hash, "ann"),)),))
     ).attempts
     first, second = known.runs
     done = returned(first, Outcome.RECOMPUTED, made.active[0].id)

@@ -10,7 +10,7 @@ from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import AttemptPhase, UpgradeStatus
 from scenario_operator.planning.stored import Ended, Loss
 from scenario_operator.rollout.decide import decide
-from scenario_operator.rollout.facts import Approval, Asked, Attempt, Grant, Group, Report, Tally
+from scenario_operator.rollout.facts import Asked, Attempt, Grant, Group, PlanApproval, Report, Tally
 from scenario_operator.rollout.wire import assess, counts_of, dump_attempt
 
 from .fleets import FORWARD, FRESH, KEEP_SAME, NOW, attempt, ended, fleet, grant_of, run, runs, written
@@ -164,7 +164,7 @@ def test_a_stale_approval_is_told_with_both_hashes() -> None:
     """Given an approval of another plan, when the attempt waits, then Approved says PlanChanged and what is asked."""
     known = fleet(
         runs(1, FRESH["v1"]),
-        [attempt(approvals=(Approval("old", "ann"),))],
+        [attempt(approvals=(PlanApproval("old", "ann"),))],
         revisions=FRESH,
         strategy=FORWARD,
     )

@@ -11,7 +11,7 @@ from scenario_operator.execution.effects import Effect, HoldReport, PutToSleep, 
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.steps.claims import gives_up, lives_with_its_pod
 from scenario_operator.execution.steps.step import Check, Done, Failed, Row, Todo, asleep, stop_stamp
-from scenario_operator.execution.view import Pod, Report, View
+from scenario_operator.execution.view import Pod, StopReport, View
 from scenario_operator.planning import windows
 from scenario_operator.planning.steps import Args, Step
 from scenario_operator.planning.stored import LastStop
@@ -69,7 +69,7 @@ class Stop(Row):
 def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
     """Turn what the ended pods left into the fact of a stop."""
     ended = [p for p in pods if not p.foreign]
-    words = next((p.report for p in ended if p.report is not None), None) or Report()
+    words = next((p.report for p in ended if p.report is not None), None) or StopReport()
     finished = [p.finished_at for p in ended if p.finished_at]
     return LastStop(
         incarnation=number,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api.common import Level
+from scenario_operator.api.scenario import Verdict
 from scenario_operator.planning import compatibility
-from scenario_operator.planning.compatibility import Edge, Word
+from scenario_operator.planning.compatibility import Edge
 from scenario_operator.planning.compile.common import Case, label
 from scenario_operator.planning.diff import differences, shown
 from scenario_operator.planning.plan import Snapshot
@@ -46,7 +47,7 @@ def _depth(case: Case, applied: Applied) -> Change:
         same = target.config_hash == applied.config_hash
         return Change(Level.NONE if same else Level.RESTART, True, False)
     edge = compatibility.edge(target.spec, applied.version, applied.digest)
-    if case.source is None or edge.word is Word.INCOMPATIBLE:
+    if case.source is None or edge.verdict is Verdict.INCOMPATIBLE:
         return Change(Level.REPLACE, False, False, edge=edge)
     if case.source.has_state != target.has_state or not target.accepts(applied.formats):
         return Change(Level.REPLACE, False, True, edge=edge)
@@ -73,7 +74,7 @@ def unmatched(case: Case, applied: Applied, change: Change) -> tuple[str, ...]:
     missed = compatibility.near_miss(case.target.spec, applied.version)
     if missed:
         return (f"{version} is a pre-release, `{shown(missed)}` does not contain it",)
-    counts = f"it counts as {change.edge.word.value}"
+    counts = f"it counts as {change.edge.verdict.value}"
     return (f"no entry of spec.compatibility.from of {label(case.target)} is about {version}: {counts}",)
 
 
