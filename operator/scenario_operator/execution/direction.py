@@ -131,10 +131,18 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
         retry_in = None if final else pause - (view.now - tried.at)
         message = f"attempt {tried.failures} failed: {tried.message}"
         return Stuck(Reason.HOOK_FAILED, message, final, exhausted=exhausted, retry_in=retry_in)
-    if not _expired(view, journal, step):
-        return None
     reason = step.nature.expired
     waiting = check.waiting if isinstance(check, Todo) else check.message
+    if (
+        isinstance(check, Todo)
+        and check.hopeless
+        and journal.heading is Heading.FORWARD
+        and superseded(view, journal)
+    ):
+        # Something newer is wanted, and time does not mend this: nobody waits for the deadline.
+        return Stuck(reason, f"was waiting for {waiting} when a newer version came", final=True, retry_in=0.0)
+    if not _expired(view, journal, step):
+        return None
     refusal = view.refusal or view.world.refused
     told = f": {refusal}" if refusal else ""
     message = f"{_deadline(journal, step)} s passed waiting for {waiting}{told}"

@@ -26,6 +26,23 @@ _PLACEMENT = ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "pr
 _LONGEST_TROUBLE: Final = 512
 
 
+_NO_CURE = frozenset(
+    {
+        "CrashLoopBackOff",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "ErrImageNeverPull",
+        "ErrImagePull",
+        "ImageInspectError",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "RunContainerError",
+        "Unschedulable",
+    }
+)
+"""The words of the kubelet and of the scheduler for what only another version, node or object mends."""
+
+
 class Pod(NamedTuple):
     """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
 
@@ -50,6 +67,11 @@ class Pod(NamedTuple):
     restarts: int = 0
     born: float = 0.0
     running: bool = False
+
+    @property
+    def needs_a_hand(self) -> bool:
+        """Say whether it is in a state that time alone does not mend."""
+        return self.trouble.partition(":")[0].partition(" ")[0] in _NO_CURE
 
     @property
     def loops(self) -> bool:

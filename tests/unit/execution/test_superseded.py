@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import pytest
 from tests.sim.search import Explorer
 from tests.sim.setups import CONTINUE, FORWARD, FRESH, KEEP_SAME, STRATEGY
 from tests.unit.execution.life import HOLD, Life, at, heal, told, with_parameter
 
 from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
+from scenario_operator.execution.decide import decide
 from scenario_operator.execution.situation import Standing
+from scenario_operator.execution.view import View
 from scenario_operator.planning.stored import KEPT, REVERTED
 
 
@@ -100,3 +103,40 @@ def test_the_clean_up_of_what_never_committed_may_give_up() -> None:
     life = failing(life, STRATEGY.max_attempts).run()
     assert life.stored.applied is not None
     assert life.stored.applied.version == "3.0.0"
+
+
+def looped(life: Life, trouble: str) -> View:
+    """Return what is seen when the new version's pod is in this trouble."""
+    view = life.view()
+    pods = tuple(pod._replace(trouble=trouble, started=False) for pod in view.world.pods)
+    return view._replace(world=view.world._replace(pods=pods))
+
+
+def hanging() -> Life:
+    """Return a life in which v2 has been woken and does not start."""
+    life = Life.on_v1(KEEP_SAME)
+    life.explorer = Explorer(dataclasses.replace(life.explorer.setup, broken=frozenset({"v2"})))
+    return life.run(lambda one: any(p.template.revision == "v2" for _, p in one.state.cluster.pods))
+
+
+@pytest.mark.parametrize(
+    "trouble", ["CrashLoopBackOff (exit code 1): x", "ImagePullBackOff: x", "Unschedulable: x"]
+)
+def test_what_time_does_not_mend_gives_way_to_a_newer_version_at_once(trouble: str) -> None:
+    """Given a version whose pod cannot run, when a newer one is published, then nobody waits for startSeconds."""
+    life = hanging()
+    waits = decide(looped(life, trouble)).record.journal
+    assert waits is not None
+    assert waits.heading is Heading.FORWARD
+    turned = decide(looped(life.want("v3"), trouble)).record.journal
+    assert turned is not None
+    assert (turned.heading, turned.turned_by) == (Heading.BACK, "Superseded")
+    assert turned.failure is not None
+    assert trouble in turned.failure.message
+
+
+@pytest.mark.parametrize("trouble", ["", "PodInitializing: x"])
+def test_what_time_may_mend_has_its_time_although_a_newer_version_is_published(trouble: str) -> None:
+    journal = decide(looped(hanging().want("v3"), trouble)).record.journal
+    assert journal is not None
+    assert journal.heading is Heading.FORWARD

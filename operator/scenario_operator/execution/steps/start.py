@@ -47,7 +47,8 @@ class Start(Row):
             # One that ends again and again did start: whether it can stay is Verify's question.
             return Done()
         told = next((p.trouble for p in pods if p.trouble), "")
-        return Todo(f"the pod to start{': ' + told if told else ''}")
+        hopeless = any(p.needs_a_hand for p in pods)
+        return Todo(f"the pod to start{': ' + told if told else ''}", hopeless=hopeless)
 
     def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:
         return start_effects(view, journal, step, stop_stamp(journal, step))

@@ -25,12 +25,13 @@ class Done(NamedTuple):
 class Todo(NamedTuple):
     """Not yet. `waiting` says for what, for people; `facts` must be recorded before the effects that follow.
 
-    `due`: seconds after which time alone may have changed the answer.
+    `due`: seconds after which time alone may have changed the answer. `hopeless`: time alone will not change it.
     """
 
     waiting: str
     facts: Mapping[str, Any] = MappingProxyType({})
     due: float | None = None
+    hopeless: bool = False
 
 
 class Failed(NamedTuple):

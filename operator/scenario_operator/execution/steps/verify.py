@@ -19,7 +19,8 @@ class Verify(Row):
         started = [p for p in pods if p.started]
         if not started:
             told = next((p.trouble for p in pods if p.trouble), "")
-            return Todo(f"the pod to stay started{': ' + told if told else ''}")
+            hopeless = any(p.needs_a_hand for p in pods)
+            return Todo(f"the pod to stay started{': ' + told if told else ''}", hopeless=hopeless)
         left = journal.strategy.stable_seconds - (view.now - started[0].started_at)
         if left > 0:
             return Todo(f"the pod to be stable for {journal.strategy.stable_seconds} s", due=left)
