@@ -16,7 +16,7 @@ from kubernetes.client import ApiException
 from tests.harness.cluster import Cluster
 from tests.unit.api.samples import PARTS, example
 
-from scenario_operator.api import crd, names
+from scenario_operator.api import crd, names, structural
 from scenario_operator.api.common import wire
 
 ROOT = Path(__file__).parents[2]
@@ -376,6 +376,9 @@ REFUSED = [
         "asked is immutable: the operator opens",
         before={"asked": [ASKED]},
     ),
+    Refused(A, {"reject": "no"}, "spec.reject must be set before", before={}, status={"startTime": LATE}),
+    Refused(A, {"reject": "yes"}, "spec.reject is immutable", before={"reject": "no"}),
+    Refused(A, {}, "spec.reject is immutable", before={"reject": "no"}),
     Refused(A, {"runs": ["a/b/c"]}, "spec.runs[0] in body should match"),
     Refused(A, {"runs": ["B"]}, "spec.runs[0] in body should match"),
     Refused(A, {"asked": [ASKED, {**ASKED, "name": "b"}]}, "spec.asked[1]: Duplicate value"),
@@ -440,6 +443,8 @@ ACCEPTED = [
     ),
     Accepted(S, {"results": CLAIM, "description": "more"}, before={"results": CLAIM}),
     Accepted(S, {"results": CLAIM}, before={}),
+    Accepted(A, {"reject": "no"}, before={}),
+    Accepted(A, {"reject": "no", "suspend": True}, before={"reject": "no"}),
     Accepted(A, {"runs": ["a", "other/a"], "asked": [ASKED, {**ASKED, "namespace": "other", "uid": "v"}]}),
     Accepted(R, {"desiredState": "Stopped", "hold": "maintenance"}, before={}),
     Accepted(
@@ -621,7 +626,7 @@ def test_every_rule_is_provoked() -> None:
     """A rule that no case provokes may be one that never fires."""
     rules: set[str] = set()
     for kind in crd.KINDS:
-        for node in crd.walk(crd.schema_of(kind)):
+        for node in structural.walk(crd.schema_of(kind)):
             rules |= {rule["message"] for rule in node.get(crd.RULES, [])}
 
     quiet = {rule for rule in rules if not any(case.message.lower() in rule.lower() for case in REFUSED)}

@@ -1,6 +1,6 @@
 """What a bad version may cost: the first run goes alone, and what failed is not started again.
 
-Acceptance rows A104, A105 and A120.
+Acceptance rows A104, A105, A115 and A120.
 """
 
 from __future__ import annotations
@@ -130,3 +130,31 @@ def test_a105_a_hook_that_was_consented_to_is_not_dropped_by_a_fix(cluster: Clus
     status = cluster.until_settled("r", "2.0.1")["status"]
     assert status["history"][0]["loss"]["revertSkipped"] is True
     assert next(i for i in status["incarnations"] if i["number"] == 1)["results"] == "Kept"
+
+
+def test_a115_what_is_rejected_before_it_begins_touches_nobody(cluster: Cluster) -> None:
+    """Given an attempt that waits for consent, when it is rejected, then all stays, newcomers get the old version."""
+    asked = strategy("InPlace", approval="Always")
+    cluster.apply(scenario("s", "1.0.0"), run("a", "s"))
+    cluster.until_settled("a", "1.0.0")
+    before = cluster.uid("pod", "a-1-0")
+    cluster.apply(scenario("s", "2.0.0", edges=compatible(), strategy=asked))
+    cluster.until_condition("scn", "s", "Ready", "True", "AwaitingApproval")
+
+    cluster.patch("supg", "s-1", {"spec": {"reject": "breaks the reports"}})
+
+    cluster.until_condition("scn", "s", "Ready", "True", "Rejected")
+    cluster.until_condition("scn", "s", "RolledOut", "False", "Rejected")
+    told = cluster.until_condition("srun", "a", "UpToDate", "False", "Rejected")
+    assert "breaks the reports" in told["message"]
+    report = cluster.until_report("s")
+    assert [(r["outcome"], r["reason"]) for r in report["runs"]] == [("Skipped", "Rejected")]
+    cluster.apply(run("b", "s"))
+    cluster.until_condition("srun", "b", "Available", "True")
+    assert cluster.get("srun", "b")["status"]["applied"]["version"] == "1.0.0"
+    assert cluster.uid("pod", "a-1-0") == before
+    assert len(cluster.list("supg")) == 1
+
+    cluster.apply(scenario("s", "2.0.1", edges=compatible()))
+    for name in ("a", "b"):
+        cluster.until_settled(name, "2.0.1")

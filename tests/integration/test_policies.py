@@ -146,7 +146,7 @@ def test_the_server_understands_every_expression(cluster: Cluster) -> None:
     eventually(checked)
     found = cluster.get("validatingadmissionpolicies")["items"]
 
-    assert len(found) == 2
+    assert len(found) == 3
     assert [each["status"].get("typeChecking", {}) for each in found] == [{}, {}]
 
 
@@ -361,3 +361,16 @@ def test_the_largest_list_stays_within_the_cost_limit(cluster: Cluster, name: st
     )
 
     assert "approver of plan ghi must be the requesting user bob, not ann" in message
+
+
+def test_an_abort_has_to_name_the_attempt_that_is_meant(cluster: Cluster, name: str) -> None:
+    """Given an abort with another uid, when it is asked for, then it is refused with the uid that is right."""
+    make_upgrade(cluster, name)
+    uid = cluster.get("scenarioupgrade", name)["metadata"]["uid"]
+
+    def abort(value: str) -> tuple[str, ...]:
+        patch = json.dumps({"spec": {"abort": value}})
+        return ("patch", "scenarioupgrade", name, "--type=merge", "-p", patch, "--dry-run=server")
+
+    assert f"spec.abort: must be the uid of this object, {uid}" in cluster.refused(*abort("another"))
+    cluster.kubectl(*abort(uid))

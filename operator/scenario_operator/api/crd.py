@@ -22,25 +22,8 @@ from scenario_operator.api.common import JsonObject, Resource, cel
 from scenario_operator.api.run import ScenarioRun
 from scenario_operator.api.scenario import Scenario
 from scenario_operator.api.strategy import UpgradeStrategy
+from scenario_operator.api.structural import LIST_KEYS, LIST_TYPE, RULES, recorded, structural
 from scenario_operator.api.upgrade import ScenarioUpgrade
-
-RULES: Final = "x-kubernetes-validations"
-LIST_TYPE: Final = "x-kubernetes-list-type"
-LIST_KEYS: Final = "x-kubernetes-list-map-keys"
-INT_OR_STRING: Final = "x-kubernetes-int-or-string"
-
-# Keywords of JSONSchemaProps that we use; anything else that pydantic emits is a mistake to be noticed here.
-KEPT: Final = frozenset(
-    {"type", "description", "default", "enum", "format", "pattern", "minimum", "maximum", "required"}
-    | {"minLength", "maxLength", "minItems", "maxItems", "maxProperties"}
-    | {RULES, LIST_TYPE, LIST_KEYS, INT_OR_STRING}
-)
-# Names of map entries are checked by CEL rules where it matters: a CRD has no `propertyNames`.
-DROPPED: Final = frozenset({"title", "examples", "propertyNames"})
-
-
-class SchemaError(Exception):
-    """A model uses something that a CRD cannot express."""
 
 
 class Column(NamedTuple):
@@ -159,97 +142,18 @@ KINDS: Final = (
                 "spec is immutable once the attempt is finished: change retryNonce of the runs,"
                 " or publish a newer version",
             ),
+            cel(
+                "!has(oldSelf.spec.reject) || (has(self.spec.reject) && self.spec.reject == oldSelf.spec.reject)",
+                "spec.reject is immutable: change retryNonce of a run to ask again, or publish a newer version",
+            ),
+            cel(
+                "!has(self.spec.reject) || has(oldSelf.spec.reject) || !has(self.status)"
+                " || !has(self.status.startTime)",
+                "spec.reject must be set before the first run is granted: set spec.abort to the uid of this object",
+            ),
         ),
     ),
 )
-
-
-# --- From JSON Schema to a structural schema ------------------------------------------------------
-
-
-def structural(schema: JsonObject) -> JsonObject:
-    """Return a pydantic schema as a structural one: references inlined, null gone, known keywords only.
-
-    Raises:
-        SchemaError: the model is recursive, is a union, or uses a keyword that a CRD does not know.
-    """
-    return _node(schema, schema.get("$defs", {}), ())
-
-
-def _node(schema: JsonObject, definitions: JsonObject, above: tuple[str, ...]) -> JsonObject:
-    schema, above = _resolve(schema, definitions, above)
-    schema = _respell(schema)
-    if unknown := schema.keys() - KEPT - DROPPED - {"properties", "items", "additionalProperties", "$defs"}:
-        raise SchemaError(f"a CRD cannot express {sorted(unknown)} in {above or 'the root'}")
-
-    node = {key: copy.deepcopy(value) for key, value in schema.items() if key in KEPT}
-    if "description" in node:
-        node["description"] = " ".join(node["description"].split())
-    # An object or list that is absent and one that is empty mean the same: only scalars show their default.
-    if not isinstance(node.get("default"), str | int):
-        node.pop("default", None)
-    match schema:
-        case {"properties": properties}:
-            node["properties"] = {
-                name: _node(child, definitions, above) for name, child in properties.items()
-            }
-        case {"items": dict(items)}:
-            node["items"] = _node(items, definitions, above)
-            node.setdefault(LIST_TYPE, "atomic")
-        case {"additionalProperties": dict(values)}:
-            node["additionalProperties"] = _node(values, definitions, above)
-    return node
-
-
-def _respell(schema: JsonObject) -> JsonObject:
-    """Say in the words of a CRD what JSON Schema has other words for."""
-    rest = {key: value for key, value in schema.items() if key not in {"const", "patternProperties"}}
-    if "const" in schema:
-        rest["enum"] = [schema["const"]]
-    for values in schema.get("patternProperties", {}).values():
-        rest["additionalProperties"] = values
-    return rest
-
-
-def _resolve(
-    schema: JsonObject, definitions: JsonObject, above: tuple[str, ...]
-) -> tuple[JsonObject, tuple[str, ...]]:
-    """Follow references and `T | None`; what a field says wins over what its type says."""
-    while "$ref" in schema or "anyOf" in schema:
-        here = {key: value for key, value in schema.items() if key not in {"$ref", "anyOf"}}
-        if "$ref" in schema:
-            name = schema["$ref"].removeprefix("#/$defs/")
-            if name in above:
-                raise SchemaError(f"{name} contains itself, which a structural schema cannot express")
-            above = (*above, name)
-            target = definitions[name]
-        else:
-            choices = [choice for choice in schema["anyOf"] if choice.get("type") != "null"]
-            if len(choices) != 1:
-                raise SchemaError(
-                    f"a union in {above or 'the root'}: use one optional field per variant and a CEL rule"
-                )
-            target = choices[0]
-        both = [*target.get(RULES, []), *here.get(RULES, [])]
-        schema = {**target, **here, **({RULES: both} if both else {})}
-    return schema, above
-
-
-def _record(node: JsonObject) -> None:
-    """Make a schema one for what we record: no rules, no defaults, lists replaced as a whole."""
-    for each in walk(node):
-        each.pop(RULES, None)
-        each.pop("default", None)
-        if each.get("type") == "array":
-            each.pop(LIST_KEYS, None)
-            each[LIST_TYPE] = "atomic"
-
-
-def walk(node: JsonObject) -> list[JsonObject]:
-    """Return a schema node and everything below it."""
-    below = [*node.get("properties", {}).values()]
-    below += [node[key] for key in ("items", "additionalProperties") if isinstance(node.get(key), dict)]
-    return [node] + [found for child in below for found in walk(child)]
 
 
 # --- From schema to CRD ---------------------------------------------------------------------------
@@ -267,7 +171,7 @@ def schema_of(kind: CustomKind) -> JsonObject:
     if "status" in model["properties"]:
         status = model["properties"]["status"]
         conditions = copy.deepcopy(status["properties"]["conditions"])
-        _record(status)
+        recorded(status)
         status["properties"]["conditions"] |= {key: conditions[key] for key in (LIST_TYPE, LIST_KEYS)}
         # kstatus: an object that no controller has seen yet must not look current.
         status["default"] = {"observedGeneration": -1}

@@ -15,6 +15,7 @@ class Outcome(OpenWord):
     CONTINUED = "Continued"
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
+    SKIPPED = "Skipped"
     FAILED = "Failed"
     ABORTED = "Aborted"
     CANCELLED = "Cancelled"

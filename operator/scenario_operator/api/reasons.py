@@ -98,6 +98,16 @@ class Reason(StrEnum):
         "The plan was aborted and the run is where it was before.",
         "Change spec.retryNonce to try again, or publish a newer version.",
     )
+    ABORT_IGNORED = (
+        "AbortIgnored",
+        "spec.abort is not the uid of this attempt, so nothing is aborted.",
+        "Set it to metadata.uid of the attempt; the message has the command.",
+    )
+    REJECTED = (
+        "Rejected",
+        "Somebody rejected the attempt before it began; all runs stay as they are.",
+        "Publish a newer version, or change spec.retryNonce of a run to ask again.",
+    )
     ROLLED_BACK = (
         "RolledBack",
         "The upgrade failed and the run is where it was before.",

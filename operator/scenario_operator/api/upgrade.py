@@ -48,7 +48,7 @@ class AttemptCause(StrEnum):
 
 
 class AttemptPhase(OpenWord):
-    """Where an attempt stands, in one word for people; the last four are its ends."""
+    """Where an attempt stands, in one word for people; the last five are its ends."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -60,6 +60,7 @@ class AttemptPhase(OpenWord):
     FAILED = "Failed"
     SUPERSEDED = "Superseded"
     ABORTED = "Aborted"
+    REJECTED = "Rejected"
 
 
 GATED = frozenset({AttemptPhase.AWAITING_APPROVAL, AttemptPhase.SUSPENDED})
@@ -107,7 +108,7 @@ class UpgradeSpec(
         ),
     ),
 ):
-    """The attempt. People edit suspend, abort, skipRevert and approvals; the operator sets the rest once."""
+    """The attempt. People edit suspend, abort, reject, skipRevert and approvals; the operator sets the rest once."""
 
     scenario_ref: Annotated[ScenarioRef, Field(json_schema_extra=rules(_immutable("scenarioRef")))]
     """The Scenario, in the same namespace. Immutable."""
@@ -124,6 +125,8 @@ class UpgradeSpec(
     """Grant nothing new while true."""
     abort: Uid | None = None
     """Set to this object's uid to abort: what can go back goes back, nothing new begins."""
+    reject: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """Why this attempt is not wanted: nothing is granted, all runs stay as they are. Only before the first grant."""
     skip_revert: bool = False
     """Give up a revert hook that keeps failing; the loss is recorded."""
     approvals: Annotated[

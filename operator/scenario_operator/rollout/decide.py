@@ -75,7 +75,7 @@ def _released(fleet: Fleet, decided: list[Attempt], opening: Opening | None, pla
     here = [a for a in (*finished, *decided) if a.revision == wanted.name]
     if any(a.released for a in here):
         return True
-    if opening is not None or any(a.abort or (a.suspend and not a.finished) for a in here):
+    if opening is not None or any(a.called_off or (a.suspend and not a.finished) for a in here):
         return False
     unasked = Attempt("", "", 0, wanted.name)
     plans = (
@@ -187,7 +187,7 @@ def _wants_recompute(run: RunFacts, fleet: Fleet) -> bool:
 def _taken_back(run: RunFacts, cause: AttemptCause, fleet: Fleet) -> bool:
     """Say whether the attempt that a nonce asked for was aborted: the run is about to note it as handled."""
     [asked] = _asked([run], cause)
-    return any(a.abort and a.cause == cause and asked in a.asked for a in fleet.attempts)
+    return any(a.called_off and a.cause == cause and asked in a.asked for a in fleet.attempts)
 
 
 def _leads_on(run: RunFacts, wanted: Revision, fleet: Fleet, planner: Planner) -> bool:

@@ -156,6 +156,7 @@ class Attempt(NamedTuple):
     `granted` counts grant ids ever used up, so that none is used twice. `closed`: nothing is granted any more.
     `unlisted`: outcomes that no longer fit into the listed reports. `asked`: the runs that it was opened for, each with
     uid and nonce.
+    `abort_ignored`: its spec asks for an abort by another uid than its own.
     """
 
     name: str
@@ -167,6 +168,8 @@ class Attempt(NamedTuple):
     asked: tuple[Asked, ...] = ()
     suspend: bool = False
     abort: bool = False
+    abort_ignored: bool = False
+    reject: str = ""
     skip_revert: bool = False
     approvals: tuple[PlanApproval, ...] = ()
     phase: AttemptPhase = AttemptPhase.PENDING
@@ -181,6 +184,11 @@ class Attempt(NamedTuple):
     waiting: int = 0
     held: int = 0
     unlisted: Tally = Tally()
+
+    @property
+    def called_off(self) -> bool:
+        """Say whether a person took the attempt back, before or after it began."""
+        return self.abort or bool(self.reject)
 
     @property
     def released(self) -> bool:

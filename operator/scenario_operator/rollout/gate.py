@@ -14,6 +14,7 @@ from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.situation import retry_command
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.diff import shown
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout import facts
@@ -103,7 +104,7 @@ def grant_of(view: View, attempts: tuple[Attempt, ...]) -> Grant | None:
 
 def taken_back(uid: str, attempts: tuple[Attempt, ...]) -> frozenset[tuple[str, str]]:
     """Return the nonces of a run whose attempts were aborted, each with the attempt's cause."""
-    aborted = (a for a in attempts if a.abort)
+    aborted = (a for a in attempts if a.called_off)
     return frozenset((a.cause, asked.nonce) for a in aborted for asked in a.asked if asked.uid == uid)
 
 
@@ -128,6 +129,10 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
     aborted = next((a for a in here if a.abort), None)
     if refused is not None and (aborted is None or view.wants_retry or view.wants_recompute):
         return refused
+    rejected = next((a for a in here if a.reject), None)
+    if not waits and aborted is None and rejected is not None:
+        told = f"{rejected.name} to {wanted.version} was rejected: {shown(rejected.reject)}"
+        return Gate(Reason.REJECTED.value, told)
     if not waits and aborted is not None:
         retry = f"publish a fixed version, or try again: {retry_command(view)}"
         told = f"{aborted.name} to {wanted.version} was aborted; {retry}"

@@ -13,6 +13,7 @@ from scenario_operator.api.outcomes import BACK_TO_WAITING, ENDED_BADLY, FAILURE
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.compile import Blocked
+from scenario_operator.planning.diff import shown
 from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import choose, failed_canaries
@@ -89,7 +90,7 @@ def _still_asks(run: RunFacts, attempt: Attempt) -> bool:
     """
     handled = run.stored.handled.recompute
     return not attempt.asked or any(
-        a.uid == run.uid and (a.nonce != handled or attempt.abort) for a in attempt.asked
+        a.uid == run.uid and (a.nonce != handled or attempt.called_off) for a in attempt.asked
     )
 
 
@@ -98,10 +99,10 @@ def ended_badly(fleet: Fleet, attempts: frozenset[str], revision: str = "") -> f
 
     The runs remember the revision, so that it does not matter when somebody has deleted an attempt.
     An abort that ended more runs than a report lists is taken to have ended all that there are: a run that was
-    aborted must not begin unasked, one that came later can ask.
+    aborted must not begin unasked, one that came later can ask. What was rejected is for nobody who does not ask.
     """
     named = [a for a in fleet.attempts if a.name in attempts]
-    if any(a.abort and not a.only and a.unlisted.skipped for a in named):
+    if any(not a.only and (a.reject or (a.abort and a.unlisted.skipped)) for a in named):
         return frozenset(run.uid for run in fleet.runs)
     told = {r.uid for a in named for r in a.reports if r.ended.outcome in ENDED_BADLY}
     recorded = {
@@ -126,7 +127,7 @@ def forgettable(fleet: Fleet, limit: int) -> tuple[Attempt, ...]:
     return tuple(
         a
         for a in finished[: max(0, len(finished) - limit)]
-        if a.revision != wanted or not (a.abort or ended_badly(fleet, frozenset((a.name,))))
+        if a.revision != wanted or not (a.called_off or ended_badly(fleet, frozenset((a.name,))))
     )
 
 
@@ -145,7 +146,7 @@ def advance(attempt: Attempt, fleet: Fleet, planner: Planner) -> Attempt:
     """Return the attempt after one pass over it; grants are added by `give_grants`."""
     attempt = settle(attempt, fleet)
     waiting = () if attempt.closed else waiting_runs(attempt, fleet)
-    if not attempt.closed and (attempt.abort or _superseded(attempt, fleet)):
+    if not attempt.closed and (attempt.called_off or _superseded(attempt, fleet)):
         left = tuple(_never(run, attempt, fleet) for run in waiting)
         attempt, waiting = attempt._replace(closed=True, reports=(*attempt.reports, *left)), ()
     planned = plans_of(attempt, waiting, fleet, planner)
@@ -265,12 +266,16 @@ def _blocked_only(attempt: Attempt, fleet: Fleet) -> bool:
 
 def _unbegun(attempt: Attempt) -> Outcome:
     """Return how a closed attempt ends for the runs that it never granted."""
-    return Outcome.ABORTED if attempt.abort else Outcome.SUPERSEDED
+    if attempt.abort:
+        return Outcome.ABORTED
+    return Outcome.SKIPPED if attempt.reject else Outcome.SUPERSEDED
 
 
 def _closing_word(attempt: Attempt) -> AttemptPhase:
     if attempt.abort:
         return AttemptPhase.ABORTED
+    if attempt.reject:
+        return AttemptPhase.REJECTED
     outcomes = {r.ended.outcome for r in attempt.reports}
     if outcomes & FAILURES or attempt.unlisted.rolled_back or attempt.unlisted.failed:
         return AttemptPhase.FAILED
@@ -344,9 +349,13 @@ def _never(run: RunFacts, attempt: Attempt, fleet: Fleet) -> Report:
     message = f"revision {fleet.wanted.name if fleet.wanted else ''} is wanted now"
     if attempt.abort:
         message = "the attempt was aborted before this run was granted"
+    elif attempt.reject:
+        message = f"the attempt was rejected: {shown(attempt.reject)}"
     ended = _ended("", attempt, _unbegun(attempt), message, fleet.now)
     applied = run.stored.applied
     ended = ended._replace(from_version=applied.version if applied else "")
+    if ended.outcome is Outcome.SKIPPED:
+        ended = ended._replace(reason=Reason.REJECTED.value)
     return Report(run.namespace, run.name, run.uid, "", "", ended)
 
 

@@ -11,6 +11,7 @@ from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
+from scenario_operator.planning.diff import shown
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.canary import failed_canaries
@@ -184,6 +185,10 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     if not fleet.runs:
         return ScenarioStanding(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
+    rejected = next((a for a in fleet.attempts if a.reject and a.revision == fleet.wanted.name), None)
+    if rejected is not None and failed and not any(r.failed for r in failed):
+        told = f"{rejected.name} to {fleet.wanted.version} was rejected: {shown(rejected.reject)}"
+        return ScenarioStanding(Reason.REJECTED.value, told, ready=True)
     if failed:
         which = _listed(failed, fleet.namespace)
         told = f"not on {fleet.wanted.version}: {which}; publish a fixed version, or retry them"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from scenario_operator.api import commands
 from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.outcomes import FAILURES, SUCCESSES, Outcome
@@ -55,6 +56,9 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         ),
         suspend=spec.get("suspend", False),
         abort=spec.get("abort") == metadata["uid"],
+        abort_ignored=spec.get("abort") not in (None, metadata["uid"]),
+        # Too late it says nothing: what was granted goes its way.
+        reject="" if "startTime" in status else spec.get("reject", ""),
         skip_revert=spec.get("skipRevert", False),
         approvals=tuple(
             PlanApproval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()
@@ -135,9 +139,15 @@ def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
         Assessment(_C.READY, "True" if gated else "False", reason, message),
         *([] if gated or stalled else [Assessment(_C.RECONCILING, "True", reason, message)]),
         *([Assessment(_C.STALLED, "True", reason, message)] if stalled else []),
+        *([_abort_ignored(attempt, fleet)] if attempt.abort_ignored else []),
         _approved(attempt, unapproved),
         Assessment(_C.SUCCEEDED, "Unknown", reason, message),
     ]
+
+
+def _abort_ignored(attempt: Attempt, fleet: Fleet) -> Assessment:
+    told = f"spec.abort is not the uid of this attempt; to abort it: {commands.abort(fleet.namespace, attempt.name)}"
+    return Assessment(_C.ACTION_REQUIRED, "True", Reason.ABORT_IGNORED, told)
 
 
 def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:

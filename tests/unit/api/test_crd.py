@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from scenario_operator.api import crd, names
+from scenario_operator.api import crd, names, structural
 from scenario_operator.api.common import ApiModel
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ class TestStructural:
     """What the API server demands of every node."""
 
     def test_only_keywords_of_a_crd(self) -> None:
-        allowed = crd.KEPT | {"properties", "items", "additionalProperties"}
+        allowed = structural.KEPT | {"properties", "items", "additionalProperties"}
 
         assert failing([n for n in ALL if n.schema.keys() - allowed]) == []
 
@@ -440,11 +440,11 @@ class TestGenerator:
         ],
     )
     def test_refuses(self, model: type[ApiModel], message: str) -> None:
-        with pytest.raises(crd.SchemaError, match=message):
-            crd.structural(model.model_json_schema())
+        with pytest.raises(structural.SchemaError, match=message):
+            structural.structural(model.model_json_schema())
 
     def test_what_the_field_says_wins_and_null_is_gone(self) -> None:
-        assert crd.structural(Optional.model_json_schema()) == {
+        assert structural.structural(Optional.model_json_schema()) == {
             "type": "object",
             "description": "An optional object with a description of its own.",
             "properties": {

@@ -18,6 +18,7 @@ def test_the_words_on_the_wire_stay_as_they_are() -> None:
         "Continued",
         "RolledBack",
         "Superseded",
+        "Skipped",
         "Failed",
         "Aborted",
         "Cancelled",

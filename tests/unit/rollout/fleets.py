@@ -155,7 +155,8 @@ def passed(known: Fleet) -> tuple[Fleet, FleetDecision]:
 
 def _asked(of: Attempt) -> dict[str, Any]:
     """Return what people asked of an attempt, as its spec says it."""
-    return {"suspend": of.suspend, **({"abort": of.uid} if of.abort else {})}
+    called_off = {"abort": of.uid if of.abort else "", "reject": of.reject}
+    return {"suspend": of.suspend, **{key: value for key, value in called_off.items() if value}}
 
 
 def settled(known: Fleet, passes: int = 20) -> Fleet:

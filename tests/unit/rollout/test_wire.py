@@ -82,6 +82,8 @@ ATTEMPTS = st.builds(
     asked=st.lists(st.builds(Asked, TEXT, TEXT, TEXT, TEXT), max_size=3).map(tuple),
     suspend=st.just(False),
     abort=st.just(False),
+    abort_ignored=st.just(False),
+    reject=st.just(""),
     skip_revert=st.just(False),
     approvals=st.just(()),
     finished=st.just(False),
