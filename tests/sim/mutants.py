@@ -137,7 +137,7 @@ def carries_out_other_plans(patch: pytest.MonkeyPatch) -> None:
         if view.grant is None or view.wanted is None:
             return real(view)
         plan = opening.plan_upgrade(opening.case_of(view, view.wanted, Cause.UPGRADE))
-        changed = getattr(plan, "hash", view.grant.plan_hash)
+        changed = getattr(plan, "plan_hash", view.grant.plan_hash)
         return real(view._replace(grant=view.grant._replace(plan_hash=changed)))
 
     patch.setattr(rest, "take_grant", take)

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from scenario_operator.api.outcomes import ENDED_BADLY, SUCCESSES
 from scenario_operator.rollout import canary, schedule
 from scenario_operator.rollout import decide as deciding
-from scenario_operator.rollout.canary import FAILED, PASSED
 from scenario_operator.rollout.consent import Consent
 from scenario_operator.rollout.facts import Attempt, Fleet
 
@@ -142,8 +142,8 @@ def _overtakes(patch: pytest.MonkeyPatch) -> None:
 def _shrugs(patch: pytest.MonkeyPatch) -> None:
     """A canary that failed has shown what it was to show."""
     patch.setattr(schedule, "failed_canaries", lambda attempt, fleet: ())
-    patch.setattr(canary, "FAILED", frozenset())
-    patch.setattr(canary, "PASSED", PASSED | FAILED)
+    patch.setattr(canary, "ENDED_BADLY", frozenset())
+    patch.setattr(canary, "SUCCESSES", SUCCESSES | ENDED_BADLY)
 
 
 MUTANTS = (
