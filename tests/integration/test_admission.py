@@ -16,7 +16,7 @@ from kubernetes.client import ApiException
 from tests.harness.cluster import Cluster
 from tests.unit.api.samples import PARTS, example
 
-from scenario_operator.api import crd, names, structural
+from scenario_operator.api import crd, names, nodes
 from scenario_operator.api.common import wire
 
 ROOT = Path(__file__).parents[2]
@@ -626,7 +626,7 @@ def test_every_rule_is_provoked() -> None:
     """A rule that no case provokes may be one that never fires."""
     rules: set[str] = set()
     for kind in crd.KINDS:
-        for node in structural.walk(crd.schema_of(kind)):
+        for node in nodes.walk(crd.schema_of(kind)):
             rules |= {rule["message"] for rule in node.get(crd.RULES, [])}
 
     quiet = {rule for rule in rules if not any(case.message.lower() in rule.lower() for case in REFUSED)}

@@ -1,4 +1,7 @@
-"""The operator beside a tool that keeps applying what Git says: neither takes a field from the other (row A72)."""
+"""The operator beside a tool that keeps applying what Git says.
+
+Neither takes a field from the other (row A72), and what was applied is what lives (row A118).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 from tests.bench.audit import Audit
-from tests.harness.cluster import PATIENCE, Cluster, kubectl
-from tests.harness.objects import incompatible, run, scenario, stored_strategy, strategy
+from tests.harness.cluster import PATIENCE, ROOT, Cluster, kubectl
+from tests.harness.objects import API, incompatible, run, scenario, stored_strategy, strategy
+from tests.unit.api.samples import BARE_ITEMS
 
 JsonObject = dict[str, Any]
 RUNS = ("a", "b", "c", "d")
@@ -95,3 +100,33 @@ def test_a72_what_git_applies_again_and_again_meets_no_conflict_and_the_operator
         call for call in written if (call.verb, call.resource) == ("create", "scenarioupgrades")
     ]
     assert sum(call.verb == "create" for call in written) == 1
+
+
+# --- What was applied is what lives ---------------------------------------------------------------
+
+
+def shipped() -> list[JsonObject]:
+    """Return every object of the examples, and a Scenario with every kind of list item as short as it may be."""
+    files = sorted(ROOT.glob("examples/*/manifests/*.yaml"))
+    found = [body for path in files for body in yaml.safe_load_all(path.read_text(encoding="utf-8")) if body]
+    assert len(found) > len(files) > 3
+    return [*found, {"apiVersion": API, "kind": "Scenario", "metadata": {"name": "bare"}, "spec": BARE_ITEMS}]
+
+
+def merged(live: Any, git: Any) -> Any:
+    """Return what a JSON merge patch makes of a live object: a list is one value."""
+    if isinstance(live, dict) and isinstance(git, dict):
+        return {**live, **{key: merged(live.get(key), value) for key, value in git.items()}}
+    return git
+
+
+@pytest.mark.parametrize("how", [("--server-side",), ()], ids=["server-side", "client-side"])
+def test_a118_what_ships_is_in_sync_with_what_was_applied(space: Cluster, how: tuple[str, ...]) -> None:
+    """Given the examples, when they are applied, then merging them into what lives changes nothing.
+
+    That is how Argo CD decides, unless it is told to ask the server.
+    """
+    for body in shipped():
+        space.kubectl("apply", *how, "-f", "-", stdin=json.dumps(body))
+        live = space.get(body["kind"].lower(), body["metadata"]["name"])["spec"]
+        assert merged(live, body["spec"]) == live, body["metadata"]["name"]

@@ -4,7 +4,7 @@
 
 pydantic speaks full JSON Schema; a CRD wants less (no references, no null, a type on every node) and more
 (CEL rules, list types). Rules and defaults are for what people write: they are taken out of `status`,
-where a rule could refuse a record and a default would look like a change.
+where a rule could refuse a record and a default would look like a change. Below lists a default is told, not set.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import yaml
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject, Resource, cel
+from scenario_operator.api.nodes import tell_defaults_below_lists
 from scenario_operator.api.run import ScenarioRun
 from scenario_operator.api.scenario import Scenario
 from scenario_operator.api.strategy import UpgradeStrategy
@@ -168,6 +169,7 @@ def schema_of(kind: CustomKind) -> JsonObject:
         "metadata": {"type": "object"},
         "spec": model["properties"]["spec"],
     }
+    tell_defaults_below_lists(properties["spec"])
     if "status" in model["properties"]:
         status = model["properties"]["status"]
         conditions = copy.deepcopy(status["properties"]["conditions"])

@@ -4,6 +4,7 @@ import copy
 from typing import Final
 
 from scenario_operator.api.common import JsonObject
+from scenario_operator.api.nodes import walk
 
 RULES: Final = "x-kubernetes-validations"
 LIST_TYPE: Final = "x-kubernetes-list-type"
@@ -100,10 +101,3 @@ def recorded(node: JsonObject) -> None:
         if each.get("type") == "array":
             each.pop(LIST_KEYS, None)
             each[LIST_TYPE] = "atomic"
-
-
-def walk(node: JsonObject) -> list[JsonObject]:
-    """Return a schema node and everything below it."""
-    below = [*node.get("properties", {}).values()]
-    below += [node[key] for key in ("items", "additionalProperties") if isinstance(node.get(key), dict)]
-    return [node] + [found for child in below for found in walk(child)]

@@ -22,6 +22,28 @@ CANDIDATES = (
     "scenarios.dev/x",
 )
 
+BARE_ITEMS: dict[str, Any] = {
+    "version": "1.0.0",
+    "artifact": {"image": "r/x:1.0.0"},
+    "state": {"version": "1", "volume": {"size": "1Gi"}},
+    "parameters": [{"name": "threshold"}],
+    "compatibility": {"from": [{"versions": "*", "verdict": "Compatible"}]},
+    "workload": {
+        "ports": [{"name": "http", "containerPort": 80}],
+        "env": [
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}},
+            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}},
+        ],
+        "envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "a"}}],
+        "volumes": [
+            {"name": "files", "configMap": {"name": "a"}},
+            {"name": "keys", "secret": {"secretName": "a"}},
+            {"name": "data", "persistentVolumeClaim": {"claimName": "a"}},
+        ],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    },
+}
+"""The spec of a Scenario with every kind of list item, and nothing in the items that may be left out."""
 
 PARTS = {kind.name: crd.schema_of(kind)["properties"] for kind in crd.KINDS}
 

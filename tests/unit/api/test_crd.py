@@ -55,6 +55,11 @@ ALL = [node for name, schema in ROOTS.items() for node in nodes(name, schema)]
 OURS = [node for node in ALL if not re.fullmatch(r"\w+(\.(apiVersion|kind|metadata))?", node.path)]
 
 
+def defaulted_below_lists(schema: dict[str, Any]) -> list[str]:
+    """Name the fields of a schema that the API server would fill in within the items of a list."""
+    return [n.path for n in nodes("spec", schema) if "[]" in n.path and "default" in n.schema]
+
+
 def failing(found: list[Node]) -> list[str]:
     """Name the nodes that break a rule."""
     return [node.path for node in found]
@@ -127,6 +132,38 @@ class TestStructural:
 
         assert failing([n for n in defaulted if not fits(n.schema)]) == []
         assert len(defaulted) > 20
+
+    def test_no_default_stands_below_a_list(self) -> None:
+        """Argo CD compares a list as one value: an item that the server fills in is out of sync for ever (A118)."""
+        files = [*ROOT.glob("crds/*.yaml"), *ROOT.glob("charts/*/files/crds/*.yaml")]
+        schemas = [
+            version["schema"]["openAPIV3Schema"]
+            for path in files
+            for body in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+            for version in body["spec"]["versions"]
+        ]
+
+        assert len(schemas) == 2 * len(crd.KINDS)
+        assert [found for schema in schemas for found in defaulted_below_lists(schema)] == []
+
+    def test_a_default_below_a_list_is_found_at_any_depth(self) -> None:
+        port = {"type": "object", "properties": {"protocol": {"type": "string", "default": "TCP"}}}
+        ports = {"type": "array", "x-kubernetes-list-type": "map", "items": port}
+        parts = {"type": "object", "additionalProperties": {"type": "object", "properties": {"ports": ports}}}
+        sizes = {"type": "array", "x-kubernetes-list-type": "atomic", "items": parts}
+        schema = {"type": "object", "properties": {"sizes": sizes, "port": port}}
+
+        assert defaulted_below_lists(schema) == ["spec.sizes[].*.ports[].protocol"]
+
+    def test_what_absence_means_in_an_item_is_told(self) -> None:
+        """The models know it, and `kubectl explain` says it."""
+        told = {
+            n.path: n.schema["description"] for n in ALL if "Absent means" in n.schema.get("description", "")
+        }
+
+        assert told["Scenario.spec.workload.ports[].protocol"].endswith("Absent means TCP.")
+        assert told["Scenario.spec.compatibility.from[].reversible"].endswith("Absent means false.")
+        assert len(told) >= 11
 
     def test_patterns_need_no_lookaround(self) -> None:
         """The API server's expressions know none, nor back references."""
