@@ -24,6 +24,8 @@ NAME: Final = "scenario-operator"
 NAMESPACE: Final = "scenario-operator"
 #: Only fixes what `helm template` assumes; the chart does not branch on it.
 KUBE_VERSION: Final = "1.35.0"
+#: What stands in the file when nobody says where the image is; no registry has it.
+IMAGE: Final = "scenario-operator"
 HELP: Final = "there is no helm; run: tools/bed build --for helm"
 
 Manifest = dict[str, Any]
@@ -72,10 +74,13 @@ def helm_binary(name: str = "helm") -> str:
 
 
 def helm_template(*arguments: str, helm: str | None = None) -> list[Manifest]:
-    """The manifests of the chart, hooks included. Raises `RenderError` with Helm's words."""
+    """The manifests of the chart, hooks included; of `IMAGE`, unless an argument says otherwise.
+
+    Raises `RenderError` with Helm's words.
+    """
     command = [
         *(helm or helm_binary(), "template", NAME, str(CHART), "--namespace", NAMESPACE),
-        *("--kube-version", KUBE_VERSION, *arguments),
+        *("--kube-version", KUBE_VERSION, "--set", f"image.repository={IMAGE}", *arguments),
     ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
@@ -148,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder (default: dist)")
     parser.add_argument(
-        "--image", metavar="REPOSITORY[:TAG]", help="the operator's image (default: the chart's)"
+        "--image", metavar="REPOSITORY[:TAG]", help=f"the operator's image (default: {IMAGE})"
     )
     options = parser.parse_args(arguments)
     settings = []

@@ -104,6 +104,7 @@ def test_braces_in_a_crd_are_text(tmp_path: Any) -> None:
     word = "description: '{{ .Values.replicas }} {{ nonsense'"
     path.write_text(text.replace("description: Kind of this object.", word), encoding="utf-8")
     command = [render.helm_binary(), "template", "x", str(copy), "--kube-version", render.KUBE_VERSION]
+    command += ["--set", "image.repository=x"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
 
     assert "{{ .Values.replicas }} {{ nonsense" in done.stdout
@@ -404,6 +405,32 @@ def test_a_monitor_finds_its_service() -> None:
 def test_mistakes_in_values_are_refused(setting: str, complaint: str) -> None:
     with pytest.raises(render.RenderError, match=complaint):
         render.helm_template("--set", setting)
+
+
+@pytest.mark.parametrize("helm", HELMS)
+@pytest.mark.parametrize(
+    "values", [(), ("--set", f"image.digest={SHA}"), ("--set", "preDelete.enabled=false")]
+)
+def test_without_an_image_helm_says_what_to_set(values: tuple[str, ...], helm: str) -> None:
+    """Nobody installs a Deployment that can never pull: there is no public image."""
+    command = [render.helm_binary(helm), "template", "x", str(render.CHART), *values]
+    command += ["--kube-version", render.KUBE_VERSION]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert done.returncode
+    assert "image.repository must be set to where you keep the operator's image" in done.stderr
+
+
+def test_the_notes_lead_to_whoever_needs_a_person() -> None:
+    """Attempts alone would not do: a blocked plan, an invalid spec and a held run have none."""
+    command = [render.helm_binary("helm4"), "install", "x", str(render.CHART), "--dry-run=client"]
+    command += ["--set", "image.repository=x"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    notes = done.stdout.split("NOTES:")[1]
+
+    assert "get scenarios,scenarioruns -A -o jsonpath=" in notes
+    assert '?(@.type=="ActionRequired")' in notes
+    assert "waits for a person" in " ".join(notes.split())
 
 
 def test_the_schema_describes_every_value() -> None:
