@@ -1,10 +1,11 @@
 """`python -m scenario_operator.cli.release`: before an uninstall, let go of what only the operator would.
 
-A Stop holds a pod by our finalizer until its last report is in the journal. Without an operator nobody takes
-that off, and the pod, its namespace and its volume hang for ever. So first the operator is stopped (else it
-could put the finalizer back), then it is taken off everywhere. The reports of such pods are lost: the next
-operator says so (`StopReportMissing`).
-This module must not know why a pod is held, and touches nothing but that one finalizer.
+A Stop holds a pod by our finalizer until its last report is in the journal, and a run whose deletion has to take
+results back may be held as well. Without an operator nobody takes that off, and the object, its namespace and its
+volume hang for ever. So first the operator is stopped (else it could put a finalizer back), then ours are taken off
+everywhere. The reports of such pods are lost, which the next operator says (`StopReportMissing`); results that nobody
+takes back any more are listed here.
+This module must not know why an object is held, and touches nothing but finalizers of our group.
 """
 
 import argparse
@@ -20,13 +21,14 @@ from scenario_operator.cluster import errors
 from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.client import Client, KubernetesClient
 from scenario_operator.cluster.connection import open_connection
-from scenario_operator.cluster.kinds import POD, JsonObject, Ref, ResourceKind
+from scenario_operator.cluster.kinds import POD, RUN, JsonObject, Ref, ResourceKind
 
 Say: TypeAlias = Callable[[str], object]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 DEPLOYMENT: Final = ResourceKind("apps", "v1", "deployments", "Deployment")
 
+_PREFIX: Final = f"{names.GROUP}/"
 _ATTEMPTS: Final = 5
 _POLL_SECONDS: Final = 1.0
 
@@ -91,22 +93,48 @@ async def release_pods(
 
     All pods are looked at, not only those with our label: a stripped label must not hide one.
     """
-    held = [pod for pod in (await client.list(POD, namespace)).items if _is_held(pod)]
+    held = [pod for pod in (await client.list(POD, namespace)).items if _ours(pod)]
     for pod in held:
-        await _release(client, pod, say, sleep)
+        told = "released; its last report is lost unless it was recorded"
+        await _release(client, Ref.to(POD, pod), pod, told, say, sleep)
     return len(held)
 
 
-async def _release(client: Client, pod: JsonObject, say: Say, sleep: Sleep) -> None:
-    ref = Ref.to(POD, pod)
-    uid = pod["metadata"]["uid"]
-    current: JsonObject | None = pod
+async def release_runs(
+    client: Client, namespace: str | None, *, say: Say, sleep: Sleep = asyncio.sleep
+) -> int:
+    """Take our finalizers off every run of a namespace (None: of all); return how many were held.
+
+    Says of each whose results nobody takes back any more. Where the kind is gone there is nothing to do.
+    """
+    try:
+        held = [run for run in (await client.list(RUN, namespace)).items if _ours(run)]
+    except errors.NotFound:
+        return 0
+    for run in held:
+        await _release(client, Ref.to(RUN, run), run, f"released; {_not_reverted(run)}", say, sleep)
+    return len(held)
+
+
+def _not_reverted(run: Mapping[str, Any]) -> str:
+    """Name the incarnations whose results stay although somebody deleted the run."""
+    if "deletionTimestamp" not in run["metadata"]:
+        return "nobody had deleted it, it stays as it is"
+    known = (run.get("status") or {}).get("incarnations") or ()
+    kept = [each for each in known if each.get("results") != "Reverted"]
+    told = ", ".join(f"{each.get('runID')} (version {each.get('version', 'unknown')})" for each in kept)
+    return f"results that were not reverted: {told or 'none'}"
+
+
+async def _release(client: Client, ref: Ref, held: JsonObject, told: str, say: Say, sleep: Sleep) -> None:
+    uid = held["metadata"]["uid"]
+    current: JsonObject | None = held
     for attempt in range(1, _ATTEMPTS + 1):
-        if current is None or current["metadata"]["uid"] != uid or not _is_held(current):
+        if current is None or current["metadata"]["uid"] != uid or not _ours(current):
             say(f"{ref}: gone, or released meanwhile")
             return
         metadata = current["metadata"]
-        others = [each for each in metadata["finalizers"] if each != names.FINALIZER_REPORT]
+        others = [each for each in metadata["finalizers"] if each not in _ours(current)]
         try:
             await client.patch(
                 ref,
@@ -120,12 +148,13 @@ async def _release(client: Client, pod: JsonObject, say: Say, sleep: Sleep) -> N
             await sleep(_POLL_SECONDS)
             current = await client.get(ref)
         else:
-            say(f"{ref}: released; its last report is lost unless it was recorded")
+            say(f"{ref}: {told}")
             return
 
 
-def _is_held(pod: Mapping[str, Any]) -> bool:
-    return names.FINALIZER_REPORT in (pod["metadata"].get("finalizers") or ())
+def _ours(obj: Mapping[str, Any]) -> list[str]:
+    """Return the finalizers that only an operator of ours would take off, of whatever version."""
+    return [each for each in obj["metadata"].get("finalizers") or () if each.startswith(_PREFIX)]
 
 
 async def run(options: argparse.Namespace, say: Say) -> int:
@@ -135,13 +164,14 @@ async def run(options: argparse.Namespace, say: Say) -> int:
             client = KubernetesClient(connection.pool, bucket=TokenBucket(50, 50))
             for deployment in options.deployment:
                 await stop_operator(client, deployment, wait_seconds=options.wait_seconds, say=say)
-            held = 0
+            pods = runs = 0
             for namespace in options.namespace or (None,):
-                held += await release_pods(client, namespace, say=say)
+                pods += await release_pods(client, namespace, say=say)
+                runs += await release_runs(client, namespace, say=say)
     except errors.ClusterError as error:
         say(f"not finished: {error}; run it again")
         return 1
-    say(f"pods that were held: {held}")
+    say(f"pods that were held: {pods}; runs that were held: {runs}")
     return 0
 
 
@@ -149,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = argparse.ArgumentParser(
         prog="python -m scenario_operator.cli.release",
-        description=f"Stop the operator and take the finalizer {names.FINALIZER_REPORT} off pods.",
+        description=f"Stop the operator and take the finalizers {_PREFIX}… off pods and runs.",
     )
     made.add_argument(
         "--deployment",

@@ -315,11 +315,13 @@ def test_the_hooks_arguments_are_those_of_its_program() -> None:
 
 
 def test_the_hook_may_do_what_it_does_and_no_more() -> None:
-    assert allowed("default", kinds.POD, hooks=True) == {"get", "list", "patch"}
+    for kind in (kinds.POD, kinds.RUN):
+        assert allowed("default", kind, hooks=True) == {"get", "list", "patch"}
     assert allowed("default", release.DEPLOYMENT, hooks=True) == {"get"}
     assert allowed("default", release.DEPLOYMENT, "scale", hooks=True) == {"get", "patch"}
     assert {resource for rule in rules("default", hooks=True) for resource in rule["resources"]} == {
         "pods",
+        "scenarioruns",
         "deployments",
         "deployments/scale",
     }
@@ -334,6 +336,13 @@ def test_hooks_belong_to_the_uninstall_only() -> None:
         assert each["metadata"]["annotations"]["helm.sh/hook-delete-policy"] == (
             "before-hook-creation,hook-succeeded"
         )
+
+
+def test_what_the_hook_lists_is_shown_before_its_job_is_removed() -> None:
+    """Its log is the only place that names results which nobody takes back any more."""
+    (job,) = of_kind("Job")
+
+    assert job["metadata"]["annotations"]["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"
 
 
 def test_a_digest_wins_over_a_tag() -> None:

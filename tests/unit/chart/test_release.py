@@ -24,6 +24,7 @@ class World:
         self.disturbances: list[Callable[[World], None]] = []
         self.naps = 0
         self.said: list[str] = []
+        self.served = True
 
     async def get(self, ref: Ref) -> JsonObject | None:
         return copy.deepcopy(self.objects.get((ref.kind.kind, ref.name)))
@@ -31,6 +32,8 @@ class World:
     async def list(
         self, kind: ResourceKind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
     ) -> Listing:
+        if not self.served:
+            raise errors.NotFound("NotFound", "the server could not find the requested resource")
         wanted = dict(pair.split("=") for pair in label_selector.split(",")) if label_selector else {}
         return Listing(
             tuple(
@@ -214,6 +217,80 @@ async def test_a_pod_that_vanishes_meanwhile_is_no_error(successor: str | None) 
 
 async def test_a_cluster_without_anything_of_ours_is_done_at_once() -> None:
     assert await let_go(World()) == 0
+
+
+# --- The runs -------------------------------------------------------------------------------------
+
+TEARDOWN = f"{names.GROUP}/teardown"
+
+
+def run(name: str, *finalizers: str, deleted: bool = True, **results: str) -> JsonObject:
+    """Return a run whose incarnations have these results; "" is what is not on record."""
+    when = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else {}
+    told = [
+        {
+            "runID": f"{name}-{number[1:]}",
+            "version": f"{number[1:]}.0.0",
+            **({"results": word} if word else {}),
+        }
+        for number, word in results.items()
+    ]
+    body = thing("ScenarioRun", name, "red", finalizers=list(finalizers), **when)
+    return {**body, "status": {"incarnations": told}}
+
+
+async def let_runs_go(world: World, namespace: str | None = None) -> int:
+    return await release.release_runs(world, namespace, say=world.say, sleep=world.sleep)  # type: ignore[arg-type]
+
+
+async def test_a_deleted_run_is_let_go_and_what_was_not_reverted_is_listed() -> None:
+    """Whatever version of ours put the finalizer on; those of others stay."""
+    world = World(
+        run("tides", TEARDOWN, "example.com/a", n1="Reverted", n2="Kept", n3=""),
+        run("clean", TEARDOWN, n1="Reverted"),
+        run("foreign", "example.com/a", n1="Kept"),
+    )
+
+    assert await let_runs_go(world) == 2
+
+    assert world.writes == [
+        ("ScenarioRun red/tides", None, {"metadata": {"finalizers": ["example.com/a"]}}),
+        ("ScenarioRun red/clean", None, {"metadata": {"finalizers": None}}),
+    ]
+    listed = "tides-2 (version 2.0.0), tides-3 (version 3.0.0)"
+    assert world.said == [
+        f"ScenarioRun red/tides: released; results that were not reverted: {listed}",
+        "ScenarioRun red/clean: released; results that were not reverted: none",
+    ]
+
+
+async def test_a_run_that_nobody_deleted_stays_and_is_let_go_for_later() -> None:
+    world = World(run("tides", TEARDOWN, deleted=False, n1="Kept"))
+
+    assert await let_runs_go(world) == 1
+    assert world.said == ["ScenarioRun red/tides: released; nobody had deleted it, it stays as it is"]
+
+
+async def test_a_finalizer_that_somebody_puts_on_a_run_meanwhile_survives() -> None:
+    world = World(run("one", TEARDOWN, n1="Kept"))
+
+    def another(world: World) -> None:
+        world.objects["ScenarioRun", "one"]["metadata"] |= {
+            "resourceVersion": "2",
+            "finalizers": [TEARDOWN, "example.com/new"],
+        }
+
+    world.disturbances = [another]
+    await let_runs_go(world)
+
+    assert world.objects["ScenarioRun", "one"]["metadata"]["finalizers"] == ["example.com/new"]
+
+
+async def test_where_the_kind_is_gone_no_run_is_held() -> None:
+    world = World()
+    world.served = False
+
+    assert await let_runs_go(world) == 0
 
 
 def test_a_deployment_is_named_with_its_namespace() -> None:
