@@ -80,7 +80,7 @@ def test_a_rollout_is_held_when_more_failed_than_may(cluster: Cluster) -> None:
     asked = cluster.until_condition("scn", "s", "ActionRequired", "True", "RolloutHeld")
     assert asked["message"].rpartition("; see: ")[2] == f"kubectl -n {cluster.namespace} describe supg s-1"
     cluster.until_condition("supg", "s-1", "Stalled", "True", "RolloutHeld")
-    cluster.until_condition("srun", "a", "Ready", "False", "RolledBack")
+    cluster.until_condition("srun", "a", "Ready", "True", "RolledBack")
     cluster.until_condition("srun", "b", "UpToDate", "False", "RolloutHeld")
 
 

@@ -119,7 +119,7 @@ def test_an_attempt_that_is_aborted_at_its_stop_goes_back_to_exactly_what_was(cl
     until_journal(cluster, "r", heading="Back", turnedBy="Aborted")
     let_go(cluster, "r-1-0")
 
-    cluster.until_condition("srun", "r", "Stalled", "True", "RolledBack")
+    cluster.until_condition("srun", "r", "Ready", "True", "RolledBack")
     cluster.until_condition("srun", "r", "ActionRequired", "True", "RolledBack")
     cluster.until_condition("srun", "r", "Available", "True")
     status = cluster.get("srun", "r")["status"]

@@ -25,16 +25,20 @@ _ETCD = ("3.5.16-4", "0875921bb0d023f2af9b8e15cdfbe417a03e65731345fb832c40f9c2dd
 
 @dataclass(frozen=True)
 class GoTool:
-    """One folder of tools/go: each has its own go.mod, for their dependencies would bend each other's."""
+    """One folder of tools/go: each has its own go.mod, for their dependencies would bend each other's.
+
+    `sources` are files of ours in the folder that the binaries are made of.
+    """
 
     folder: str
     binaries: dict[str, str]
     stamp: dict[str, str]
+    sources: tuple[str, ...] = ()
 
     @property
     def directory(self) -> Path:
         digest = hashlib.sha256(repr(sorted(self.stamp.items())).encode())
-        for file in ("go.mod", "go.sum"):
+        for file in ("go.mod", "go.sum", *self.sources):
             digest.update((TOOLS / "go" / self.folder / file).read_bytes())
         return cache() / "tools" / f"{self.folder}-{digest.hexdigest()[:12]}"
 
@@ -87,6 +91,7 @@ LOCAL_PATH = GoTool(
 HELM4 = GoTool(
     "helm4", {"helm4": "helm.sh/helm/v4/cmd/helm"}, {"helm.sh/helm/v4/internal/version.version": "v4.3.1"}
 )
+KSTATUS = GoTool("helm4", {"kstatus": "./kstatus"}, {}, ("kstatus/main.go",))
 HELM3 = GoTool(
     "helm3", {"helm3": "helm.sh/helm/v3/cmd/helm"}, {"helm.sh/helm/v3/internal/version.version": "v3.22.0"}
 )
@@ -189,7 +194,7 @@ def binary(name: str) -> Path:
     """The path of a built binary."""
     if name == "etcd":
         return etcd()
-    for tool in (KUBERNETES_TOOL, LOCAL_PATH, HELM4, HELM3):
+    for tool in (KUBERNETES_TOOL, LOCAL_PATH, HELM4, HELM3, KSTATUS):
         if name in tool.binaries:
             return tool.directory / name
     raise KeyError(name)
@@ -219,7 +224,8 @@ def build(kind: str) -> None:
 
 
 def build_helm() -> None:
-    """Helm 3 and 4, for those who install the chart."""
+    """Helm 3 and 4, for those who install the chart, and what tools that wait say of an object."""
     HELM4.build(["helm4"])
     HELM3.build(["helm3"])
-    _link("helm4", "helm3")
+    KSTATUS.build(["kstatus"])
+    _link("helm4", "helm3", "kstatus")

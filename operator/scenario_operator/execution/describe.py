@@ -171,7 +171,12 @@ def _rolled_back(view: View) -> Situation | None:
     gate = view.gate
     if view.wants_retry and gate is not None and gate.reason == Reason.NO_VALID_REVISION:
         onward = _next_step(view, gate)
-    return Situation(Standing.ROLLED_BACK, Reason.ROLLED_BACK, message, f"{message}; {onward}")
+    attention = f"{message}; {onward}"
+    serving = Situation(Standing.ROLLED_BACK, Reason.ROLLED_BACK, message, attention, "", message, refused)
+    absent = None if refused else _not_serving(view)
+    if absent is None or absent.standing is Standing.STOPPED:
+        return serving
+    return absent._replace(attention=attention, rolled_back=message)
 
 
 def _blocked(view: View) -> Situation | None:

@@ -25,14 +25,23 @@ class Standing(StrEnum):
     STOPPED = "Stopped"
 
 
+OF_THE_SCENARIO = frozenset({Reason.NO_VALID_REVISION, Reason.SCENARIO_NOT_FOUND, Reason.REVISION_NOT_FOUND})
+"""Why a run has nothing to start on: what its Scenario does not offer (yet)."""
+
+
 class Situation(NamedTuple):
-    """The standing, its reason and message; `attention` is what a person has to do, ending with a command."""
+    """The standing, its reason and message; `attention` is what a person has to do, ending with a command.
+
+    `rolled_back` tells of the last plan that it went back; `own`: it was the run's own plan, not that of an attempt.
+    """
 
     standing: Standing
     reason: str
     message: str
     attention: str = ""
     degraded: str = ""
+    rolled_back: str = ""
+    own: bool = False
 
 
 def keep_volume_command(view: View) -> str:

@@ -14,21 +14,13 @@ from scenario_operator.api.conditions import Assessment, ConditionType, merge_co
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.decide import Decision
 from scenario_operator.execution.own import is_behind
-from scenario_operator.execution.situation import Situation, Standing
+from scenario_operator.execution.situation import OF_THE_SCENARIO, Situation, Standing
 from scenario_operator.execution.view import View
 from scenario_operator.execution.wire import dump
 
 JsonObject = dict[str, Any]
 _C = ConditionType
 
-_READY_FALSE = {
-    Standing.WORKING,
-    Standing.LEARNING,
-    Standing.STARTING,
-    Standing.ROLLED_BACK,
-    Standing.STALLED,
-    Standing.PAST_RETURN,
-}
 _RECONCILING = {Standing.WORKING, Standing.LEARNING, Standing.STARTING, Standing.PAST_RETURN}
 _STALLED = {Standing.ROLLED_BACK, Standing.STALLED}
 
@@ -78,29 +70,57 @@ def assess(view: View, decision: Decision) -> list[Assessment]:
     situation, stored = decision.situation, decision.record.stored
     reason, message = Reason(situation.reason), situation.message
     standing = situation.standing
+    contact = _contact(decision)
     assessments = [
-        Assessment(_C.READY, "False" if standing in _READY_FALSE else "True", reason, message),
+        Assessment(_C.READY, "False" if contact else "True", reason, message),
         _available(view, decision),
         _up_to_date(view, decision),
-        Assessment(_C.ACTION_REQUIRED, "True", reason, situation.attention)
+        Assessment(_C.ACTION_REQUIRED, "True", _asking(situation), situation.attention)
         if situation.attention
         else Assessment(_C.ACTION_REQUIRED, "False", Reason.NO_ACTION_REQUIRED),
     ]
-    if standing in _RECONCILING:
-        assessments.append(Assessment(_C.RECONCILING, "True", reason, message))
-    if standing in _STALLED:
-        assessments.append(Assessment(_C.STALLED, "True", reason, message))
+    if contact is not None:
+        assessments.append(Assessment(contact, "True", reason, message))
     if standing is Standing.LEARNING:
         assessments.append(Assessment(_C.LEARNING, "True", reason, message))
     if situation.degraded:
         assessments.append(Assessment(_C.DEGRADED, "True", reason, situation.degraded))
-    if standing is Standing.ROLLED_BACK:
-        assessments.append(Assessment(_C.ROLLED_BACK, "True", reason, message))
+    if situation.rolled_back:
+        assessments.append(Assessment(_C.ROLLED_BACK, "True", Reason.ROLLED_BACK, situation.rolled_back))
     if stored.parameters.conflicts:
         names = ", ".join(c.name for c in stored.parameters.conflicts)
         told = f"the default of {names} changed; the user's value stands"
         assessments.append(Assessment(_C.PARAMETERS_CONFLICTING, "True", Reason.PARAMETERS_CONFLICTING, told))
     return assessments
+
+
+def _contact(decision: Decision) -> ConditionType | None:
+    """Return what tools that wait are told: Reconciling, Stalled, or nothing when the run is ready.
+
+    What the Scenario's spec has brought about and can mend stalls the Scenario, never the run. A commit that mends the
+    Scenario does not touch the run, so the run's stall would be there, with a current observedGeneration, before the
+    operator has looked: kstatus would fail the very commit that mends.
+    """
+    situation = decision.situation
+    if situation.standing in _RECONCILING:
+        return _C.RECONCILING
+    if situation.standing not in _STALLED:
+        return None
+    if situation.standing is Standing.ROLLED_BACK:
+        return _C.STALLED if situation.own else None
+    return _C.RECONCILING if _is_the_scenarios(decision) else _C.STALLED
+
+
+def _is_the_scenarios(decision: Decision) -> bool:
+    """Say whether a run that has never worked is kept from it by its Scenario: nothing to start on, or no start."""
+    if decision.record.stored.applied is not None or decision.situation.degraded:
+        return False
+    hangs = decision.record.journal is not None and decision.situation.reason != Reason.HELD
+    return hangs or decision.situation.reason in OF_THE_SCENARIO
+
+
+def _asking(situation: Situation) -> Reason:
+    return Reason.ROLLED_BACK if situation.rolled_back else Reason(situation.reason)
 
 
 def phase(situation: Situation, decision: Decision) -> str:
@@ -110,8 +130,8 @@ def phase(situation: Situation, decision: Decision) -> str:
     if situation.standing is Standing.SETTLED or situation.standing in (Standing.WAITING, Standing.BLOCKED):
         return "Running" if decision.record.stored.live else "Pending"
     words = {Standing.WORKING: "Upgrading", Standing.PAST_RETURN: "Upgrading"}
-    if situation.standing is Standing.WORKING and decision.record.stored.applied is None:
-        return "Starting"
+    if decision.record.stored.applied is None and _contact(decision) is _C.RECONCILING:
+        return "Learning" if situation.standing is Standing.LEARNING else "Starting"
     return words.get(situation.standing, situation.standing.value)
 
 
@@ -132,7 +152,7 @@ def _up_to_date(view: View, decision: Decision) -> Assessment:
     current = view._replace(stored=stored)
     if stored.applied is not None and not is_behind(current):
         return Assessment(_C.UP_TO_DATE, "True", Reason.UP_TO_DATE, f"on version {stored.applied.version}")
-    return Assessment(_C.UP_TO_DATE, "False", Reason(situation.reason), situation.message)
+    return Assessment(_C.UP_TO_DATE, "False", _asking(situation), situation.rolled_back or situation.message)
 
 
 def _without(status: Mapping[str, Any], kinds: set[str]) -> JsonObject:

@@ -17,7 +17,7 @@ class RunFacts(NamedTuple):
 
     `strategy` is its own, None when it has none; `strategy_missing` names one that it refers to and that is not
     there. `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a
-    person has to do something before its plan goes on; `asks`: before its first plan can be made.
+    person has to do something before its plan goes on; `asks`: why, if it is before its first plan can be made.
     """
 
     namespace: str
@@ -36,7 +36,7 @@ class RunFacts(NamedTuple):
     journal_revisions: tuple[str, ...] = ()
     waits: bool = False
     refused: bool = False
-    asks: bool = False
+    asks: str = ""
     failed: bool = False
     recompute_nonce: str = ""
     retry_nonce: str = ""

@@ -15,7 +15,8 @@ def facts_of(obj: Mapping[str, Any]) -> RunFacts:
     run, record = run_of(obj), record_of(obj)
     journal = record.journal
     conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
-    waits = conditions.get("ActionRequired", {}).get("status") == "True"
+    asked = conditions.get("ActionRequired", {})
+    waits = asked.get("status") == "True"
     return RunFacts(
         namespace=run.namespace,
         name=run.name,
@@ -30,8 +31,8 @@ def facts_of(obj: Mapping[str, Any]) -> RunFacts:
         journal_attempt=journal.attempt if journal else "",
         journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
         waits=waits and journal is not None,
-        refused=waits and conditions["ActionRequired"].get("reason") == Reason.REFUSED.value,
-        asks=waits and journal is None and record.stored.applied is None,
+        refused=waits and asked.get("reason") == Reason.REFUSED.value,
+        asks=asked["reason"] if waits and journal is None and record.stored.applied is None else "",
         failed=conditions.get("RolledBack", {}).get("status") == "True",
         recompute_nonce=run.recompute_nonce,
         retry_nonce=run.retry_nonce,

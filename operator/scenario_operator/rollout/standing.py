@@ -11,7 +11,9 @@ from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
+from scenario_operator.execution.situation import OF_THE_SCENARIO
 from scenario_operator.planning.diff import shown
+from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.canary import failed_canaries
@@ -194,7 +196,12 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
         told = f"not on {fleet.wanted.version}: {which}; publish a fixed version, or retry them"
         look = f"{told}; see: {commands.describe('srun', failed[0].namespace, failed[0].name)}"
         return ScenarioStanding(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
-    asking = [r for r in fleet.runs if r.asks]
+    hanging = [r for r in fleet.runs if _hangs(r, fleet.wanted)]
+    if hanging:
+        told = f"{fleet.wanted.version} does not start: {_listed(hanging, fleet.namespace)}; publish a fixed version"
+        look = f"{told}; see: {commands.describe('srun', hanging[0].namespace, hanging[0].name)}"
+        return ScenarioStanding(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
+    asking = [r for r in fleet.runs if _cannot_start(r, fleet.wanted)]
     if asking:
         told = f"cannot start: {_listed(asking, fleet.namespace)}"
         look = f"{told}; see: {commands.describe('srun', fleet.namespace, asking[0].name)}"
@@ -223,7 +230,34 @@ def _listed(runs: list[RunFacts], home: str) -> str:
 
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:
-    return not run.left_out and (run.failed or (run.journal_grant is None and is_behind(run, wanted)))
+    """Say whether a run is not on what is wanted, and nothing leads it on.
+
+    What a run says of itself may be older than the revision. So a run that is on what is wanted has not failed, and a
+    first start counts when it was one of what is wanted: else the commit that mends the Scenario would stall it.
+    """
+    if run.left_out or run.journal_grant is not None:
+        return False
+    if run.stored.applied is not None:
+        return is_behind(run, wanted)
+    last = next(iter(run.stored.history), None)
+    return run.failed and (last is None or last.to_revision in ("", wanted.name))
+
+
+def _hangs(run: RunFacts, wanted: Revision) -> bool:
+    """Say whether a first start on what is wanted waits for a person who did not hold it."""
+    first = run.stored.applied is None and run.journal_grant == "" and not run.hold
+    return first and run.waits and wanted.name in run.journal_revisions
+
+
+def _cannot_start(run: RunFacts, wanted: Revision) -> bool:
+    """Say whether a run that was never started asks for a person, and not for what the wanted revision has mended."""
+    if run.asks in OF_THE_SCENARIO:
+        return False
+    if run.asks in (Reason.PARAMETER_REQUIRED, Reason.UNKNOWN_PARAMETER):
+        declared = wanted.spec.parameters
+        merged = merge(run.stored.parameters, dict(run.parameters), declared)
+        return bool(merged.missing or merged.parameters.orphaned)
+    return bool(run.asks)
 
 
 def _is_unborn(run: RunFacts) -> bool:

@@ -11,7 +11,7 @@ from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.planning.validity import Problem
-from scenario_operator.rollout.facts import Attempt, Fleet
+from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 
 from .fleets import (
     FORWARD,
@@ -179,6 +179,56 @@ def test_a_missing_artifact_is_reconciling_and_after_ten_minutes_stalled() -> No
     assert "Stalled" in conditions(later)
     assert "Reconciling" not in conditions(later)
     assert conditions(later)["ActionRequired"][0] == "True"
+
+
+@pytest.mark.parametrize(
+    ("stale", "settled"),
+    [
+        (run("r", V2, ended(Outcome.ROLLED_BACK), failed=True), True),
+        (run("r", None, ended(Outcome.ABORTED)._replace(to_revision="v1"), failed=True), False),
+        (run("r", None, asks="NoValidRevision"), False),
+        (run("r", None, asks="ScenarioNotFound"), False),
+        (run("r", None, asks="ParameterRequired"), False),
+        (run("r", None, journal_grant="", journal_revisions=("", "v1"), waits=True), False),
+    ],
+    ids=[
+        "it is on the old text again",
+        "the first start of another version was taken back",
+        "there was no version",
+        "there was no Scenario",
+        "the wanted version has a default",
+        "another version does not start",
+    ],
+)
+def test_what_a_run_said_before_the_wanted_revision_stalls_nobody(stale: RunFacts, *, settled: bool) -> None:
+    """Given words of a run about a revision before, when a good one is wanted, then the Scenario is not Stalled."""
+    told = conditions(status(fleet((stale,))))
+    assert "Stalled" not in told
+    assert told["Ready"][0] == ("True" if settled else "False")
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason"),
+    [
+        (run("r", None, ended(Outcome.ABORTED)._replace(to_revision="v2"), failed=True), "RunsFailed"),
+        (run("r", None, journal_grant="", journal_revisions=("", "v2"), waits=True), "RunsFailed"),
+        (run("r", None, asks="UnknownParameter", parameters=(("odd", "1"),)), "PlansBlocked"),
+        (run("r", None, asks="StateOutOfSync"), "PlansBlocked"),
+    ],
+)
+def test_a_run_that_does_not_start_on_what_is_wanted_stalls_the_scenario(
+    failing: RunFacts, reason: str
+) -> None:
+    """Given a new run that needs a person, then its Scenario is Stalled and leads to it."""
+    written = status(fleet((failing, *runs(1, V2))))
+    assert conditions(written)["Stalled"] == ("True", reason)
+    [message] = [c["message"] for c in written["conditions"] if c["type"] == "ActionRequired"]
+    assert COMMAND.search(message), message
+
+
+def test_a_first_start_that_its_user_holds_is_no_failure_of_the_scenario() -> None:
+    held_back = run("r", None, journal_grant="", journal_revisions=("", "v2"), waits=True, hold=True)
+    assert conditions(status(fleet((held_back,))))["Ready"] == ("False", "RollingOut")
 
 
 def test_mixed_versions_are_said_and_pinned_runs_do_not_count() -> None:
