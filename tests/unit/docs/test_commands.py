@@ -28,6 +28,7 @@ COMMON = {
         "jobs",
         "job",
         "pvc",
+        "pv",
         "deployment",
         "lease",
         "crd",
