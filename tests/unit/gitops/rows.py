@@ -118,9 +118,9 @@ NOT_READY: Final = {"ready": False, "started": False, "trouble": ""}
 
 RUNS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     "on the wanted revision, pod ready": lambda: [seen(on_v1(wanted="v1"))],
-    "waits: turn, approval, suspended, rollout held, pinned": lambda: [
+    "waits: turn, approval, suspended, rollout held, rejected, pinned": lambda: [
         seen(on_v1()),
-        *(gated(on_v1(), word) for word in ("AwaitingApproval", "Suspended", "RolloutHeld")),
+        *(gated(on_v1(), word) for word in ("AwaitingApproval", "Suspended", "RolloutHeld", "Rejected")),
         seen(on_v1().edit(pinned="1.0.0")),
     ],
     "blocked, nothing begun: no plan, or `spec.hold`": lambda: [
@@ -261,6 +261,13 @@ SCENARIOS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
         status(failed()),
         status(hanging()),
     ],
+    "the attempt was rejected": lambda: [
+        status(
+            fleet(
+                runs(2, V1), [attempt(reject="no", finished=True, closed=True, phase=AttemptPhase.REJECTED)]
+            )
+        )
+    ],
     "rollout held by failures, or by a canary that did not arrive": lambda: [
         status(held()),
         status(canary()),
@@ -271,7 +278,7 @@ SCENARIOS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
 # --- Attempts -------------------------------------------------------------------------------------
 
 WORDS: Final = {"Running": "RollingOut", "Held": "RolloutHeld", "Closing": "Superseded"}
-ENDED: Final = ("Succeeded", "Failed", "Aborted", "Superseded")
+ENDED: Final = ("Succeeded", "Failed", "Aborted", "Superseded", "Rejected")
 
 
 def attempt_in(phase: str) -> JsonObject:

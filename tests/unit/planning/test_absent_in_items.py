@@ -13,7 +13,7 @@ import pytest
 from tests.unit.api.samples import BARE_ITEMS, PARTS, example
 from tests.unit.manifests.build import rendered
 
-from scenario_operator.api import crd, names
+from scenario_operator.api import crd, names, nodes
 from scenario_operator.api.common import canonical
 from scenario_operator.api.scenario import Scenario, ScenarioSpec
 from scenario_operator.planning.revision import Artifact, Revision, content_hash, make, snapshot
@@ -46,8 +46,8 @@ def revision(spec: JsonObject) -> Revision:
 def test_every_default_of_an_item_is_tried_here() -> None:
     """Given a spec with every kind of item and nothing optional in it, then each default is one that was filled in."""
     before = filled(copy.deepcopy(BARE_ITEMS), DEFAULTED)
-    gone = [node for node in crd.walk(DEFAULTED) if node.get("type") == "array"]
-    defaults = {id(n) for items in gone for n in crd.walk(items["items"]) if "default" in n}
+    gone = [node for node in nodes.walk(DEFAULTED) if node.get("type") == "array"]
+    defaults = {id(n) for items in gone for n in nodes.walk(items["items"]) if "default" in n}
     assert len(defaults) == _more(before, BARE_ITEMS) > 10
 
 
