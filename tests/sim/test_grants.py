@@ -81,7 +81,7 @@ def _unparks(patch: pytest.MonkeyPatch) -> None:
 
 def _reuses_ids(patch: pytest.MonkeyPatch) -> None:
     """A grant takes its number from how many are out."""
-    real = deciding.grant
+    real = deciding.give_grants
 
     def reuse(attempt: Attempt, *more: Any) -> Attempt:
         return real(attempt._replace(granted=len(attempt.active)), *more)
