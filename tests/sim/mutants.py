@@ -14,7 +14,7 @@ from scenario_operator.execution import effects as fx
 from scenario_operator.planning import stored as stored_module
 from scenario_operator.planning.plan import Cause
 
-from . import broken_steps, broken_words
+from . import broken_steps, broken_words, operator
 from .states import Rules
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -146,7 +146,19 @@ def carries_out_other_plans(patch: pytest.MonkeyPatch) -> None:
 KEEP = ("keep", "keep, abort", "keep, newer revision")
 FRESH = ("Continuation", "Continuation, abort", "ForwardOnly")
 
+
+def starts_what_failed(patch: pytest.MonkeyPatch) -> None:
+    """A run whose version was replaced starts on what is released, like any new run."""
+    patch.setattr(operator, "entry_of", lambda view, around: around.active)
+
+
 MUTANTS = (
+    Mutant(
+        "starts what failed",
+        ("ForwardOnly that never starts, then a newer revision that waits for consent",),
+        patch=starts_what_failed,
+        breaks="started again",
+    ),
     Mutant("acts before it writes", ("ForwardOnly", *KEEP), Rules(act_first=True)),
     Mutant("sends no resourceVersion", (*KEEP, *FRESH), Rules(fenced=False)),
     Mutant("upserts", (*FRESH, *KEEP), Rules(upsert=True)),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record
-from scenario_operator.execution.view import Gate, View
+from scenario_operator.execution.view import View
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss
-from scenario_operator.rollout.gate import Around, Told, gate_of
+from scenario_operator.rollout.gate import Around, Told, entry_of, gate_of
 
 from . import model, promises
 from .model import C, Call, Cluster, Flight, J, P, R, W, get, key_of, put
@@ -41,11 +41,12 @@ def view(setup: Setup, state: State, late: bool) -> View:
         revisions=setup.revisions,
         world=model.world_of(state.cluster, setup.formats, late, state.run.uid, setup.judged),
         now=model.LATE if late else 0.0,
-        entry=_pinned(setup, state) if state.run.pinned and newest else newest,
         strategy=setup.strategies[state.strategy] if newest else None,
         taken_back=frozenset(state.taken_back),
     )
-    return view._replace(gate=_gate(view))
+    around = _around(setup, state, view)
+    view = view._replace(entry=entry_of(view, around))
+    return view._replace(gate=gate_of(view, around))
 
 
 def _pinned(setup: Setup, state: State) -> Revision | None:
@@ -54,10 +55,14 @@ def _pinned(setup: Setup, state: State) -> Revision | None:
     return max(found, key=lambda r: r.number, default=None)
 
 
-def _gate(view: View) -> Gate | None:
-    """Say what the scenario's side does: why nothing leads a run on."""
+def _around(setup: Setup, state: State, view: View) -> Around:
+    """Return the scenario's side: it has released what is wanted, or the newest that does not wait for consent."""
     told = Told() if view.wanted is not None else None
-    return gate_of(view, Around(told, strategy_missing="" if view.strategy else "gone"))
+    newest = view.wanted.number if view.wanted else 0
+    released = [r for n, r in setup.revisions.items() if r.number <= newest and n not in setup.unreleased]
+    active = max(released, key=lambda r: r.number, default=None)
+    missing = "" if view.strategy else "gone"
+    return Around(told, strategy_missing=missing, active=active, labelled=_pinned(setup, state))
 
 
 def squash(record: Record) -> Record:

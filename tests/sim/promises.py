@@ -6,7 +6,7 @@ A broken promise raises a Violation. The search adds the trace, since only it kn
 from __future__ import annotations
 
 from scenario_operator.api.journal import Heading, Kind
-from scenario_operator.api.outcomes import SUCCESSES
+from scenario_operator.api.outcomes import SUCCESSES, Outcome
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record
 from scenario_operator.execution.journal import Journal
@@ -71,9 +71,20 @@ def check_state(setup: Setup, state: State) -> None:
         reverting = [j for _, j in state.cluster.jobs if j.hook == "revert" and j.state == "Active"]
         if any((j.incarnation, j.of) == (n, p.of) for j in reverting):
             raise Violation(f"incarnation {n} runs while its results are being reverted", [])
+    _check_replaced(state)
     numbers = [i.number for i in state.record.stored.incarnations]
     if numbers != sorted(set(numbers)):
         raise Violation(f"incarnation numbers {numbers} are not unique and rising", [])
+
+
+def _check_replaced(state: State) -> None:
+    """What a newer revision has replaced past the point of no return is never started again."""
+    journal, stored = state.record.journal, state.record.stored
+    last = stored.history[0] if stored.history else None
+    if journal is None or last is None or not stored.replaced or last.outcome != Outcome.SUPERSEDED:
+        return
+    if journal.target.revision == last.to_revision and state.wanted != last.to_revision:
+        raise Violation(f"{last.to_revision} was replaced and is started again", [])
 
 
 def check_start(setup: Setup, state: State, n: int, w: W) -> None:

@@ -225,6 +225,14 @@ QUICK = (
     started(
         "ForwardOnly that never starts, then a newer revision", FRESH, NEWER, strategy=FORWARD, broken=BROKEN
     ),
+    started(
+        "ForwardOnly that never starts, then a newer revision that waits for consent",
+        FRESH,
+        NEWER._replace(late=0),
+        strategy=FORWARD,
+        broken=BROKEN,
+        unreleased=frozenset({"v3"}),
+    ),
     started("ForwardOnly, newer revision", FRESH, NEWER, strategy=FORWARD),
     started("ForwardOnly, hook that fails for long", FRESH, CALM._replace(hook_failures=3), strategy=FORWARD),
     started("restart", KEEP_SAME, CALM._replace(restarts=1), wanted="v1"),
