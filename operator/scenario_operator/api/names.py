@@ -110,8 +110,12 @@ def revision(scenario: str, number: int) -> str:
 
 def revision_number(name: str) -> int:
     """Return the number in the name of a revision, 0 when it is not one of ours."""
-    tail = name.rpartition("-r")[2]
-    return int(tail) if tail.isdigit() else 0
+    return number(name.rpartition("-r")[2])
+
+
+def number(text: str) -> int:
+    """Return the number that a part of a name is, 0 when it is none: `²` is a digit to Python, and no number."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def artifact_copy(revision_name: str) -> str:

@@ -8,7 +8,7 @@ which health is judged by.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import KubernetesClient
@@ -41,20 +41,48 @@ class Resync:
         self._store = store
         self._kinds = tuple(kinds)
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self._refused: frozenset[str | None] = frozenset()
         self._wake = wake
         self._wake_in_background = wake_in_background
         self._succeeded = succeeded
 
     async def round(self) -> None:
-        """List every kind into the store, wake what changed at once and all else when there is time."""
+        """List every kind into the store, wake what changed at once and all else when there is time.
+
+        One of several namespaces that may not be read, as a deleted one whose rights went with it, is left out and
+        does not keep the others from being served. Raises `Terminal` when there is none that may.
+        """
+        refused: dict[str | None, errors.Terminal] = {}
         for kind in self._kinds:
             for namespace in self._namespaces:
-                for change in await self._list(kind, namespace):
+                if namespace in refused:
+                    continue
+                try:
+                    changes = await self._list(kind, namespace)
+                except errors.Terminal as refusal:
+                    refused[namespace] = refusal
+                    continue
+                for change in changes:
                     for key in keys_of(kind, change, self._store):
                         self._wake(key)
+        self._tell(refused)
+        if len(refused) == len(self._namespaces):
+            raise next(iter(refused.values()))
         for key in all_keys(self._store):
             self._wake_in_background(key)
         self._succeeded()
+
+    def _tell(self, refused: Mapping[str | None, errors.Terminal]) -> None:
+        """Log what has changed of the namespaces that may not be read."""
+        for namespace in refused.keys() - self._refused:
+            logger.warning(
+                "namespace %(namespace)s is not served: %(refusal)s; the others are; if it is gone, take it out of "
+                "watchNamespaces, else give the operator its rights there again",
+                {"namespace": namespace, "refusal": refused[namespace]},
+            )
+        for namespace in self._refused - refused.keys():
+            logger.warning("namespace %(namespace)s is served again", {"namespace": namespace})
+        self._refused = frozenset(refused)
 
     async def first(self) -> None:
         """The round before all work; a busy or starting server is waited for. Raises `Terminal`."""

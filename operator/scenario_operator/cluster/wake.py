@@ -7,9 +7,10 @@ The handler must be total: kopf logs an exception in it and never calls it again
 """
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any, Final
 
 import kopf
 
@@ -38,7 +39,7 @@ def registry(
     return handlers
 
 
-def settings(kinds: Iterable[ResourceKind]) -> kopf.OperatorSettings:
+def settings(kinds: Iterable[ResourceKind], namespaces: tuple[str, ...] = ()) -> kopf.OperatorSettings:
     """Settings whose reasons were measured; see the comments."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False  # we post Events ourselves
@@ -46,12 +47,9 @@ def settings(kinds: Iterable[ResourceKind]) -> kopf.OperatorSettings:
     chosen.queueing.idle_timeout = 0.2  # workers per object die soon: 117 MB instead of 195 at 10,000 objects
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 5
-    chosen.networking.error_backoffs = [
-        1,
-        1,
-        2,
-        3,
-    ]  # a watch that is refused ends the process in 12 s, not 59
+    # A watch that is refused ends the process in 12 s, not 59; in one of several namespaces it ends nothing: that one
+    # may be gone, the others are not. That none may be read any more is found out by our own lists, and health tells.
+    chosen.networking.error_backoffs = _FOR_EVER if len(namespaces) > 1 else _BRIEFLY
     chosen.watching.server_timeout = 300
     chosen.watching.chunk_size = 500
     chosen.process.ultimate_exiting_timeout = None  # the pod's grace period limits the exit
@@ -65,6 +63,18 @@ def settings(kinds: Iterable[ResourceKind]) -> kopf.OperatorSettings:
     # It logs every handled event at INFO.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     return chosen
+
+
+class _ForEver:
+    """Seconds between attempts that never end."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain(_BRIEFLY, itertools.repeat(_REFUSED_SECONDS))
+
+
+_BRIEFLY: Final = (1.0, 1.0, 2.0, 3.0)
+_REFUSED_SECONDS: Final = 30.0
+_FOR_EVER: Final = _ForEver()
 
 
 class _NoDiffs(kopf.DiffBaseStorage):  # type: ignore[misc]  # kopf is not typed for us
@@ -134,7 +144,7 @@ async def watch(
     try:
         await kopf.operator(
             registry=handlers,
-            settings=settings(kinds),
+            settings=settings(kinds, namespaces),
             clusterwide=not namespaces,
             namespaces=namespaces,
             standalone=True,

@@ -83,6 +83,7 @@ class Publisher:
         files, missing = await self._files(scenario, spec)
         if missing is not None:
             return Published(newest, pending=missing)
+        # No files have the hash of no ConfigMap.
         hashed = files_hash(files) if files else ""
         probed = await self._artifact(scenario, spec, known, hashed)
         if probed.artifact is None:
@@ -95,13 +96,13 @@ class Publisher:
         scenario: JsonObject,
         spec: ScenarioSpec,
         artifact: Artifact,
-        files: Mapping[str, Any],
+        files: Mapping[str, Any] | None,
         known: Mapping[str, Revision],
         in_use: frozenset[str],
     ) -> Published:
         newest = max(known.values(), key=lambda r: r.number, default=None)
         if newest is not None and is_content_of(newest, spec, artifact):
-            if files:
+            if files is not None:
                 await self._keep_copy(scenario, newest, files)
             await self._clean(scenario)
             return Published(newest)
@@ -146,7 +147,9 @@ class Publisher:
         named = found | in_use | {status.get("latestRevision", ""), status.get("activeRevision", "")}
         return max((names.revision_number(name) for name in named), default=0)
 
-    async def _create(self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any]) -> Published:
+    async def _create(
+        self, scenario: JsonObject, revision: Revision, files: Mapping[str, Any] | None
+    ) -> Published:
         """Create the revision, then the copy of its files that it owns; a run never starts without both."""
         client, metadata = self._context.client, scenario["metadata"]
         ref = Ref(CONTROLLER_REVISION, metadata["namespace"], revision.name)
@@ -161,7 +164,7 @@ class Publisher:
             if found is None or parse_revision(found) != revision:
                 raise
             made = found
-        if files:
+        if files is not None:
             await self._copy(scenario, revision, files, made["metadata"]["uid"])
         self._context.store.offer(CONTROLLER_REVISION, "ADDED", made)
         await self._clean(scenario)
@@ -197,17 +200,22 @@ class Publisher:
             made = found
         self._context.store.offer(CONFIG_MAP, "ADDED", made)
 
-    async def _files(self, scenario: JsonObject, spec: ScenarioSpec) -> tuple[dict[str, Any], Problem | None]:
-        """Read the artifact's ConfigMap: its content is part of the revision."""
+    async def _files(
+        self, scenario: JsonObject, spec: ScenarioSpec
+    ) -> tuple[dict[str, Any] | None, Problem | None]:
+        """Read the artifact's ConfigMap: its content is part of the revision.
+
+        None: the spec names no ConfigMap. One without files is copied like any other, since pods mount the copy.
+        """
         reference = spec.artifact.config_map_ref
         if reference is None:
-            return {}, None
+            return None, None
         found = await self._context.client.get(
             Ref(CONFIG_MAP, scenario["metadata"]["namespace"], reference.name)
         )
         if found is None:
             told = f"spec.artifact.configMapRef: there is no ConfigMap {reference.name}"
-            return {}, Problem(Reason.CONFIG_MAP_MISSING, told)
+            return None, Problem(Reason.CONFIG_MAP_MISSING, told)
         return {k: found[k] for k in ("data", "binaryData") if found.get(k)}, None
 
     async def _artifact(

@@ -76,9 +76,9 @@ def read_formats(claim: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def incarnation_of(run: str, claim: str) -> int | None:
     """Return the incarnation whose state claim has this name, None for a name of another kind."""
-    prefix = f"state-{run}-"
-    middle = claim.removeprefix(prefix).removesuffix("-0")
-    return int(middle) if claim.startswith(prefix) and middle.isdigit() else None
+    middle = claim.removeprefix(f"state-{run}-").removesuffix("-0")
+    # Made again from its number, so that the claim of a StatefulSet's replica, state-app-1, is none of run app's.
+    return int(middle) if middle.isdigit() and claim == names.state_claim(run, int(middle)) else None
 
 
 def read_state_claim(identity: RunIdentity, obj: Mapping[str, Any]) -> Claim | None:

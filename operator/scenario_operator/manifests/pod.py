@@ -239,7 +239,7 @@ def named(run: str, pod: Mapping[str, Any]) -> int:
     """Return the incarnation that a pod's name stands for, 0 for none: labels can be stripped, names cannot."""
     name = pod["metadata"]["name"]
     middle = name.removeprefix(f"{run}-").removesuffix("-0")
-    return int(middle) if name == f"{run}-{middle}-0" and middle.isdigit() else 0
+    return int(middle) if middle.isdigit() and name == names.pod(run, int(middle)) else 0
 
 
 def has_ended(obj: Mapping[str, Any]) -> bool:

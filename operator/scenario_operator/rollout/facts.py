@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from scenario_operator.api import names
 from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
@@ -246,5 +247,5 @@ class Fleet(NamedTuple):
         """
         told = {e.attempt for run in self.runs for e in run.stored.history}
         told |= {run.journal_attempt for run in self.runs} | {a.name for a in self.attempts}
-        numbers = (name.rpartition("-")[2] for name in told if name.startswith(f"{self.scenario}-"))
-        return max([self.sequence, *(int(number) for number in numbers if number.isdigit())])
+        tails = (name.rpartition("-")[2] for name in told if name.startswith(f"{self.scenario}-"))
+        return max([self.sequence, *(names.number(tail) for tail in tails)])

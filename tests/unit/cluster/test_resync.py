@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, cast
 
 import pytest
 from tests.unit.cluster.virtual_time import run
 
 from scenario_operator.api import names
-from scenario_operator.cluster import errors
+from scenario_operator.cluster import errors, wake
 from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.client import KubernetesClient, Listing
 from scenario_operator.cluster.discovery import NotServed, wait_for_own_kinds
@@ -194,3 +194,54 @@ def test_missing_kinds_are_named_with_the_next_command() -> None:
 def test_a_server_that_never_answers_is_named_as_such() -> None:
     with pytest.raises(NotServed, match=r"does not answer: no route; .*--kubeconfig"):
         run(waited(errors.Unreachable("no route")))
+
+
+class Offboarded(Pages):
+    """A server where the rights in these namespaces went with them."""
+
+    def __init__(self, *gone: str) -> None:
+        super().__init__(Listing((a_run("a"),), "9"))
+        self.gone = set(gone)
+
+    async def pages(
+        self, kind: Kind, namespace: str | None, *, label_selector: str | None
+    ) -> AsyncIterator[Listing]:
+        if namespace in self.gone:
+            raise errors.Forbidden("Forbidden", f'cannot list in the namespace "{namespace}"')
+        async for page in super().pages(kind, namespace, label_selector=label_selector):
+            yield page
+
+
+def test_one_of_several_namespaces_that_is_gone_keeps_no_other_from_being_served(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Given a deleted namespace, when everything is listed, then that one is named once, and the other is served."""
+    server = Offboarded("away")
+    watched = Watched(server, namespaces=("away", "ns"))
+    run(watched.resync.first())
+    run(watched.resync.round())
+    assert watched.background == [Key("run", "ns", "a")] * 2
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "namespace away is not served"
+    ]
+    server.gone.clear()
+    run(watched.resync.round())
+    assert caplog.records[-1].getMessage() == "namespace away is served again"
+
+
+@pytest.mark.parametrize("namespaces", [("away",), ("away", "gone")])
+def test_a_process_that_may_read_no_namespace_at_all_ends(namespaces: tuple[str, ...]) -> None:
+    watched = Watched(Offboarded("away", "gone"), namespaces=namespaces)
+    with pytest.raises(errors.Forbidden):
+        run(watched.resync.first())
+    assert watched.rounds == []
+
+
+def test_a_refused_watch_is_tried_for_ever_only_where_other_namespaces_are_served() -> None:
+    """Given kopf, which ends the process when its attempts are over, then they end unless others would end with it."""
+
+    def attempts(*namespaces: str) -> list[float]:
+        return list(islice(iter(wake.settings((RUN,), namespaces).networking.error_backoffs), 1000))
+
+    assert sum(attempts("ns")) == sum(attempts()) < 10
+    assert len(attempts("ns", "other")) == 1000

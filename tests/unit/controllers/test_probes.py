@@ -9,8 +9,10 @@ from tests.unit.controllers.memory import Memory
 
 from scenario_operator.api import names
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import CONTROLLER_REVISION, JOB, POD, SCENARIO
+from scenario_operator.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, JOB, POD, SCENARIO
 from scenario_operator.controllers.scenario import ScenarioController
+from scenario_operator.manifests.pod import standard_mounts
+from scenario_operator.manifests.revision import parse_revision
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 MISSING = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}
@@ -225,3 +227,16 @@ async def test_what_has_served_is_cleaned_and_a_pod_of_a_run_without_its_label_i
     bed.pulled(OLD)
     await bed.look()
     assert bed.probes == ["r-1-0"]
+
+
+async def test_a_config_map_without_files_is_copied_too_since_pods_mount_the_copy() -> None:
+    """Given an empty ConfigMap as artifact, when the version is published, then what its pods mount is there."""
+    bed = Bed(artifact={"image": "r/x:1", "configMapRef": {"name": "files"}})
+    bed.server.put(CONFIG_MAP, {"metadata": {"name": "files"}})
+    await bed.look()
+    bed.pulled(OLD)
+    await bed.look()
+    made = parse_revision(bed.server.objects[CONTROLLER_REVISION, "ns", "s-r1"])
+    mounted = [m.volume["configMap"]["name"] for m in standard_mounts(made) if "configMap" in m.volume]
+    assert mounted == ["s-r1-artifact"]
+    assert bed.server.objects[CONFIG_MAP, "ns", "s-r1-artifact"]["immutable"]

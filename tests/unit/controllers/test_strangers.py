@@ -132,3 +132,14 @@ def test_a_claim_of_somebody_else_is_told_although_a_statefulset_of_somebody_els
     made = decide(view._replace(world=world))
     assert made.situation.reason == Reason.STATE_OUT_OF_SYNC
     assert "kubectl -n ns " in made.situation.attention
+
+
+@pytest.mark.parametrize(
+    ("claim", "counts"), [("state-r-1", False), ("state-r-01-0", False), ("state-r-1-0", True)]
+)
+def test_a_pod_counts_for_the_claim_whose_very_name_we_give(claim: str, counts: bool) -> None:
+    """Given somebody's StatefulSet `r` with a claim template `state`, then its replicas are none of run r's."""
+    volumes = [{"name": "state", "persistentVolumeClaim": {"claimName": claim}}]
+    metadata = {"name": "other", "uid": "p", "resourceVersion": "1", "labels": {}}
+    pod = {"metadata": metadata, "spec": {"volumes": volumes}, "status": {"phase": "Running"}}
+    assert bool(world_of(RUN, Things({}, (), (pod,), (), ()), {}).of(1)) is counts
