@@ -34,6 +34,11 @@ def edit(kind: str, namespace: str, name: str) -> str:
     return f"kubectl -n {namespace} edit {kind} {name} {CLI}"
 
 
+def show(kind: str, namespace: str, name: str) -> str:
+    """Return the command that shows an object as it is stored."""
+    return f"kubectl -n {namespace} get {kind} {name} -o yaml"
+
+
 def describe(kind: str, namespace: str, name: str) -> str:
     """Return the command that shows an object with its Events."""
     return f"kubectl -n {namespace} describe {kind} {name}"

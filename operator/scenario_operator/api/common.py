@@ -76,9 +76,10 @@ def exactly_one(*fields: str, what: str) -> JsonObject:
 _RFC3339 = re.compile(
     r"^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})$",
 )
-TIME_PATTERN = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
-)
+_HOUR = "([01][0-9]|2[0-3])"
+_CLOCK = rf"{_HOUR}(:[0-5][0-9]){{2}}([.][0-9]{{1,9}})?"
+TIME_PATTERN = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_CLOCK}(Z|[+-]{_HOUR}:[0-5][0-9])$"
+"""What the API server checks; that the month has such a day, and UTC such a year, is found when a time is read."""
 
 
 def format_time(moment: datetime) -> str:
@@ -96,13 +97,18 @@ def parse_time(text: str) -> datetime:
     """Return an RFC 3339 time as an aware datetime in UTC; digits below a microsecond are cut off.
 
     Raises:
-        ValueError: the text is not RFC 3339.
+        ValueError: the text is not RFC 3339, or it is before or after all years that there are.
     """
     match = _RFC3339.match(text)
     if match is None:
         raise ValueError(f"time {text!r} must be RFC 3339 with a time zone, such as 2026-01-31T12:00:00Z")
     date, clock, fraction, offset = match.groups()
-    whole = datetime.fromisoformat(f"{date}T{clock}{offset.upper().replace('Z', '+00:00')}").astimezone(UTC)
+    try:
+        stated = datetime.fromisoformat(f"{date}T{clock}{offset.upper().replace('Z', '+00:00')}")
+        whole = stated.astimezone(UTC)
+    except OverflowError:
+        # An offset can lead over either end: 9999-12-31T23:59:59-05:00 is in the year 10000.
+        raise ValueError(f"time {text!r} must be in the years 0001 to 9999, in UTC") from None
     return whole + timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
 
 

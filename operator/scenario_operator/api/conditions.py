@@ -18,8 +18,10 @@ from scenario_operator.api.common import (
     Time,
     format_time,
     keyed,
+    parse_time,
     wire,
 )
+from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.reasons import Reason
 
 Status = Literal["True", "False", "Unknown"]
@@ -120,9 +122,10 @@ def merge_conditions(
 
 
 def _since(before: Mapping[str, Any] | None, status: Status, now: datetime) -> str:
-    if before is not None and before.get("status") == status and before.get("lastTransitionTime"):
-        return str(before["lastTransitionTime"])
-    return format_time(now.replace(microsecond=0))
+    """Return since when a status has stood; a time that somebody wrote and that is none counts as now."""
+    told = before.get("lastTransitionTime") if before is not None and before.get("status") == status else None
+    known = reading(lambda: parse_time(str(told)), "lastTransitionTime")
+    return format_time(now.replace(microsecond=0)) if isinstance(known, Unreadable) else str(told)
 
 
 def condition(conditions: Iterable[Condition], kind: ConditionType) -> Condition | None:

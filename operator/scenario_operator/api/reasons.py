@@ -249,6 +249,11 @@ class Reason(StrEnum):
         "Mend the cause in the message.",
     )
     FAILED = "Failed", "The plan failed.", "See the message."
+    RUNS_UNREADABLE = (
+        "RunsUnreadable",
+        "Every other run is settled; some cannot be read and were left out.",
+        "See the conditions of those runs: each says which field it is.",
+    )
     RUNS_FAILED = (
         "RunsFailed",
         "Some runs failed or went back.",
@@ -287,7 +292,16 @@ class Reason(StrEnum):
         "The Scenario still has runs.",
         "Delete its runs first, or set deletionProtection to false.",
     )
-    INVALID_SPEC = "InvalidSpec", "The spec contradicts itself.", "Correct the field that the message names."
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "The spec contradicts itself, or has a value that this operator cannot read.",
+        "Correct the field that the message names.",
+    )
+    UNREADABLE = (
+        "Unreadable",
+        "An object has a field that this operator cannot read; a newer one or a hand wrote it. It is left as it is.",
+        "Correct the field that the message names, or update the operator.",
+    )
     INVALID_VERSION = (
         "InvalidVersion",
         "A version or range is not semantic versioning.",

@@ -337,6 +337,8 @@ class RunCounts(ApiModel):
     """Runs whose last plan failed or was rolled back."""
     pinned: Number = 0
     """Runs that stay on a version by pinnedVersion."""
+    unreadable: Number = 0
+    """Runs that cannot be read and are left out; their conditions name the field."""
 
 
 class VersionCount(ApiModel):

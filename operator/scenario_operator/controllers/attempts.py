@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
 from scenario_operator.cluster.kinds import RUN, SCENARIO, UPGRADE, JsonObject, Ref
 from scenario_operator.cluster.store import filed
-from scenario_operator.execution.status import merge_patch
+from scenario_operator.controllers.surroundings import loaded
+from scenario_operator.execution.status import merge_patch, unreadable
 from scenario_operator.manifests.attempt import attempt_manifest, is_attempt
 from scenario_operator.manifests.identity import ScenarioIdentity
 from scenario_operator.rollout.decide import FleetDecision, Opening
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.schedule import forgettable
-from scenario_operator.rollout.wire import dump_attempt, load_attempt
+from scenario_operator.rollout.wire import dump_attempt
 
 logger = logging.getLogger(__name__)
 _WARNS = frozenset({AttemptPhase.HELD, AttemptPhase.FAILED, AttemptPhase.AWAITING_APPROVAL})
 """Phases in which a person should look at the attempt."""
+
+
+class ReadAttempts(NamedTuple):
+    """The attempts of a Scenario, and those that cannot be read, each with what it is."""
+
+    attempts: tuple[Attempt, ...]
+    unread: tuple[tuple[JsonObject, Unreadable], ...]
 
 
 class Attempts:
@@ -36,7 +46,7 @@ class Attempts:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def read(self, key: Key, sequence: int) -> tuple[Attempt, ...]:
+    async def read(self, key: Key, sequence: int) -> ReadAttempts:
         """Return the attempts: finished ones as known, since they never change, all others live.
 
         What is granted is counted there. The newest is looked for by name: a watch that lags must not hide it, or
@@ -52,7 +62,27 @@ class Attempts:
         for name in sorted(looked_for):
             live = await self._context.client.get(Ref(UPGRADE, key.namespace, name))
             found += [live] if live is not None else []
-        return tuple(load_attempt(obj) for obj in found)
+        read = [(obj, loaded(obj)) for obj in found]
+        return ReadAttempts(
+            tuple(attempt for _, attempt in read if isinstance(attempt, Attempt)),
+            tuple((obj, problem) for obj, problem in read if isinstance(problem, Unreadable)),
+        )
+
+    async def mark(self, obj: JsonObject, problem: Unreadable, now: datetime) -> None:
+        """Say on an attempt that cannot be read which field it is; nothing else of it is touched."""
+        old = obj.get("status") or {}
+        new = unreadable(obj, "supg", problem, now)
+        if old == new:
+            return
+        metadata = obj["metadata"]
+        written = await self._context.client.patch(
+            Ref.to(UPGRADE, obj),
+            {"status": merge_patch(old, new)},
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            subresource="status",
+        )
+        self._context.store.offer(UPGRADE, "MODIFIED", written)
 
     async def gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
         """Return the holders of grants that a live read finds to be no more."""
@@ -78,7 +108,7 @@ class Attempts:
             if old == new:
                 continue
             before = next(a for a in fleet.attempts if a.name == attempt.name)
-            if load_attempt(obj) != before:
+            if loaded(obj) != before:
                 self._context.wake(key)
                 return
             written = await self._context.client.patch(

@@ -11,10 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from scenario_operator.api import names
 from scenario_operator.api.conditions import ConditionType
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.cluster.context import Context
@@ -37,12 +36,12 @@ from scenario_operator.manifests.revision import (
     files_hash,
     files_of,
     is_revision,
-    parse_revision,
+    read_revision,
     revision_manifest,
 )
 from scenario_operator.planning.plan import digest_of
 from scenario_operator.planning.revision import Artifact, Revision, content_hash, is_content_of, make
-from scenario_operator.planning.validity import Problem, problem_of, reuse_of
+from scenario_operator.planning.validity import Problem, problem_of, read_spec, reuse_of
 
 _RETRY_SECONDS = 30.0
 """After so long a probe that cannot pull is made anew: the kubelet's own back-off grows to five minutes."""
@@ -73,10 +72,9 @@ class Publisher:
     ) -> Published:
         """Bring the Scenario's spec one step nearer to a revision; `in_use` names those that runs carry."""
         newest = max(known.values(), key=lambda r: r.number, default=None)
-        try:
-            spec = ScenarioSpec.model_validate(scenario["spec"])
-        except ValidationError as error:
-            return Published(newest, _invalid(error))
+        spec = read_spec(scenario)
+        if isinstance(spec, Unreadable):
+            return Published(newest, Problem(Reason.INVALID_SPEC, str(spec)))
         problem = problem_of(spec)
         if problem is not None:
             return Published(newest, problem)
@@ -88,7 +86,7 @@ class Publisher:
         probed = await self._artifact(scenario, spec, known, hashed)
         if probed.artifact is None:
             return self._unresolved(scenario, newest, probed.pending)
-        artifact = replace(probed.artifact, files=files_of(files))
+        artifact = replace(probed.artifact, files=files_of(files or {}))
         return await self._serve(scenario, spec, artifact, files, known, in_use)
 
     async def _serve(
@@ -161,7 +159,7 @@ class Publisher:
             )
         except AlreadyExists:
             found = await client.get(ref)
-            if found is None or parse_revision(found) != revision:
+            if found is None or read_revision(found) != revision:
                 raise
             made = found
         if files is not None:
@@ -351,9 +349,3 @@ def _probe(scenario: JsonObject, spec: ScenarioSpec, policy: Policy) -> tuple[st
     name = f"{scenario['metadata']['name']}-probe-{digest_of([spec.version, manifest['spec']])[:10]}"
     manifest["metadata"]["name"] = name
     return name, manifest
-
-
-def _invalid(error: ValidationError) -> Problem:
-    first = error.errors()[0]
-    path = ".".join(str(part) for part in ("spec", *first["loc"]))
-    return Problem(Reason.INVALID_SPEC, f"{path}: {first['msg']}")

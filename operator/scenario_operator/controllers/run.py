@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from scenario_operator.api import names
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import Conflict
@@ -34,8 +35,8 @@ from scenario_operator.controllers.surroundings import Surroundings, surrounding
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.effects import CreateClaim, ReleaseReport, WakeWorkload
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.read import readable, record_of
-from scenario_operator.execution.status import is_news, merge_patch, render
+from scenario_operator.execution.read import read_run
+from scenario_operator.execution.status import is_news, merge_patch, render, unreadable
 from scenario_operator.execution.view import View
 from scenario_operator.manifests.identity import RunIdentity, handle
 from scenario_operator.manifests.pod import named
@@ -62,26 +63,50 @@ class RunController:
             return None
         if self._holds_for_another(known):
             await self._release_orphans(key)
-        if not readable(known):
-            logger.warning("run does not fit the schema key=%(key)s", {"key": key})
-            return timedelta(seconds=30)
+        read = read_run(known)
+        if isinstance(read, Unreadable):
+            return await self._leave_as_it_is(key)
         things = cached(self._context.store, known)
         view = self._view(key, things, surroundings(self._context, known))
         decision = decide(view)
         if decision.effects or self._worth(view, decision, known):
             return await self._act(key)
-        lacking = missing(known, record_of(known), (*things.workloads, *things.jobs), things.pods)
+        lacking = missing(known, read.record, (*things.workloads, *things.jobs), things.pods)
         if lacking is None:
             return _wake(decision)
         if lacking.may_be_asked(view.now) and await complaint(self._context.client, lacking):
             return await self._act(key)
         return min(_wake(decision) or LONGEST_WAIT, timedelta(seconds=lacking.looks_again_in(view.now)))
 
+    async def _leave_as_it_is(self, key: Key) -> timedelta:
+        """Say on a run that cannot be read which field it is; nothing else of it is touched, and its pods run on."""
+        obj = await self._context.client.get(Ref(RUN, key.namespace, key.name))
+        problem = read_run(obj) if obj is not None else None
+        if obj is None or not isinstance(problem, Unreadable):
+            return timedelta(seconds=1)
+        old = obj.get("status") or {}
+        new = unreadable(obj, "srun", problem, self._context.now())
+        if new != old:
+            written = await self._context.client.patch(
+                Ref.to(RUN, obj),
+                {"status": merge_patch(old, new)},
+                uid=obj["metadata"]["uid"],
+                resource_version=obj["metadata"]["resourceVersion"],
+                subresource="status",
+            )
+            self._context.store.offer(RUN, "MODIFIED", written)
+            ready = new["conditions"][0]
+            self._context.events.post(
+                obj, type_="Warning", reason=ready["reason"], action="Reconcile", note=ready["message"]
+            )
+            logger.warning("run cannot be read key=%(key)s: %(problem)s", {"key": key, "problem": problem})
+        return LONGEST_WAIT
+
     async def _act(self, key: Key) -> timedelta | None:
         """Look live, decide again, and carry out only that."""
         context = self._context
         obj = await context.client.get(Ref(RUN, key.namespace, key.name))
-        if obj is None or not readable(obj):
+        if obj is None or isinstance(read_run(obj), Unreadable):
             return timedelta(seconds=1)
         around = await surroundings(context, obj).live(context, obj)
         things = await live(context.client, obj)

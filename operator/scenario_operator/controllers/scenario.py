@@ -7,11 +7,13 @@ It never writes a run; a run never writes here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from scenario_operator.api import commands
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import ServerError, Terminal
@@ -21,16 +23,19 @@ from scenario_operator.cluster.store import filed
 from scenario_operator.controllers.attempts import Attempts
 from scenario_operator.controllers.publish import Published, Publisher
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
-from scenario_operator.controllers.surroundings import revisions_of, scenario_strategy, strategy_named
-from scenario_operator.execution.read import readable
+from scenario_operator.controllers.surroundings import (
+    Strategy,
+    is_suspended,
+    revisions_of,
+    scenario_strategy,
+    strategy_named,
+)
 from scenario_operator.execution.status import merge_patch
-from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.stored import timestamp
-from scenario_operator.planning.validity import Problem
+from scenario_operator.planning.validity import Problem, read_policy
 from scenario_operator.rollout.decide import FleetDecision, decide
-from scenario_operator.rollout.facts import Fleet, Pace, RunFacts
+from scenario_operator.rollout.facts import Fleet, Pace, RunFacts, Unread
 from scenario_operator.rollout.keep import in_use, unneeded
 from scenario_operator.rollout.read import facts_of
 from scenario_operator.rollout.standing import ScenarioStanding, refused, render, standing_of
@@ -43,13 +48,13 @@ _LOOK_AGAIN = timedelta(seconds=30)
 class _Pass:
     """One pass over a Scenario: what was read, and what each phase leaves to those after it.
 
-    `scenario` is the object as this pass last read or wrote it. `all_read`: `runs` are all runs of the Scenario.
+    `scenario` is the object as this pass last read or wrote it; `unread` are its runs that cannot be read.
     """
 
     key: Key
     scenario: JsonObject
     runs: tuple[RunFacts, ...]
-    all_read: bool
+    unread: tuple[Unread, ...]
     revisions: Mapping[str, Revision]
     published: Published = field(init=False)
     fleet: Fleet = field(init=False)
@@ -59,6 +64,11 @@ class _Pass:
     def ref(self) -> Ref:
         """The Scenario's address."""
         return Ref(SCENARIO, self.key.namespace, self.key.name)
+
+    @property
+    def all_read(self) -> bool:
+        """Say whether `runs` are all runs of the Scenario."""
+        return not self.unread
 
     @property
     def serves(self) -> bool:
@@ -74,7 +84,7 @@ class _Pass:
             and self.published.pending is None
             and (problem is None or problem.reason is not Reason.DIGEST_MISMATCH)
             and all(a.finished for a in self.decision.attempts)
-            and "configMapRef" not in self.scenario["spec"]["artifact"]
+            and "configMapRef" not in (self.scenario["spec"].get("artifact") or {})
         )
 
 
@@ -87,7 +97,7 @@ class ScenarioController:
         self._attempts = Attempts(context)
         self._refused_revisions = Refusals()
         self._refused_rollouts = Refusals()
-        self._read: dict[Key, dict[tuple[str, str], RunFacts | None]] = {}
+        self._read: dict[Key, dict[tuple[str, str], RunFacts | Unread]] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a Scenario; see `cluster.context.Controller`."""
@@ -122,8 +132,8 @@ class ScenarioController:
         """Read what a pass begins with: the Scenario live, its runs and revisions as the watches brought them."""
         scenario = await self._context.client.get(Ref(SCENARIO, key.namespace, key.name)) or known
         runs = self._runs(key)
-        all_read = None not in self._read[key].values()
-        return _Pass(key, scenario, runs, all_read, revisions_of(self._context, key.namespace, key.name))
+        unread = tuple(run for run in self._read[key].values() if isinstance(run, Unread))
+        return _Pass(key, scenario, runs, unread, revisions_of(self._context, key.namespace, key.name))
 
     def _runs(self, key: Key) -> tuple[RunFacts, ...]:
         """Return the facts of every run that can be read; `_read` says which cannot."""
@@ -133,18 +143,21 @@ class ScenarioController:
         for obj in found:
             # A run is read again only when it has changed: a pass looks at all of them.
             version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
-            read = before[version] if version in before else facts_of(obj) if readable(obj) else None
+            read = before[version] if version in before else facts_of(obj)
             self._read[key][version] = read
-            if read is None:
+            if isinstance(read, Unread):
                 continue
-            strategy, missing = self._own_strategy(obj)
-            facts.append(read._replace(strategy=strategy, strategy_missing=missing))
+            own = self._own_strategy(obj)
+            snapshot = own.snapshot if not own.unread else None
+            facts.append(
+                read._replace(strategy=snapshot, strategy_missing=own.missing, strategy_unread=own.unread)
+            )
         return tuple(sorted(facts, key=lambda run: run.name))
 
-    def _own_strategy(self, obj: JsonObject) -> tuple[Snapshot | None, str]:
+    def _own_strategy(self, obj: JsonObject) -> Strategy:
         reference = obj["spec"].get("strategyRef")
         if not reference:
-            return None, ""
+            return Strategy()
         return strategy_named(self._context, obj["metadata"]["namespace"], reference["name"])
 
     async def _publish(self, this: _Pass) -> None:
@@ -166,23 +179,30 @@ class ScenarioController:
 
     async def _decide(self, this: _Pass) -> None:
         """Put together what the rollout is decided from, attempts read live, and decide."""
-        spec, missing = scenario_strategy(self._context, this.scenario)
-        policy = this.scenario["spec"].get("upgrade") or {}
+        strategy = scenario_strategy(self._context, this.scenario)
+        policy = read_policy(this.scenario)
         sequence = (this.scenario.get("status") or {}).get("lastUpgradeSequence", 0)
-        attempts = await self._attempts.read(this.key, sequence)
-        rollout = spec.rollout if spec else None
+        attempts, unread = await self._attempts.read(this.key, sequence)
+        for obj, problem in unread:
+            await self._attempts.mark(obj, problem, self._context.now())
+        rollout = strategy.spec.rollout if strategy.spec else None
         this.fleet = Fleet(
             namespace=this.key.namespace,
             pending=this.published.pending is not None,
             scenario=this.key.name,
             wanted=this.published.revision,
             revisions=this.revisions,
-            strategy=snapshot_of(spec) if spec else None,
-            strategy_missing=missing,
+            strategy=strategy.snapshot,
+            strategy_missing=strategy.missing,
+            strategy_unread=strategy.unread,
             pace=Pace(rollout.max_concurrent, rollout.max_failed, rollout.canaries) if rollout else Pace(),
-            suspend=policy.get("suspend", False),
-            approved_plans=frozenset(policy.get("approvedPlans") or ()),
+            suspend=is_suspended(this.scenario),
+            approved_plans=frozenset()
+            if isinstance(policy, Unreadable)
+            else frozenset(policy.approved_plans),
             runs=this.runs,
+            unread=this.unread,
+            frozen=_frozen(this.key.namespace, this.published, strategy, unread),
             attempts=attempts,
             now=timestamp(self._context.now().timestamp()),
             gone=await self._attempts.gone(attempts, this.runs),
@@ -248,7 +268,10 @@ class ScenarioController:
 
     async def _trim_attempts(self, this: _Pass) -> None:
         """Remove attempts beyond the history limit."""
-        limit = (this.scenario["spec"].get("upgrade") or {}).get("historyLimit", 10)
+        policy = read_policy(this.scenario)
+        if isinstance(policy, Unreadable):
+            return
+        limit = policy.history_limit
         await self._attempts.trim(this.fleet, limit)
 
     async def _sweep_unneeded(self, this: _Pass) -> None:
@@ -263,6 +286,25 @@ class ScenarioController:
             obj = self._context.store.get(CONTROLLER_REVISION, key.namespace, name)
             if obj is not None:
                 await self._context.remove(CONTROLLER_REVISION, obj)
+
+
+def _frozen(
+    namespace: str, published: Published, strategy: Strategy, unread: Sequence[tuple[JsonObject, Unreadable]]
+) -> Problem | None:
+    """Say why nothing is granted, opened or released: consent, pace and what was granted already must be known."""
+    if published.problem is not None:
+        return published.problem
+    for obj, problem in unread:
+        name = obj["metadata"]["name"]
+        see = commands.show("supg", namespace, name)
+        return Problem(Reason.UNREADABLE, f"ScenarioUpgrade {name} cannot be read: {problem}; see: {see}")
+    if strategy.unread:
+        return Problem(Reason.UNREADABLE, strategy.unread)
+    if strategy.missing:
+        see = f"kubectl -n {namespace} get ustrat"
+        told = f"there is no UpgradeStrategy {strategy.missing}, which says the pace; see: {see}"
+        return Problem(Reason.STRATEGY_NOT_FOUND, told)
+    return None
 
 
 def _served(status: Mapping[str, Any]) -> tuple[object, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.api import commands
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.keys import BY_SCENARIO
@@ -22,13 +21,23 @@ from scenario_operator.cluster.kinds import (
 )
 from scenario_operator.cluster.store import filed
 from scenario_operator.execution.view import View
-from scenario_operator.manifests.revision import is_revision, parse_revision
+from scenario_operator.manifests.revision import is_revision, read_revision
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
+from scenario_operator.planning.validity import read_policy, read_strategy
 from scenario_operator.rollout.facts import Attempt
-from scenario_operator.rollout.gate import Around, Statement, Told, entry_of, gate_of, grant_of, taken_back
-from scenario_operator.rollout.wire import load_attempt
+from scenario_operator.rollout.gate import (
+    Around,
+    Statement,
+    Told,
+    entry_of,
+    gate_of,
+    grant_of,
+    taken_back,
+    unplanned,
+)
+from scenario_operator.rollout.wire import read_attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Surroundings:
     strategy: Snapshot | None
     strategy_missing: str
     attempts: tuple[JsonObject, ...]
+    strategy_unread: str = ""
 
     async def live(self, context: Context, run: JsonObject) -> Surroundings:
         """Read again what a write depends on: the scenario, and the attempts that concern this run."""
@@ -57,7 +67,8 @@ class Surroundings:
         latest = ((scenario or {}).get("status") or {}).get("latestRevision")
         if latest and latest not in revisions:
             found = await context.client.get(Ref(CONTROLLER_REVISION, namespace, latest))
-            revisions |= {latest: parse_revision(found)} if found else {}
+            parsed = read_revision(found) if found else None
+            revisions |= {latest: parsed} if isinstance(parsed, Revision) else {}
         return replace(self, scenario=scenario, attempts=tuple(attempts), revisions=revisions)
 
     def complete(self, view: View) -> View:
@@ -65,12 +76,14 @@ class Surroundings:
         status = (self.scenario or {}).get("status") or {}
         wanted = self.revisions.get(status.get("latestRevision", ""))
         active = self.revisions.get(status.get("activeRevision", ""))
-        attempts = tuple(loaded(attempt) for attempt in self.attempts)
+        read = [loaded(attempt) for attempt in self.attempts]
+        attempts = tuple(attempt for attempt in read if isinstance(attempt, Attempt))
         told = told_by(self.scenario) if self.scenario is not None else None
-        suspended = bool(((self.scenario or {}).get("spec") or {}).get("upgrade", {}).get("suspend"))
+        suspended = is_suspended(self.scenario) if self.scenario is not None else False
         labelled = self._labelled(view.run.pinned)
-        around = Around(told, attempts, self.strategy_missing, active, labelled, suspended)
-        view = view._replace(wanted=wanted, strategy=self.strategy)
+        missing, unread = self.strategy_missing, self.strategy_unread
+        around = Around(told, attempts, missing, active, labelled, suspended, unread)
+        view = view._replace(wanted=wanted, strategy=self.strategy, unplanned=unplanned(around))
         view = view._replace(entry=entry_of(view, around))
         view = view._replace(grant=grant_of(view, attempts), taken_back=taken_back(view.run.uid, attempts))
         return view._replace(gate=gate_of(view, around))
@@ -87,10 +100,12 @@ def surroundings(context: Context, run: JsonObject) -> Surroundings:
     name = run["spec"]["scenarioRef"]["name"]
     store = context.store
     scenario = store.get(SCENARIO, namespace, name)
-    strategy, missing = strategy_for(context, run, scenario)
+    strategy = strategy_for(context, run, scenario)
     value = filed(namespace, name)
     attempts = store.indexed(UPGRADE, BY_SCENARIO, value)
-    return Surroundings(scenario, revisions_of(context, namespace, name), strategy, missing, tuple(attempts))
+    revisions = revisions_of(context, namespace, name)
+    snapshot, missing, unread = strategy.snapshot, strategy.missing, strategy.unread
+    return Surroundings(scenario, revisions, snapshot, missing, tuple(attempts), unread)
 
 
 def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, Revision]:
@@ -110,58 +125,82 @@ def _parsed(obj: JsonObject) -> Revision | None:
     if key not in _PARSED:
         if len(_PARSED) >= _REMEMBERED:
             _PARSED.clear()
-        try:
-            _PARSED[key] = parse_revision(obj)
-        except (ValidationError, KeyError, TypeError):
-            _PARSED[key] = None
+        parsed = read_revision(obj)
+        _PARSED[key] = parsed if isinstance(parsed, Revision) else None
     return _PARSED[key]
 
 
-def strategy_for(
-    context: Context, run: JsonObject | None, scenario: JsonObject | None
-) -> tuple[Snapshot | None, str]:
-    """Return the strategy of a run, its own or its scenario's, or the name of the one that is not there."""
+class Strategy(NamedTuple):
+    """The strategy that holds for a run or a Scenario, None where none is set.
+
+    `missing` names one that is not there; `unread` says why it cannot be read, and `spec` is then what was last read
+    of it: no plan is made by that, but what runs keeps its times.
+    """
+
+    spec: StrategySpec | None = None
+    missing: str = ""
+    unread: str = ""
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """Return what plans carry of it."""
+        return snapshot_of(self.spec) if self.spec is not None else None
+
+
+_LAST_READ: dict[str, StrategySpec | None] = {}
+"""What was last read of an object's strategy, by the object's uid; bounded by `_REMEMBERED`."""
+
+
+def strategy_for(context: Context, run: JsonObject | None, scenario: JsonObject | None) -> Strategy:
+    """Return the strategy of a run, its own or its scenario's."""
     reference = ((run or {}).get("spec") or {}).get("strategyRef")
     if run is not None and reference:
         return strategy_named(context, run["metadata"]["namespace"], reference["name"])
-    spec, missing = scenario_strategy(context, scenario)
-    return (snapshot_of(spec) if spec else None), missing
+    return scenario_strategy(context, scenario)
 
 
-def scenario_strategy(context: Context, scenario: JsonObject | None) -> tuple[StrategySpec | None, str]:
-    """Return the strategy that a scenario names or states, or the name of the one that is not there."""
+def scenario_strategy(context: Context, scenario: JsonObject | None) -> Strategy:
+    """Return the strategy that a scenario names or states; what cannot be read is not absent."""
     if scenario is None:
-        return None, ""
-    try:
-        policy = ScenarioSpec.model_validate(scenario["spec"]).upgrade
-    except ValidationError:
-        return None, ""
-    if policy.strategy is not None:
-        return policy.strategy, ""
-    if policy.strategy_ref is None:
-        return None, ""
-    found = context.store.get(STRATEGY, scenario["metadata"]["namespace"], policy.strategy_ref.name)
-    if found is None:
-        return None, policy.strategy_ref.name
-    spec = read_strategy(found)
-    return (spec, "") if spec is not None else (None, policy.strategy_ref.name)
+        return Strategy()
+    metadata, policy = scenario["metadata"], read_policy(scenario)
+    if isinstance(policy, Unreadable):
+        edit = commands.edit("scn", metadata["namespace"], metadata["name"])
+        told = f"Scenario {metadata['name']} cannot be read: {policy}; edit: {edit}"
+        return Strategy(_LAST_READ.get(metadata["uid"]), unread=told)
+    found = Strategy(policy.strategy)
+    if policy.strategy is None and policy.strategy_ref is not None:
+        found = strategy_named(context, metadata["namespace"], policy.strategy_ref.name)
+    if not found.unread:
+        _remember(metadata["uid"], found.spec)
+    return found
 
 
-def read_strategy(obj: JsonObject) -> StrategySpec | None:
-    """Read a strategy; one that a newer operator's schema allowed and ours does not is as good as missing."""
-    try:
-        return StrategySpec.model_validate(obj["spec"])
-    except ValidationError:
-        return None
+def strategy_named(context: Context, namespace: str, name: str) -> Strategy:
+    """Return the strategy of that name."""
+    obj = context.store.get(STRATEGY, namespace, name)
+    if obj is None:
+        return Strategy(missing=name)
+    uid, spec = obj["metadata"]["uid"], read_strategy(obj)
+    if isinstance(spec, Unreadable):
+        told = (
+            f"UpgradeStrategy {name} cannot be read: {spec}; edit: {commands.edit('ustrat', namespace, name)}"
+        )
+        return Strategy(_LAST_READ.get(uid), unread=told)
+    _remember(uid, spec)
+    return Strategy(spec)
 
 
-def strategy_named(context: Context, namespace: str, name: str) -> tuple[Snapshot | None, str]:
-    """Return the strategy of that name, or its name when there is none that we can read."""
-    found = context.store.get(STRATEGY, namespace, name)
-    if found is None:
-        return None, name
-    spec = read_strategy(found)
-    return (snapshot_of(spec), "") if spec is not None else (None, name)
+def _remember(uid: str, spec: StrategySpec | None) -> None:
+    if len(_LAST_READ) >= _REMEMBERED and uid not in _LAST_READ:
+        _LAST_READ.clear()
+    _LAST_READ[uid] = spec
+
+
+def is_suspended(scenario: JsonObject) -> bool:
+    """Say whether the rollouts of a Scenario are suspended, also of one whose spec cannot be read otherwise."""
+    policy = (scenario.get("spec") or {}).get("upgrade")
+    return isinstance(policy, dict) and bool(policy.get("suspend"))
 
 
 def _concerns(attempt: Mapping[str, Any], run: JsonObject) -> bool:
@@ -184,15 +223,15 @@ def told_by(scenario: JsonObject) -> Told:
     )
 
 
-_LOADED: dict[tuple[str, str], Attempt] = {}
+_LOADED: dict[tuple[str, str], Attempt | Unreadable] = {}
 """Attempts as read, by uid and version: every run of a Scenario looks at the same ones."""
 
 
-def loaded(obj: JsonObject) -> Attempt:
+def loaded(obj: JsonObject) -> Attempt | Unreadable:
     """Read an attempt, once for each version of it."""
     key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
     if key not in _LOADED:
         if len(_LOADED) >= _REMEMBERED:
             _LOADED.clear()
-        _LOADED[key] = load_attempt(obj)
+        _LOADED[key] = read_attempt(obj)
     return _LOADED[key]

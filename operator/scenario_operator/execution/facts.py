@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import Any, Final
 
+from scenario_operator.api import run as api
+from scenario_operator.api.common import ApiModel
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import View
 from scenario_operator.planning import windows
@@ -11,6 +15,31 @@ from scenario_operator.planning.parameters import Pairs, ParameterConflict, Para
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import LastStop
 from scenario_operator.planning.windows import Window
+
+_MODELS: Final[Mapping[str, type[ApiModel]]] = {"stop": api.LastStop, "window": api.Window}
+"""Facts that end in the status as they are, by the first part of their names."""
+
+
+def prove(journal: Journal) -> None:
+    """Read every fact as those who need it will.
+
+    Raises:
+        ValueError: a fact is not what we record; the message names it.
+    """
+    for name, text in journal.facts:
+        try:
+            _prove(journal, name.partition(":")[0], json.loads(text))
+        except (ValueError, TypeError, LookupError) as error:
+            raise ValueError(f"fact {name}: {error}".splitlines()[0]) from None
+
+
+def _prove(journal: Journal, word: str, known: Any) -> None:
+    if word in _MODELS:
+        _MODELS[word].model_validate(known)
+    elif word == "parameters":
+        planned_parameters(journal)
+    elif word == "hook" and not isinstance(known, dict):
+        raise TypeError("it is no answer")
 
 
 def stop_of(journal: Journal, step: Step) -> dict[str, Any] | None:

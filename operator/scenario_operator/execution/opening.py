@@ -69,7 +69,7 @@ def take_grant(view: View) -> Opened | Stored | None:
     if grant.suspend or view.wanted is None or view.wanted.name != grant.revision:
         return None
     cause = Cause.RECOMPUTE if grant.cause == AttemptCause.RECOMPUTE else Cause.UPGRADE
-    plan = plan_upgrade(case_of(view, view.wanted, cause))
+    plan = view.unplanned or plan_upgrade(case_of(view, view.wanted, cause))
     if isinstance(plan, Blocked):
         return answer(view, grant, Outcome.PLAN_CHANGED, plan.reason.value, plan.message)
     if plan.plan_hash != grant.plan_hash:

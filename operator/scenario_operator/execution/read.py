@@ -1,24 +1,40 @@
 """Reading a ScenarioRun: what people ask of it, from its spec, and its record, from its status.
 
-A run that a newer operator or a hand wrote otherwise raises; `readable` says so beforehand, and it is left alone.
+`read_run` is total. A run that a newer operator or a hand wrote otherwise is left alone, and says which field it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
+from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.run import DesiredState, ScenarioRun
-from scenario_operator.execution import wire
+from scenario_operator.execution import facts, wire
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Run
 from scenario_operator.planning.snapshot import bounds_of
 
 
+class ReadRun(NamedTuple):
+    """A run as it was read: what people ask of it, and its record."""
+
+    run: Run
+    record: Record
+
+
+def read_run(obj: Mapping[str, Any]) -> ReadRun | Unreadable:
+    """Return what a ScenarioRun says, or which field of it cannot be read."""
+    parsed = reading(lambda: run_of(obj), "")
+    if isinstance(parsed, Unreadable):
+        return parsed
+    record = reading(lambda: record_of(obj), "status")
+    return _culprit(obj, record) if isinstance(record, Unreadable) else ReadRun(parsed, record)
+
+
 def run_of(obj: Mapping[str, Any]) -> Run:
-    """Read what the user asks of a run."""
+    """Read what the user asks of a run; raises what `read_run` tells of one that cannot be read."""
     parsed = ScenarioRun.read(obj)
     spec = parsed.spec
     return Run(
@@ -41,15 +57,22 @@ def run_of(obj: Mapping[str, Any]) -> Run:
 
 
 def record_of(obj: Mapping[str, Any]) -> Record:
-    """Read the record of a run from its status."""
-    return wire.load(obj.get("status") or {})
+    """Read the record of a run from its status; raises what `read_run` tells of one that cannot be read."""
+    return proven(wire.load(obj.get("status") or {}))
 
 
-def readable(obj: Mapping[str, Any]) -> bool:
-    """Say whether we can read a run; one that a newer operator or a hand wrote otherwise is left alone."""
-    try:
-        ScenarioRun.read(obj)
-        record_of(obj)
-    except (ValidationError, ValueError, LookupError, TypeError, AttributeError):
-        return False
-    return True
+def proven(record: Record) -> Record:
+    """Return a record whose facts can all be read: nobody who needs one later has to doubt it."""
+    if record.journal is not None:
+        facts.prove(record.journal)
+    return record
+
+
+def _culprit(obj: Mapping[str, Any], found: Unreadable) -> Unreadable:
+    """Name the part of a status that cannot be read by itself; it is what was found when each of them can."""
+    for key, part in (obj.get("status") or {}).items():
+        alone = {"status": {key: part}}
+        told = reading(partial(record_of, alone), f"status.{key}")
+        if isinstance(told, Unreadable):
+            return told
+    return found

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api import commands
+from scenario_operator.api.conditions import ONLY_WHILE_TRUE, Assessment, ConditionType, merge_conditions
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.decide import Decision
 from scenario_operator.execution.own import is_behind
@@ -37,6 +39,31 @@ def render(view: View, decision: Decision, old: Mapping[str, Any]) -> JsonObject
         "phase": phase(situation, decision),
         **dump(decision.record, view.run.name),
     }
+
+
+def unreadable(obj: Mapping[str, Any], kind: str, problem: Unreadable, now: datetime) -> JsonObject:
+    """Return the status of an object that cannot be read: its record stays, and so does all else that was said of it.
+
+    `kind` is its short name for kubectl.
+    """
+    metadata, old = obj["metadata"], obj.get("status") or {}
+    reason = Reason.UNREADABLE if problem.of_status else Reason.INVALID_SPEC
+    where = kind, metadata["namespace"], metadata["name"]
+    way = f"a newer operator or a hand wrote it: update the operator, or see: {commands.show(*where)}"
+    attention = f"{problem}; {way}" if problem.of_status else f"{problem}; edit: {commands.edit(*where)}"
+    stated = [
+        Assessment(_C.READY, "False", reason, str(problem)),
+        Assessment(_C.STALLED, "True", reason, str(problem)),
+        Assessment(_C.VALID, "False", reason, str(problem)),
+        Assessment(_C.ACTION_REQUIRED, "True", reason, attention),
+    ]
+    generation = metadata.get("generation", 1)
+    told = old.get("conditions") or []
+    fresh = merge_conditions(told, stated, now, generation)
+    replaced = {*(a.type.value for a in stated), *(kind.value for kind in ONLY_WHILE_TRUE)}
+    known = {c["type"] for c in fresh}
+    kept = [c for c in told if c["type"] not in replaced and c["type"] not in known]
+    return {**old, "observedGeneration": generation, "conditions": [*fresh, *kept]}
 
 
 def is_news(view: View, decision: Decision, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -19,6 +19,7 @@ from scenario_operator.manifests.pod import Pod
 from scenario_operator.manifests.report import StopReport
 from scenario_operator.manifests.stamp import Template
 from scenario_operator.manifests.statefulset import Workload
+from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
@@ -128,10 +129,11 @@ class View(NamedTuple):
     """The argument of `decide`.
 
     `wanted` is the revision the run should be on, None while there is none; `entry` the one that a run with
-    nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `gate` says why
-    there is no grant. `refusal` is what the API server answered to the last effect, if it refuses it. `now`
-    is epoch seconds, `watched_since` since when this process has watched the plan without a gap (R13). `taken_back`
-    holds the nonces whose attempts were aborted, each with the attempt's cause.
+    nothing applied starts on: the newest released. `strategy` is the run's own or its scenario's. `unplanned` says
+    why that allows no plan: it is not there, or cannot be read. `gate` says why there is no grant. `refusal` is what
+    the API server answered to the last effect, if it refuses it. `now` is epoch seconds,
+    `watched_since` since when this process has watched the plan without a gap (R13). `taken_back` holds the nonces
+    whose attempts were aborted, each with the attempt's cause.
     """
 
     run: Run
@@ -145,6 +147,7 @@ class View(NamedTuple):
     entry: Revision | None = None
     strategy: Snapshot | None = None
     gate: Gate | None = None
+    unplanned: Blocked | None = None
     refusal: str = ""
     taken_back: frozenset[tuple[str, str]] = frozenset()
     watched_since: float = 0.0

@@ -11,6 +11,7 @@ from typing import Any
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
+from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.scenario import ScenarioSpec
 from scenario_operator.manifests.identity import Component, ScenarioIdentity, owned_by_revision
 from scenario_operator.planning.plan import digest_of
@@ -58,12 +59,13 @@ def is_revision(controller_revision: Mapping[str, Any]) -> bool:
     return bool(labels.get(names.LABEL_COMPONENT) == Component.REVISION)
 
 
-def parse_revision(controller_revision: Mapping[str, Any]) -> Revision:
-    """Return the revision that a ControllerRevision holds.
+def read_revision(controller_revision: Mapping[str, Any]) -> Revision | Unreadable:
+    """Return the revision that a ControllerRevision holds, or why its data is not what we write."""
+    return reading(lambda: parse_revision(controller_revision), "data")
 
-    Raises:
-        KeyError, pydantic.ValidationError: its data is not what we write; see `is_revision`.
-    """
+
+def parse_revision(controller_revision: Mapping[str, Any]) -> Revision:
+    """Return the revision that a ControllerRevision holds; raises what `read_revision` tells of one of others."""
     data = controller_revision["data"]
     artifact = data["artifact"]
     described = {"description": data["description"]} if data.get("description") else {}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from semantic_version import NpmSpec, Version
 
+from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.scenario import ScenarioSpec, Verdict
 
 
@@ -37,9 +38,10 @@ def near_miss(spec: ScenarioSpec, version: str) -> str:
     By npm's rules a range contains a pre-release only if it names one of the same patch; people who write
     `>=1.0.0 <3.0.0` mean 2.0.0-rc.1 as well.
     """
-    if not _parses(version) or not Version(version).prerelease:
+    found = _version(version)
+    if found is None or not found.prerelease:
         return ""
-    release = str(Version(version).truncate())
+    release = str(found.truncate())
     ranges = [entry.versions for entry in spec.compatibility.from_ if entry.versions]
     if any(in_range(version, expression) for expression in ranges):
         return ""
@@ -48,34 +50,32 @@ def near_miss(spec: ScenarioSpec, version: str) -> str:
 
 def in_range(version: str, expression: str) -> bool:
     """Say whether a version lies in a range (npm's range syntax); a label that is no version lies in none."""
-    try:
-        return bool(NpmSpec(expression).match(Version(version)))
-    except ValueError:
-        return False
+    found, allowed = _version(version), _range(expression)
+    return found is not None and allowed is not None and bool(allowed.match(found))
 
 
 def is_version(text: str) -> bool:
     """Say whether a label is a semantic version."""
-    return _parses(text)
+    return _version(text) is not None
 
 
 def is_range(expression: str) -> bool:
     """Say whether an expression is a range that `in_range` can read."""
-    try:
-        NpmSpec(expression)
-    except ValueError:
-        return False
-    return True
+    return _range(expression) is not None
 
 
 def is_downgrade(source: str, target: str) -> bool:
     """Say whether the target's label is the lower one; labels that are no versions have no order."""
-    return _parses(source) and _parses(target) and Version(target) < Version(source)
+    before, after = _version(source), _version(target)
+    return before is not None and after is not None and bool(after < before)
 
 
-def _parses(text: str) -> bool:
-    try:
-        Version(text)
-    except ValueError:
-        return False
-    return True
+def _version(text: str) -> Version | None:
+    found = reading(lambda: Version(text), "version")
+    return None if isinstance(found, Unreadable) else found
+
+
+def _range(expression: str) -> NpmSpec | None:
+    """Read a range; of some that it cannot read, the library raises what it happens to raise."""
+    found = reading(lambda: NpmSpec(expression), "range")
+    return None if isinstance(found, Unreadable) else found

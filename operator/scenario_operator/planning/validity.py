@@ -1,13 +1,18 @@
-"""What the schema cannot tell about a Scenario: versions, ranges, and labels that would change their meaning."""
+"""Scenarios and strategies as they are read, and what the schema cannot tell about a Scenario.
+
+That is whether versions and ranges are some, and whether a label would change its meaning.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.reasons import Reason
-from scenario_operator.api.scenario import ScenarioSpec
+from scenario_operator.api.scenario import ScenarioSpec, UpgradePolicy
+from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.planning import compatibility
 from scenario_operator.planning.revision import Artifact, Revision, logic_hash
 
@@ -17,6 +22,26 @@ class Problem(NamedTuple):
 
     reason: Reason
     message: str
+
+
+def read_spec(scenario: Mapping[str, Any]) -> ScenarioSpec | Unreadable:
+    """Return what a Scenario asks for, or which field of it cannot be read."""
+    return reading(lambda: ScenarioSpec.model_validate(scenario["spec"]), "spec")
+
+
+def read_policy(scenario: Mapping[str, Any]) -> UpgradePolicy | Unreadable:
+    """Return how the runs of a Scenario follow it, or which field of that cannot be read.
+
+    It can be read, and is in force, also when the rest of the spec cannot.
+    """
+    return reading(
+        lambda: UpgradePolicy.model_validate(scenario["spec"].get("upgrade") or {}), "spec.upgrade"
+    )
+
+
+def read_strategy(obj: Mapping[str, Any]) -> StrategySpec | Unreadable:
+    """Return what an UpgradeStrategy says, or which field of it cannot be read."""
+    return reading(lambda: StrategySpec.model_validate(obj["spec"]), "spec")
 
 
 def problem_of(spec: ScenarioSpec) -> Problem | None:

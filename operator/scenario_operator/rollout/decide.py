@@ -77,12 +77,11 @@ def _released(fleet: Fleet, decided: list[Attempt], opening: Opening | None, pla
         return True
     if opening is not None or any(a.called_off or (a.suspend and not a.finished) for a in here):
         return False
+    behind = [run for run in fleet.runs if not run.left_out and is_behind(run, wanted)]
+    if fleet.frozen and (behind or fleet.unread):
+        return False  # whether their plans need consent is not known
     unasked = Attempt("", "", 0, wanted.name)
-    plans = (
-        planner.plan(run, wanted, Cause.UPGRADE)
-        for run in fleet.runs
-        if not run.left_out and is_behind(run, wanted)
-    )
+    plans = (planner.plan(run, wanted, Cause.UPGRADE) for run in behind)
     return all(isinstance(plan, Blocked) or consent(plan, unasked, fleet).given for plan in plans)
 
 
@@ -103,7 +102,7 @@ def _predecessors_closed(attempt: Attempt, known: list[Attempt]) -> bool:
 def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening | None:
     """Open an attempt for runs that no unfinished attempt will lead on."""
     wanted = fleet.wanted
-    if wanted is None:
+    if wanted is None or fleet.frozen:
         return None
     covering = [a for a in decided if a.revision == wanted.name and not a.finished and not a.closed]
     recompute = _to_recompute(fleet, wanted, covering, planner)

@@ -11,14 +11,16 @@ from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Ended, Stored
+from scenario_operator.planning.validity import Problem
 
 
 class RunFacts(NamedTuple):
     """One run as its status tells it.
 
     `strategy` is its own, None when it has none; `strategy_missing` names one that it refers to and that is not
-    there. `journal_grant` is the grant of its open plan, "" for an own plan, None when no plan is open. `waits`: a
-    person has to do something before its plan goes on; `asks`: why, if it is before its first plan can be made.
+    there, `strategy_unread` says of one why it cannot be read. `journal_grant` is the grant of its open plan, "" for
+    an own plan, None when no plan is open. `waits`: a person has to do something before its plan goes on; `asks`:
+    why, if it is before its first plan can be made.
     """
 
     namespace: str
@@ -28,6 +30,7 @@ class RunFacts(NamedTuple):
     parameters: Pairs = ()
     strategy: Snapshot | None = None
     strategy_missing: str = ""
+    strategy_unread: str = ""
     pinned: bool = False
     hold: bool = False
     desired_running: bool = True
@@ -142,6 +145,14 @@ class RunName(NamedTuple):
         return self.name if self.namespace == home else f"{self.namespace}/{self.name}"
 
 
+class Unread(NamedTuple):
+    """A run that cannot be read: no attempt leads it on, and it keeps no other back; `problem` names the field."""
+
+    run: RunName
+    uid: str
+    problem: str
+
+
 class Asked(NamedTuple):
     """A run that asked for an attempt, and the nonce by which it did."""
 
@@ -219,7 +230,9 @@ class Fleet(NamedTuple):
     `wanted` is the newest published revision;
     `pending`: the spec names a newer one that is not published yet. `gone` holds run uids that a live read found to
     be no more.
-    `namespace` is that of the Scenario and its attempts; runs may be elsewhere.
+    `namespace` is that of the Scenario and its attempts; runs may be elsewhere. `strategy_missing` and
+    `strategy_unread` are about the Scenario's strategy. `frozen`: why nothing is granted, opened or released now, None
+    when it may be: what is not known is not taken for absent. `unread` are the runs that cannot be read.
     """
 
     scenario: str
@@ -235,6 +248,9 @@ class Fleet(NamedTuple):
     gone: frozenset[str] = frozenset()
     sequence: int = 0
     strategy_missing: str = ""
+    strategy_unread: str = ""
+    frozen: Problem | None = None
+    unread: tuple[Unread, ...] = ()
     namespace: str = ""
     pending: bool = False
 

@@ -20,6 +20,10 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout import facts
 from scenario_operator.rollout.facts import Attempt, RunName
 
+_FREEZING = frozenset(
+    (Reason.UNREADABLE.value, Reason.STRATEGY_NOT_FOUND.value, Reason.DIGEST_MISMATCH.value)
+)
+"""What a Scenario says when it grants nothing although its spec is valid."""
 _REASONS = frozenset(reason.value for reason in Reason)
 
 
@@ -42,7 +46,8 @@ class Around(NamedTuple):
     """The Scenario's side as a run sees it; `told` is None when there is no Scenario.
 
     `active` is the newest released revision, `labelled` the newest one with the label of the pin. `suspended`: the
-    Scenario's rollouts are. `strategy_missing` names a strategy that is referred to and cannot be read.
+    Scenario's rollouts are. `strategy_missing` names a strategy that is referred to and is not there,
+    `strategy_unread` says why one cannot be read.
     """
 
     told: Told | None
@@ -51,6 +56,16 @@ class Around(NamedTuple):
     active: Revision | None = None
     labelled: Revision | None = None
     suspended: bool = False
+    strategy_unread: str = ""
+
+
+def unplanned(around: Around) -> Blocked | None:
+    """Say why the strategy allows no plan: it is not there, or cannot be read; None when it does, or none is set."""
+    if around.strategy_missing:
+        return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {around.strategy_missing}")
+    if around.strategy_unread:
+        return Blocked(Reason.UNREADABLE, around.strategy_unread)
+    return None
 
 
 def entry_of(view: View, around: Around) -> Revision | None:
@@ -84,10 +99,10 @@ def gate_of(view: View, around: Around) -> Gate | None:
     asks = view.wants_recompute
     if view.journal is not None or view.wanted is None or not (is_behind(view) or asks):
         return None
-    if around.strategy_missing:
-        see = f"kubectl -n {view.run.namespace} get ustrat"
-        message = f"there is no UpgradeStrategy {around.strategy_missing}; see: {see}"
-        return Gate(Reason.STRATEGY_NOT_FOUND.value, message, attention=True)
+    lacking = unplanned(around)
+    if lacking is not None:
+        see = f"; see: kubectl -n {view.run.namespace} get ustrat" if around.strategy_missing else ""
+        return Gate(lacking.reason.value, f"{lacking.message}{see}", attention=True)
     plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if asks else Cause.UPGRADE))
     if isinstance(plan, Blocked):
         return Gate(plan.reason.value, plan.message, attention=True)
@@ -125,9 +140,9 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
     run = RunName(view.run.namespace, view.run.name)
     here = [a for a in around.attempts if a.revision == wanted.name and a.is_about(run)]
     waits = [a for a in here if not a.finished]
-    refused = _refused_spec(around.told, view) if not waits else None
+    refused = _refused_spec(around.told, view)
     aborted = next((a for a in here if a.abort), None)
-    if refused is not None and (aborted is None or view.wants_retry or view.wants_recompute):
+    if not waits and refused is not None and (aborted is None or view.wants_retry or view.wants_recompute):
         return refused
     rejected = next((a for a in here if a.reject), None)
     if not waits and aborted is None and rejected is not None:
@@ -137,7 +152,9 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
         retry = f"publish a fixed version, or try again: {retry_command(view)}"
         told = f"{aborted.name} to {wanted.version} was aborted; {retry}"
         return Gate(Reason.ABORTED.value, told, attention=True)
-    return next((found for a in waits if (found := _attempt_gate(a, wanted, plan_hash)) is not None), None)
+    found = next((g for a in waits if (g := _attempt_gate(a, wanted, plan_hash)) is not None), None)
+    # A suspension is somebody's word; all else would not help while nothing can be granted.
+    return found if refused is None or (found and found.reason == Reason.SUSPENDED.value) else refused
 
 
 def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | None:
@@ -155,9 +172,14 @@ def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | 
 
 
 def _refused_spec(told: Told | None, view: View) -> Gate | None:
-    """Say that no attempt is opened while the spec of the Scenario is not valid."""
-    if told is None or told.invalid is None:
+    """Say that nothing is opened or granted while the spec of the Scenario is not valid, or its pace not known."""
+    if told is None:
         return None
+    if told.invalid is None:
+        if not told.stalled or told.ready.reason not in _FREEZING:
+            return None
+        waits = f"nothing is granted by Scenario {view.run.scenario}: {told.ready.message}"
+        return Gate(told.ready.reason, waits, attention=True)
     asked = "spec.recomputeNonce " if view.wants_recompute else "spec.retryNonce " if view.wants_retry else ""
     waits = f"{asked}waits until the spec of Scenario {view.run.scenario} is valid"
     message = f"{waits}: {told.invalid.reason} {told.invalid.message}"

@@ -21,9 +21,13 @@ class Planner:
     def plan(self, run: RunFacts, target: Revision, cause: Cause) -> Plan | Blocked:
         """Return the plan of one run, or why there is none."""
         strategy = run.strategy or self._fleet.strategy
-        missing = run.strategy_missing or ("" if run.strategy else self._fleet.strategy_missing)
-        if missing:
-            return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {missing}")
+        # A run that names a strategy of its own is never led by the Scenario's in its place.
+        own = run.strategy is not None or bool(run.strategy_missing or run.strategy_unread)
+        about: RunFacts | Fleet = run if own else self._fleet
+        if about.strategy_missing:
+            return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {about.strategy_missing}")
+        if about.strategy_unread:
+            return Blocked(Reason.UNREADABLE, about.strategy_unread)
         key = (_shape(run.stored), run.parameters, target.name, strategy, cause)
         if key not in self._known:
             self._known[key] = self._make(run, target, cause)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution.read import record_of, run_of
-from scenario_operator.rollout.facts import RunFacts
+from scenario_operator.execution.read import read_run
+from scenario_operator.rollout.facts import RunFacts, RunName, Unread
 
 
-def facts_of(obj: Mapping[str, Any]) -> RunFacts:
+def facts_of(obj: Mapping[str, Any]) -> RunFacts | Unread:
     """Read the few facts of a run from which it is scheduled, but for its own strategy, which is another object."""
-    run, record = run_of(obj), record_of(obj)
+    read = read_run(obj)
+    if isinstance(read, Unreadable):
+        metadata = obj["metadata"]
+        return Unread(RunName(metadata["namespace"], metadata["name"]), metadata["uid"], str(read))
+    run, record = read
     journal = record.journal
     conditions = {c["type"]: c for c in (obj.get("status") or {}).get("conditions") or ()}
     asked = conditions.get("ActionRequired", {})

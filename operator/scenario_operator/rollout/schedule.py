@@ -45,6 +45,7 @@ def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
     A run that would wait again has nothing to wait for when the attempt is closed, so there it ends.
     """
     runs = {run.uid: run for run in fleet.runs}
+    unread = {run.uid for run in fleet.unread}
     active: list[Grant] = []
     reports = list(attempt.reports)
     for grant in attempt.active:
@@ -53,7 +54,8 @@ def settle(attempt: Attempt, fleet: Fleet) -> Attempt:
         if run is None and grant.run_uid in fleet.gone:
             ended = _cancelled(grant, attempt, fleet)
         if ended is None:
-            active.append(grant._replace(parked=grant.parked or _waits(run)))
+            waits = _waits(run) or grant.run_uid in unread
+            active.append(grant._replace(parked=grant.parked or waits))
         elif ended.outcome not in BACK_TO_WAITING:
             reports.append(_report(grant, attempt, ended))
         elif attempt.closed and run is not None:
@@ -143,12 +145,19 @@ def _ended_here(run: RunFacts, attempt: Attempt) -> bool:
 
 
 def advance(attempt: Attempt, fleet: Fleet, planner: Planner) -> Attempt:
-    """Return the attempt after one pass over it; grants are added by `give_grants`."""
+    """Return the attempt after one pass over it; grants are added by `give_grants`.
+
+    While nothing can be granted for want of something that can be read, what was planned and consented to stands as
+    it was shown.
+    """
     attempt = settle(attempt, fleet)
     waiting = () if attempt.closed else waiting_runs(attempt, fleet)
     if not attempt.closed and (attempt.called_off or _superseded(attempt, fleet)):
         left = tuple(_never(run, attempt, fleet) for run in waiting)
         attempt, waiting = attempt._replace(closed=True, reports=(*attempt.reports, *left)), ()
+    if fleet.frozen and waiting:
+        held = sum(1 for run in waiting if run.hold)
+        return attempt._replace(waiting=len(waiting), held=held)
     planned = plans_of(attempt, waiting, fleet, planner)
     return _phase(attempt._replace(groups=_groups(attempt, planned, fleet)), planned, fleet)
 
@@ -185,6 +194,7 @@ def give_grants(
         or attempt.suspend
         or fleet.suspend
         or fleet.pending
+        or fleet.frozen
         or attempt.finished
         or halted(attempt, fleet)
         or failed_canaries(attempt, fleet)

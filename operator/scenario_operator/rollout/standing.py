@@ -23,6 +23,7 @@ from scenario_operator.rollout.groups import is_behind
 
 JsonObject = dict[str, Any]
 _C = ConditionType
+_UNREAD = Reason.RUNS_UNREADABLE.value
 _PATIENCE = timedelta(minutes=10)
 """After so long an artifact that cannot be had counts as stalled; it is still retried."""
 
@@ -51,7 +52,20 @@ class ScenarioStanding(NamedTuple):
 
 
 def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
-    """Return how the Scenario stands, the most pressing first."""
+    """Return how the Scenario stands, the most pressing first; runs that cannot be read are named beside all else."""
+    standing = _most_pressing(published, fleet, decision)
+    if not fleet.unread or standing.reason == Reason.RUNS_UNREADABLE.value:
+        return standing
+    told = _unread(fleet)
+    attention = standing.attention or f"{told}; see: {_see_unread(fleet)}"
+    return standing._replace(
+        message=f"{told}; {standing.message}",
+        attention=attention,
+        attention_reason=standing.attention_reason or (standing.reason if standing.attention else _UNREAD),
+    )
+
+
+def _most_pressing(published: Publication, fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     if published.problem is not None:
         problem = published.problem
         edit = f"{problem.message}; edit: {_edit(fleet)}"
@@ -62,6 +76,10 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
             return refused(pending.message, fleet)
         return ScenarioStanding(pending.reason.value, pending.message, reconciling=True)
     attempt = _current(fleet, decision)
+    if fleet.frozen is not None and (attempt is not None or _concerned(fleet)):
+        return ScenarioStanding(
+            fleet.frozen.reason.value, fleet.frozen.message, stalled=True, attention=fleet.frozen.message
+        )
     if attempt is not None and not (
         attempt.phase is AttemptPhase.RUNNING and decision.blocked and _idle(attempt)
     ):
@@ -72,6 +90,26 @@ def standing_of(published: Publication, fleet: Fleet, decision: FleetDecision) -
         edit = f"{told}; edit: {_edit(fleet)}"
         return ScenarioStanding(decision.blocked.reason, told, stalled=True, attention=edit)
     return _settled(fleet, decision)
+
+
+def _concerned(fleet: Fleet) -> bool:
+    """Say whether a run would be led on if anything were granted."""
+    wanted = fleet.wanted
+    return wanted is not None and any(not r.left_out and is_behind(r, wanted) for r in fleet.runs)
+
+
+def _unread(fleet: Fleet) -> str:
+    """Say how many runs cannot be read, which, and what is wrong with the first."""
+    count = len(fleet.unread)
+    more = f" and {count - 5} more" if count > 5 else ""
+    which = ", ".join(u.run.written(fleet.namespace) for u in fleet.unread[:5]) + more
+    first = f"{fleet.unread[0].run.written(fleet.namespace)}: {fleet.unread[0].problem}"
+    return f"{count} {'run' if count == 1 else 'runs'} cannot be read and left out: {which} ({first})"
+
+
+def _see_unread(fleet: Fleet) -> str:
+    first = fleet.unread[0].run
+    return commands.describe("srun", first.namespace, first.name)
 
 
 def refused(refusal: str, fleet: Fleet) -> ScenarioStanding:
@@ -184,7 +222,7 @@ def _edit(fleet: Fleet) -> str:
 def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     if decision.opening is not None or fleet.wanted is None:
         return ScenarioStanding(Reason.PLANNING.value, "planning", reconciling=True)
-    if not fleet.runs:
+    if not fleet.runs and not fleet.unread:
         return ScenarioStanding(Reason.ROLLED_OUT.value, "there are no runs", ready=True)
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     rejected = next((a for a in fleet.attempts if a.reject and a.revision == fleet.wanted.name), None)
@@ -218,6 +256,9 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
             f"starting or restarting: {_listed(busy, fleet.namespace)}",
             reconciling=True,
         )
+    if fleet.unread:
+        told = _unread(fleet)
+        return ScenarioStanding(_UNREAD, told, stalled=True, attention=f"{told}; see: {_see_unread(fleet)}")
     pinned = sum(1 for r in fleet.runs if r.pinned)
     told = f"{len(fleet.runs) - pinned} of {len(fleet.runs)} on {fleet.wanted.version}, {pinned} pinned"
     return ScenarioStanding(Reason.ROLLED_OUT.value, told, ready=True)
@@ -374,11 +415,12 @@ def _artifact(revision: Revision, old: Mapping[str, Any], now: str) -> JsonObjec
 def _counts(fleet: Fleet) -> JsonObject:
     wanted = fleet.wanted
     return {
-        "total": len(fleet.runs),
+        "total": len(fleet.runs) + len(fleet.unread),
         "upToDate": sum(1 for r in fleet.runs if wanted and r.stored.applied and not is_behind(r, wanted)),
         "upgrading": sum(1 for r in fleet.runs if r.journal_grant),
         "failed": sum(1 for r in fleet.runs if r.failed),
         "pinned": sum(1 for r in fleet.runs if r.pinned),
+        "unreadable": len(fleet.unread),
     }
 
 

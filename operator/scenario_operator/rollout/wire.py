@@ -10,8 +10,9 @@ from scenario_operator.api import commands
 from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.outcomes import FAILURES, SUCCESSES, Outcome
+from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.reasons import Reason
-from scenario_operator.api.upgrade import GATED, AttemptPhase
+from scenario_operator.api.upgrade import GATED, AttemptCause, AttemptPhase, ScenarioUpgrade
 from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import canaries_ahead, failed_canaries
@@ -37,8 +38,18 @@ _SETTLED = ("succeeded", "rolledBack", "failed", "skipped")
 _C = ConditionType
 
 
+def read_attempt(obj: Mapping[str, Any]) -> Attempt | Unreadable:
+    """Return what a ScenarioUpgrade says, or which field of it cannot be read."""
+    read = reading(lambda: load_attempt(obj), "status")
+    if not isinstance(read, Unreadable):
+        return read
+    # Only the whole schema knows which field it is.
+    parsed = reading(lambda: ScenarioUpgrade.read(obj), "")
+    return parsed if isinstance(parsed, Unreadable) else read
+
+
 def load_attempt(obj: Mapping[str, Any]) -> Attempt:
-    """Read a ScenarioUpgrade."""
+    """Read a ScenarioUpgrade; raises what `read_attempt` tells of one that cannot be read."""
     metadata, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
     home = metadata["namespace"]
     reports = tuple(_load_report(r, metadata["name"]) for r in status.get("runs") or ())
@@ -49,7 +60,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         uid=metadata["uid"],
         sequence=int(metadata["name"].rsplit("-", 1)[1]),
         revision=spec["revision"],
-        cause=spec["cause"],
+        cause=AttemptCause(spec["cause"]),
         only=tuple(RunName.read(text, home) for text in spec.get("runs") or ()),
         asked=tuple(
             Asked(a.get("namespace", home), a["name"], a["uid"], a["nonce"]) for a in spec.get("asked") or ()
@@ -173,6 +184,13 @@ def _why(group: Group) -> str:
 
 
 def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
+    told = _progress(attempt, fleet, unapproved)
+    if fleet.frozen is None or attempt.finished:
+        return told
+    return f"{told}; nothing is granted: {fleet.frozen.message}"
+
+
+def _progress(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     counts = counts_of(attempt)
     if attempt.phase is AttemptPhase.AWAITING_APPROVAL and unapproved:
         first = unapproved[0]

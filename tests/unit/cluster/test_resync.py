@@ -204,7 +204,7 @@ class Offboarded(Pages):
         self.gone = set(gone)
 
     async def pages(
-        self, kind: Kind, namespace: str | None, *, label_selector: str | None
+        self, kind: ResourceKind, namespace: str | None, *, label_selector: str | None
     ) -> AsyncIterator[Listing]:
         if namespace in self.gone:
             raise errors.Forbidden("Forbidden", f'cannot list in the namespace "{namespace}"')

@@ -11,7 +11,7 @@ from tests.unit.planning.build import revision
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CONTROLLER_REVISION, POD, RUN, SCENARIO, UPGRADE
 from scenario_operator.controllers.scenario import ScenarioController
-from scenario_operator.execution.read import readable
+from scenario_operator.execution.read import ReadRun, read_run
 from scenario_operator.manifests.revision import revision_manifest
 
 KEY = Key("scenario", "ns", "s")
@@ -70,7 +70,7 @@ async def test_a_run_with_words_of_a_newer_operator_stops_no_other_and_keeps_all
 ) -> None:
     """Given an operator that was put back, when it cannot read one run, then what that run may need stays."""
     server.put(RUN, a_run("odd", **odd))
-    assert not readable(server.objects[RUN, "ns", "odd"])
+    assert not isinstance(read_run(server.objects[RUN, "ns", "odd"]), ReadRun)
     await passes(server)
     assert server.names(CONTROLLER_REVISION) == ["s-r1", "s-r2", "s-r3"]
     assert server.objects[SCENARIO, "ns", "s"]["status"]["latestRevision"] == "s-r3"

@@ -12,7 +12,7 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.api.run import LastStop, Loss
 from scenario_operator.controllers.observe import Things, world_of
 from scenario_operator.controllers.run import _is_held_for_another
-from scenario_operator.controllers.surroundings import strategy_for, told_by
+from scenario_operator.controllers.surroundings import Strategy, strategy_for, told_by
 from scenario_operator.execution import close
 from scenario_operator.execution.view import Run, View, World
 from scenario_operator.manifests.report import read_numbers, read_report
@@ -93,10 +93,16 @@ def test_a_reason_of_a_newer_operator_is_told_as_resolving() -> None:
     assert gate.reason == Reason.RESOLVING.value
 
 
-def test_a_strategy_that_only_a_newer_operator_can_read_counts_as_missing() -> None:
-    context: Any = SimpleNamespace(store=SimpleNamespace(get=lambda *_: {"spec": {"type": "Teleport"}}))
+def test_a_strategy_that_only_a_newer_operator_can_read_is_not_taken_for_missing() -> None:
+    """Given a type that we do not know, then the strategy is there and cannot be read: the message names the field."""
+    odd = {"metadata": {"uid": "u"}, "spec": {"type": "Teleport"}}
+    context: Any = SimpleNamespace(store=SimpleNamespace(get=lambda *_: odd))
     run = {"metadata": {"namespace": "ns"}, "spec": {"strategyRef": {"name": "x"}}}
-    assert strategy_for(context, run, None) == (None, "x")
+    found = strategy_for(context, run, None)
+    assert (found.spec, found.missing) == (None, "")
+    assert found.unread.startswith("UpgradeStrategy x cannot be read: spec.type: ")
+    context.store.get = lambda *_: None
+    assert strategy_for(context, run, None) == Strategy(missing="x")
 
 
 def seen(labels: dict[str, str], *volumes: dict[str, Any]) -> World:
