@@ -74,6 +74,7 @@ e2e-beds:
 
 explore: $(READY) ## deeper than CI: millions of states; writes the counts into docs/reliability.md
 	PYTHONPATH=$(PATHS) $(BIN)/python -m tests.sim --write
+	PYTHONPATH=$(PATHS) $(BIN)/python -m tests.fuzz --write
 
 crash: $(READY) ## a crash and a fault at every call of every reference upgrade
 	$(PYTHON) tools/bed build --for helm

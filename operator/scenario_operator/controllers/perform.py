@@ -7,7 +7,8 @@ looks at the world and decides anew. Knows no steps, no plans and no reasons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -81,7 +82,8 @@ async def perform(
     """
     match effect:
         case CreateClaim() | CreateResults() | CreateWorkload() | CreateJob():
-            kind, manifest = _created(identity, revisions, effect, extra)
+            with _rendering():
+                kind, manifest = _created(identity, revisions, effect, extra)
             await client.create(kind, identity.namespace, manifest)
         case PutToSleep() | StampClaim() | ReleaseJob():
             ref, handle, body = _change(identity, effect)
@@ -97,6 +99,19 @@ async def perform(
             await _hold_or_release(client, identity, effect)
         case _:
             assert_never(effect)
+
+
+@contextmanager
+def _rendering() -> Iterator[None]:
+    """Refuse to make what no revision has: a journal that a newer operator or a hand wrote may ask for it.
+
+    Raises `Terminal`, so that it is told on the run like everything else that cannot be written.
+    """
+    try:
+        yield
+    except (ValueError, LookupError) as error:
+        told = f"status.upgrade asks for what cannot be made: {error}"
+        raise errors.Terminal("Unreadable", told) from error
 
 
 def _created(
@@ -153,7 +168,8 @@ async def _wake(
         await client.patch(ref, body, uid=effect.workload.uid, resource_version=effect.workload.version)
         return
     live = await _read_same(client, ref, effect.workload)
-    rendered = _rendered(identity, revisions, effect.incarnation, effect.template, extra)
+    with _rendering():
+        rendered = _rendered(identity, revisions, effect.incarnation, effect.template, extra)
     await client.replace(ref, _with_template(live, rendered, effect.stamp))
 
 

@@ -126,6 +126,14 @@ class Memory:
             raise errors.Conflict(ref.name)
         return self.change(ref.kind, ref.name, body)
 
+    async def replace(self, ref: Ref, obj: Mapping[str, Any]) -> JsonObject:
+        live = self.objects.get((ref.kind, ref.namespace or "", ref.name))
+        if live is None:
+            raise errors.Vanished(ref.name)
+        if live["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
+            raise errors.Conflict(ref.name)
+        return self.put(ref.kind, obj)
+
     async def delete(
         self,
         ref: Ref,
