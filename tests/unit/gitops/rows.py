@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -14,13 +15,14 @@ from tests.unit.rollout.test_standing import destructive, failed, held
 from docs import prose
 from scenario_operator.api import names
 from scenario_operator.api.outcomes import Outcome
+from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.execution.decide import decide
-from scenario_operator.execution.status import render
+from scenario_operator.execution.status import render, unreadable
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.validity import Problem
-from scenario_operator.rollout.facts import Attempt, Fleet
+from scenario_operator.rollout.facts import Attempt, Fleet, RunName, Unread
 from scenario_operator.rollout.wire import dump_attempt
 
 JsonObject = dict[str, Any]
@@ -112,6 +114,12 @@ def stopped(**more: Any) -> Life:
     return on_v1(wanted="v1").edit(desired_running=False).run().edit(**more)
 
 
+def cannot_be_read(problem: Unreadable) -> JsonObject:
+    """Return the status of a run that worked, and of which a newer operator has written something."""
+    obj = body(names.RUN, seen(on_v1(wanted="v1")))
+    return unreadable(obj, "srun", problem, datetime(2026, 1, 1, tzinfo=UTC))
+
+
 LEARNS: Final = {"window": WINDOW._replace(output_actions_from="2030-01-01T00:00:00Z")}
 UNWANTED: Final = {"entry": None, "wanted": None}
 NOT_READY: Final = {"ready": False, "started": False, "trouble": ""}
@@ -182,6 +190,10 @@ RUNS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
         seen(Life.unborn().edit(parameters=(("misspelt", "1"),))),
     ],
     "its Scenario is gone": lambda: [gated(on_v1(), "ScenarioNotFound", attention=True, **UNWANTED)],
+    "it cannot be read: a value that the operator does not know": lambda: [
+        cannot_be_read(Unreadable("spec.startFrom.time", "told")),
+        cannot_be_read(Unreadable("status.upgrade", "told")),
+    ],
     "stopped by its user": lambda: [seen(stopped())],
     "stopped by its user and behind": lambda: [
         seen(stopped(pinned="1.0.0").want("v2")),
@@ -249,6 +261,13 @@ SCENARIOS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     ],
     "the API server refuses what has to be written": lambda: [
         status(fleet(runs(1, V2)), Published(V2, pending=told(Reason.REFUSED)))
+    ],
+    "a strategy or an attempt cannot be read, or the strategy is not there, and a run waits for it": lambda: [
+        status(fleet(runs(1, V1))._replace(frozen=told(reason)))
+        for reason in (Reason.UNREADABLE, Reason.STRATEGY_NOT_FOUND)
+    ],
+    "every other run settled, some cannot be read": lambda: [
+        status(fleet(runs(1, V2))._replace(unread=(Unread(RunName("ns", "odd"), "u", "spec.hold: told"),)))
     ],
     "digest is not the declared one": lambda: [
         status(fleet(runs(1, V2)), Published(V2, problem=told(Reason.DIGEST_MISMATCH)))
