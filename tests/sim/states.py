@@ -100,8 +100,8 @@ class Violation(Exception):  # noqa: N818 - the word of the field
 class Setup:
     """One exploration: where it starts and how the world behaves.
 
-    `broken`: revisions that never start. `unreleased`: revisions that wait for consent. `others`: what the strategy may be
-    changed to, None for one that is deleted.
+    `broken`: revisions that never start. `unreleased`: revisions that wait for consent. `others`: what the strategy
+    may be changed to, None for one that is deleted.
     """
 
     name: str

@@ -41,7 +41,11 @@ class Reason(StrEnum):
     NO_ACTION_REQUIRED = "NoActionRequired", "Nobody has to do anything.", "Nothing."
 
     # --- Under way --------------------------------------------------------------------------------
-    RESOLVING = "Resolving", "The artifact is being resolved or validated.", "Wait."
+    RESOLVING = (
+        "Resolving",
+        "The artifact is being resolved or validated.",
+        "Wait; what is in the way stands in the message, with the field to set.",
+    )
     ROLLING_OUT = (
         "RollingOut",
         "Runs are being carried over.",
@@ -329,8 +333,8 @@ class Reason(StrEnum):
     )
     DIGEST_UNPINNED = (
         "DigestUnpinned",
-        "The image exists on nodes only and is used by its tag.",
-        "Push it to a registry to have it pinned.",
+        "The image is used by its tag: it exists on nodes only, or they tell but the digest of a copy of it.",
+        "Push it to a registry to have it pinned, or declare artifact.digest.",
     )
     CONFIG_MAP_MISSING = (
         "ConfigMapMissing",

@@ -227,32 +227,30 @@ def _probe_succeeds_at_once(probe: str) -> dict[str, object]:
 
 
 _OWN_KEY = "k.startsWith('scenarios.dev/')"
-PodLabels = Annotated[
-    Mapping[QualifiedKey, LabelValue],
-    Field(
-        max_length=32,
-        json_schema_extra=rules(
-            cel(
-                f"!self.exists(k, {_OWN_KEY} || k == 'app.kubernetes.io/managed-by')",
-                "podLabels must not set scenarios.dev/* or app.kubernetes.io/managed-by, which the"
-                " operator sets:"
-                " remove them",
-            )
-        ),
-    ),
-]
-PodAnnotations = Annotated[
-    Mapping[QualifiedKey, Annotated[str, Field(max_length=4096)]],
-    Field(
-        max_length=32,
-        json_schema_extra=rules(
-            cel(
-                f"!self.exists(k, {_OWN_KEY})",
-                "podAnnotations must not set scenarios.dev/*, which the operator sets: remove them",
-            )
-        ),
-    ),
-]
+
+
+def _labels(field: str) -> object:
+    """Declare labels of pods, without those that we set."""
+    rule = cel(
+        f"!self.exists(k, {_OWN_KEY} || k == 'app.kubernetes.io/managed-by')",
+        f"{field} must not set scenarios.dev/* or app.kubernetes.io/managed-by, which the"
+        " operator sets:"
+        " remove them",
+    )
+    return Field(max_length=32, json_schema_extra=rules(rule))
+
+
+def _annotations(field: str) -> object:
+    """Declare annotations of pods, without those that we set."""
+    rule = cel(
+        f"!self.exists(k, {_OWN_KEY})",
+        f"{field} must not set scenarios.dev/*, which the operator sets: remove them",
+    )
+    return Field(max_length=32, json_schema_extra=rules(rule))
+
+
+Labels = Mapping[QualifiedKey, LabelValue]
+Annotations = Mapping[QualifiedKey, Annotated[str, Field(max_length=4096)]]
 
 
 class Workload(
@@ -316,10 +314,20 @@ class Workload(
         tuple[VolumeMount, ...], Field(max_length=32, json_schema_extra=keyed("mountPath"))
     ] = ()
     """Where the volumes appear."""
-    pod_labels: PodLabels = Field(default_factory=dict)
-    """Additional labels of the pod."""
-    pod_annotations: PodAnnotations = Field(default_factory=dict)
-    """Additional annotations of the pod."""
+    pod_labels: Annotated[Labels, _labels("podLabels")] = Field(default_factory=dict)
+    """Additional labels of the pod that serves."""
+    pod_annotations: Annotated[Annotations, _annotations("podAnnotations")] = Field(default_factory=dict)
+    """Additional annotations of the pod that serves, and of hooks."""
+    hook_pod_labels: Annotated[Labels, _labels("hookPodLabels")] = Field(default_factory=dict)
+    """Additional labels of the pods that end by themselves: hooks, and the probe that pulls the image. By them an
+    injector of sidecars can be told to stay away."""
+    hook_pod_annotations: Annotated[Annotations, _annotations("hookPodAnnotations")] = Field(
+        default_factory=dict
+    )
+    """Additional annotations of the same pods; for hooks they come over podAnnotations."""
+    termination_message_policy: Literal["File", "FallbackToLogsOnError"] | None = None
+    """What counts as a program's last words, which appear in status: with FallbackToLogsOnError (default) the end of
+    its log when it fails without a termination message, with File that message only."""
     run_as_user: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     """User the container runs as; never root."""
     run_as_group: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None

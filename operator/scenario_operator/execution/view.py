@@ -42,7 +42,7 @@ __all__ = [
     "World",
 ]
 
-RENDERER = 1
+RENDERER = 2
 """Version of the pod template that we render; templates of another renderer are judged by their stamps (R12)."""
 
 

@@ -2,18 +2,22 @@
 
 No retries by Kubernetes and no TTL: each attempt is counted in the journal, and the result stays until it is on
 record. A pod that goes away is a failed attempt and is never replaced while it still runs: hooks destroy things.
+How a hook ended is what its own container says: a sidecar that somebody's admission puts beside it may run for ever,
+or fail. The Job goes when the result is on record, and takes such a pod along.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
 from scenario_operator.api.scenario import Hook
 from scenario_operator.manifests import pod
+from scenario_operator.manifests.container import termination_of
 from scenario_operator.manifests.context import RunContext, Upgrade, variable
 from scenario_operator.manifests.identity import (
     Component,
@@ -31,6 +35,7 @@ VALIDATE = "validate"
 REVERT = "revert"
 LABEL_JOB: Final = "batch.kubernetes.io/job-name"
 """The label by which Kubernetes names a pod's Job."""
+_LABEL_JOB_UID: Final = "batch.kubernetes.io/controller-uid"
 
 
 class Job(NamedTuple):
@@ -133,7 +138,10 @@ def _template(
     container.pop("args", None)
     container["command"] = list(_declared(revision, hook).command)
     standard = pod.standard_mounts(revision, published=hook != VALIDATE)
-    template = pod.template(revision.spec.workload, context, labels, container, [*standard, *mounts])
+    labels, annotations = pod.passing_metadata(revision.spec.workload, labels)
+    template = pod.template(
+        revision.spec.workload, context, labels, container, [*standard, *mounts], annotations
+    )
     template["spec"]["restartPolicy"] = "Never"
     return template
 
@@ -151,24 +159,25 @@ def _labels(hook: str, revision: Revision) -> dict[str, str]:
 
 
 def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
-    """Read a hook Job with the last words of its pod."""
+    """Read a hook Job: as its own container ended, with its last words, else as the Job's conditions say."""
     metadata, done = obj["metadata"], _true_conditions(obj)
     state = "Suspended" if obj["spec"].get("suspend") else "Active"
-    message = ""
+    message = told = ""
+    ended = next((end for p in pods if _is_of(p, obj) and (end := termination_of(p))), {})
     # Not FailureTarget: from then on until Failed the pod has yet to end, and the next try must not meet it.
-    if "Complete" in done:
+    if ended:
+        succeeded = "Complete" in done or (ended.get("exitCode") == 0 and not _killed(obj, ended))
+        state, told = "Succeeded" if succeeded else "Failed", _words(ended)
+        message = job_failure(obj) if _killed(obj, ended) else ""
+    elif "Complete" in done:
         state = "Succeeded"
     elif "Failed" in done:
-        state = "Failed"
-        message = job_failure(obj)
-    told = _told(metadata["name"], pods)
-    if told and state == "Failed" and is_timeout(obj):
-        told = f"{message}: {told}"
+        state, message = "Failed", job_failure(obj)
     return Job(
         handle=handle(obj),
         name=metadata["name"],
         state=state,
-        message=told or message,
+        message=": ".join(part for part in (message, told) if part),
         numbers=read_numbers(told),
         deleting="deletionTimestamp" in metadata,
     )
@@ -178,15 +187,39 @@ def reverting(identity: RunIdentity, pods: Iterable[Mapping[str, Any]]) -> Itera
     """Return the Jobs that the run's revert hooks which still run belong to, whether the Jobs still exist or not."""
     for obj in pods:
         labels = obj["metadata"].get("labels") or {}
-        if identity.labelled(obj) and labels.get(names.LABEL_HOOK) == REVERT and not pod.has_ended(obj):
+        over = pod.has_ended(obj) or termination_of(obj)
+        if identity.labelled(obj) and labels.get(names.LABEL_HOOK) == REVERT and not over:
             yield labels.get(LABEL_JOB, "")
+
+
+def _is_of(obj: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
+    """Say whether a pod is that of this Job, not of one that had its name before."""
+    metadata = job["metadata"]
+    labels = obj["metadata"].get("labels") or {}
+    return bool(
+        labels.get(LABEL_JOB) == metadata["name"]
+        and labels.get(_LABEL_JOB_UID, metadata["uid"]) == metadata["uid"]
+    )
 
 
 def is_timeout(job: Mapping[str, Any]) -> bool:
     """Say whether a Job failed because its time was up: what its pod says then is how it was killed."""
-    return any(
-        c.get("reason") == "DeadlineExceeded" for c in (job.get("status") or {}).get("conditions") or ()
-    )
+    return _deadline(job) is not None
+
+
+def _deadline(job: Mapping[str, Any]) -> str | None:
+    """Return when a Job's time was up, as far as its controller has acted on it; "" when it does not say when."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    missed = (c for c in conditions if c.get("reason") == "DeadlineExceeded")
+    return min((c.get("lastTransitionTime") or "" for c in missed), default=None)
+
+
+def _killed(job: Mapping[str, Any], ended: Mapping[str, Any]) -> bool:
+    """Say whether a container was ended by its Job's deadline; one beside it may have gone on to the deadline."""
+    deadline, finished = _deadline(job), ended.get("finishedAt")
+    if deadline is None or not deadline or not finished:
+        return deadline is not None
+    return datetime.fromisoformat(finished) >= datetime.fromisoformat(deadline)
 
 
 def job_failure(job: Mapping[str, Any]) -> str:
@@ -197,19 +230,20 @@ def job_failure(job: Mapping[str, Any]) -> str:
     return f"{failed.get('reason', '')}: {failed.get('message', '')}"
 
 
-def read_hook_end(pods: Iterable[Mapping[str, Any]]) -> HookEnd:
-    """Read how a hook ended from the pods of its Job; the words of a pod that was lost are how it was killed."""
+def read_hook_end(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> HookEnd:
+    """Read how a hook ended from its Job and the Job's pods; the words of a pod that was lost are how it was killed."""
     lost = ""
-    for obj in pods:
+    for obj in (p for p in pods if _is_of(p, job)):
         status = obj.get("status") or {}
         disrupted = [c for c in status.get("conditions") or () if c["type"] == "DisruptionTarget"]
         if "deletionTimestamp" in obj["metadata"] or any(c["status"] == "True" for c in disrupted):
             lost = status.get("reason") or next((c.get("reason", "") for c in disrupted), "") or "deleted"
             continue
-        ended = next(_terminations(obj), None)
-        if ended is not None:
-            return HookEnd(f"exit code {ended.get('exitCode')}: {ended.get('message', '')}".rstrip(": "))
+        if (ended := termination_of(obj)) and not _killed(job, ended):
+            return HookEnd(_words(ended))
         lost = f"{status.get('reason', '')}: {status.get('message', '')}".strip(": ")
+    if is_timeout(job) and not lost:
+        return HookEnd(job_failure(job))
     return HookEnd(lost=lost)
 
 
@@ -218,19 +252,7 @@ def _true_conditions(job: Mapping[str, Any]) -> dict[str, Any]:
     return {c["type"]: c for c in conditions if c["status"] == "True"}
 
 
-def _told(job: str, pods: Iterable[Mapping[str, Any]]) -> str:
-    """Return the last termination message of a Job's pod."""
-    own = (obj for obj in pods if (obj["metadata"].get("labels") or {}).get(LABEL_JOB) == job)
-    ended = next((terminated for obj in own for terminated in _terminations(obj)), None)
-    if ended is None:
-        return ""
-    code, told = ended.get("exitCode"), ended.get("message", "")
+def _words(ended: Mapping[str, Any]) -> str:
+    """Return the last words of a container that ended, with its exit code if it failed."""
+    code, told = ended.get("exitCode"), str(ended.get("message", ""))
     return told if code == 0 else f"exit code {code}: {told}".rstrip(": ")
-
-
-def _terminations(obj: Mapping[str, Any]) -> Iterator[JsonObject]:
-    """Return how the containers of a pod ended, those that did."""
-    for container in (obj.get("status") or {}).get("containerStatuses") or ():
-        terminated = (container.get("state") or {}).get("terminated") or {}
-        if terminated:
-            yield terminated

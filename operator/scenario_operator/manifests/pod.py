@@ -7,22 +7,24 @@ take off what the namespace's `restricted` Pod Security Standard asks for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject, wire
 from scenario_operator.api.workload import Workload
 from scenario_operator.manifests.claim import incarnation_of
+from scenario_operator.manifests.container import CONTAINER, status_of
 from scenario_operator.manifests.context import RunContext
 from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
 from scenario_operator.manifests.report import StopReport, read_report
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import epoch
 
-CONTAINER: Final = "scenario"
 _PROGRAM = ("command", "args", "envFrom", "resources")
 _PROBES = ("ports", "startupProbe", "readinessProbe", "livenessProbe")
 _PLACEMENT = ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName")
+_LAST_WORDS: Final = "FallbackToLogsOnError"
 _LONGEST_TROUBLE: Final = 512
 
 
@@ -127,15 +129,22 @@ def template(
     labels: dict[str, str],
     container: JsonObject,
     mounts: Iterable[Mount],
+    annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> JsonObject:
-    """Return a pod template: the user's placement, volumes and annotations around one container; ours win."""
+    """Return a pod template: the user's placement, volumes and annotations around one container; ours win.
+
+    `annotations` come over those of the workload.
+    """
     given = wire(workload)
     ours = list(mounts)
     container["volumeMounts"] = given.get("volumeMounts", []) + [m.mount for m in ours]
     container["securityContext"] = container_security()
-    annotations = {**_theirs(workload.pod_annotations), names.ANNOTATION_RUN_CONTEXT: context.json()}
+    theirs = {**_theirs(workload.pod_annotations), **annotations}
     return {
-        "metadata": {"labels": labels, "annotations": annotations},
+        "metadata": {
+            "labels": labels,
+            "annotations": {**theirs, names.ANNOTATION_RUN_CONTEXT: context.json()},
+        },
         "spec": {
             **placement(workload),
             "volumes": given.get("volumes", []) + [m.volume for m in ours],
@@ -150,10 +159,20 @@ def serving_labels(workload: Workload, labels: dict[str, str]) -> dict[str, str]
     return {**_theirs(workload.pod_labels), **labels}
 
 
+def passing_metadata(workload: Workload, labels: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return labels and annotations of a pod that does not serve, a hook or a probe: the user's under ours.
+
+    By them the author tells an injector to stay away from a pod that ends by itself.
+    """
+    theirs = _theirs(workload.hook_pod_labels), _theirs(workload.hook_pod_annotations)
+    return {**theirs[0], **labels}, theirs[1]
+
+
 def program(image: str, workload: Workload, environment: list[JsonObject], *, probed: bool) -> JsonObject:
     """Return the container: the user's program, then our environment, which so overrides theirs.
 
-    IfNotPresent also for a tag: an artifact that only exists on nodes could not be pulled.
+    IfNotPresent also for a tag: an artifact that only exists on nodes could not be pulled. A program that fails
+    without a word in its termination message has the end of its log there instead.
     """
     given = wire(workload)
     theirs = [v for v in given.get("env", []) if not v["name"].startswith(names.ENV_PREFIX)]
@@ -162,6 +181,7 @@ def program(image: str, workload: Workload, environment: list[JsonObject], *, pr
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
+        "terminationMessagePolicy": workload.termination_message_policy or _LAST_WORDS,
         **{key: given[key] for key in keys if given.get(key)},
         "env": theirs + environment,
     }
@@ -278,8 +298,7 @@ def _mounted(identity: RunIdentity, obj: Mapping[str, Any]) -> int:
 
 def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
     metadata, status = obj["metadata"], obj.get("status") or {}
-    containers = status.get("containerStatuses") or ()
-    container: JsonObject = next((c for c in containers if c["name"] == CONTAINER), {})
+    container = status_of(obj)
     state = container.get("state") or {}
     # A container that waits to be started again last spoke when it ended before.
     last = (container.get("lastState") or {}) if "waiting" in state else {}
@@ -299,7 +318,7 @@ def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
         ended=has_ended(obj) or forced,
         exit_code=terminated.get("exitCode"),
         finished_at=terminated.get("finishedAt"),
-        report=read_report(terminated.get("message", "")) if terminated else None,
+        report=read_report(terminated.get("message", ""), terminated.get("exitCode")) if terminated else None,
         trouble=_trouble(status, container),
         restarts=container.get("restartCount", 0),
         born=epoch(status["startTime"]) if "startTime" in status else 0.0,

@@ -1,11 +1,14 @@
 """The artifact probe: a pod that pulls an image and ends at once, without running anything of it.
 
-Its command does not exist. The runtime gets as far as starting it, so the pod fails with the image's digest in its
-status, which no registry had to be asked for with credentials of our own.
+Its command is a file that we mount, which names an interpreter that does not exist: every runtime can create and start
+such a container, and it ends by itself. So the image's digest stands in the pod's status, which no registry had to be
+asked for with credentials of our own. (A command that is missing would do for containerd; CRI-O does not even create
+such a container, and so never tells a digest, and the kubelet warns of it in an Event.)
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
@@ -13,14 +16,29 @@ from scenario_operator.api.common import JsonObject
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.workload import Workload
 from scenario_operator.manifests import pod
+from scenario_operator.manifests.container import CONTAINER, beside, status_of
 from scenario_operator.manifests.identity import Component, ScenarioIdentity
 from scenario_operator.planning.revision import Artifact
 from scenario_operator.planning.validity import Problem
 
-COMMAND: Final = "/.scenario-probe"
+_PLACE: Final = "/.scenario-probe"
+COMMAND: Final = f"{_PLACE}/ends"
+_ANNOTATION: Final = "scenarios.dev/probe"
+_ENDS: Final = f"#!{_PLACE}/nothing\n"
+AGAIN: Final = "it is tried again after 30 s, then ever less often, every 5 minutes in the end"
 _PULL_TROUBLE: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 )
+_DIGEST: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})$")
+_LOADED: Final = "import-"
+"""How containerd names an image that was loaded without a name: no repository of that name has it."""
+_WHERE: Final = (
+    ("untolerated taint", "spec.workload.tolerations"),
+    ("node affinity/selector", "spec.workload.nodeSelector"),
+    ("node selector", "spec.workload.nodeSelector"),
+)
+"""What the scheduler says of nodes that do not fit, and the field that it is about."""
+_LONGEST: Final = 800
 
 #: Enough for the runtime to try; stated, because a quota refuses pods that state nothing.
 _RESOURCES: Final = {
@@ -30,10 +48,18 @@ _RESOURCES: Final = {
 
 
 class Probed(NamedTuple):
-    """What a probe pod says: an artifact, or why there is none yet."""
+    """What a probe pod says: an artifact, or why there is none yet.
+
+    `elsewhere`: the artifact's digest is that of another repository, which may or may not be true of the asked one.
+    `undisclosed`: the image was pulled, but the node's runtime tells no digest of it. `unanswered`: it has just been
+    made.
+    """
 
     artifact: Artifact | None
     pending: Problem | None
+    elsewhere: bool = False
+    undisclosed: bool = False
+    unanswered: bool = False
 
     @property
     def unpullable(self) -> bool:
@@ -57,54 +83,115 @@ def probe_pod(
     spec = pod.placement(workload)
     for moot in ("affinity", "priorityClassName"):
         spec.pop(moot, None)
+    labels, annotations = pod.passing_metadata(workload, scenario.labels(Component.PROBE))
+    metadata = scenario.metadata(name, labels)
+    source = {"fieldPath": f"metadata.annotations['{_ANNOTATION}']"}
+    items = [{"path": COMMAND.rpartition("/")[2], "fieldRef": source}]
     container: JsonObject = {
-        "name": pod.CONTAINER,
+        "name": CONTAINER,
         "image": image,
         "imagePullPolicy": pull_policy,
         "command": [COMMAND],
         "resources": _RESOURCES,
         "securityContext": pod.container_security(),
+        "volumeMounts": [{"name": "probe", "mountPath": _PLACE, "readOnly": True}],
     }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": scenario.metadata(name, scenario.labels(Component.PROBE)),
+        "metadata": {**metadata, "annotations": {**annotations, _ANNOTATION: _ENDS}},
         "spec": {
             **spec,
             "automountServiceAccountToken": False,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
             "containers": [container],
+            "volumes": [{"name": "probe", "downwardAPI": {"items": items, "defaultMode": 0o555}}],
             "securityContext": pod.pod_security(workload),
         },
     }
 
 
-def read_probe(pod: Mapping[str, Any], image: str) -> Probed:
-    """Read what a probe found: a command that cannot start proves the pull and gives the digest."""
-    status = pod.get("status") or {}
-    container: JsonObject = next(iter(status.get("containerStatuses") or ()), {})
-    state = container.get("state") or {}
-    image_id = container.get("imageID", "")
-    if "terminated" in state and image_id:
-        digest = image_id[image_id.rfind("sha256:") :]
-        if "@" not in image_id:
-            return Probed(Artifact(image, digest, unpinned=True), None)
-        return Probed(Artifact(f"{repository(image)}@{digest}", digest), None)
-    waiting = state.get("waiting") or {}
+def read_probe(pod: Mapping[str, Any], image: str, *, pulled: bool = True, declared: str = "") -> Probed:
+    """Read what a probe found: a container that has an image proves the pull and gives the digest.
+
+    An image that is asked for by its digest has been found by it. `pulled` False: no registry was asked, so the image
+    is what some node has under that name; only `declared`, the digest that its author expects, can vouch for it.
+    """
+    container = status_of(pod)
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    asked = image.partition("@")[2]
+    if asked and (container.get("imageID") or _is_missing_command(waiting)):
+        return Probed(Artifact(f"{repository(image)}@{asked}", asked), None)
+    if image_id := container.get("imageID"):
+        return _found(image, image_id, pulled=pulled, declared=declared)
     if waiting.get("reason") in _PULL_TROUBLE:
         told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
-        again = "; it is tried again every 30 s and goes on by itself when the image is there"
-        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:800] + again))
-    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-        told = f"resolving {image}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-        return Probed(None, Problem(Reason.RESOLVING, told[:900]))
+        again = f"; {AGAIN}, and goes on by itself when the image is there"
+        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:_LONGEST] + again))
+    obstacle = _obstacle(pod, image, waiting)
+    if not obstacle:
+        return unanswered(image)
+    return Probed(None, Problem(Reason.RESOLVING, obstacle), undisclosed=_is_missing_command(waiting))
+
+
+def unanswered(image: str) -> Probed:
+    """Return what a probe says that was only just made."""
+    return Probed(None, Problem(Reason.RESOLVING, f"resolving {image}"), unanswered=True)
+
+
+def _found(image: str, image_id: str, *, pulled: bool, declared: str) -> Probed:
+    """Return the artifact of an image that a node has, in the words of its runtime.
+
+    Those words are of the image, not of the name that was asked for: copies of one image in two repositories are one
+    image on a node, which then tells the digest of either.
+    """
+    name, at, _ = image_id.rpartition("://")[2].partition("@")
+    matched = _DIGEST.search(image_id)
+    if matched is None:
+        told = f"spec.artifact.digest: the node tells no digest of {image}, only {image_id}; declare it"
+        return Probed(None, Problem(Reason.RESOLVING, told[:_LONGEST]), undisclosed=True)
+    digest = f"sha256:{matched[1]}"
+    asked = repository(image)
+    same = bool(at) and _spelt_out(name) == _spelt_out(asked)
+    if same and (pulled or digest == declared):
+        return Probed(Artifact(f"{asked}@{digest}", digest), None)
+    loaded = not at or name.rpartition("/")[2].startswith(_LOADED)
+    return Probed(Artifact(image, digest, unpinned=True), None, elsewhere=not (same or loaded))
+
+
+def _is_missing_command(waiting: Mapping[str, Any]) -> bool:
+    """Say whether a runtime has not created the container for want of its command: the image was there by then."""
+    return waiting.get("reason") == "CreateContainerError" and _PLACE in waiting.get("message", "")
+
+
+def _obstacle(pod: Mapping[str, Any], image: str, waiting: Mapping[str, Any]) -> str:
+    """Say what a probe waits for, with the field to set where there is one; "" when for nothing out of the ordinary."""
+    status, reason = pod.get("status") or {}, waiting.get("reason") or ""
     conditions = status.get("conditions") or ()
     scheduled: JsonObject = next((c for c in conditions if c["type"] == "PodScheduled"), {})
-    if scheduled.get("status") == "False":
-        told = f"resolving {image}: the probe pod is not scheduled: {scheduled.get('message', '')}"
-        return Probed(None, Problem(Reason.RESOLVING, told[:900]))
-    return Probed(None, Problem(Reason.RESOLVING, f"resolving {image}"))
+    remedy = ""
+    if reason not in ("", "ContainerCreating", "PodInitializing"):
+        told = f"{reason}: {waiting.get('message') or ''}".rstrip(": ")
+        if _is_missing_command(waiting):
+            remedy = "spec.artifact.digest: to be declared, the node's runtime tells no digest"
+        elif "runAsNonRoot" in told:
+            remedy = "spec.workload.runAsUser: to be set to the number of a user that the image can run as"
+    elif scheduled.get("status") == "False":
+        said = scheduled.get("message") or ""
+        told = f"the probe pod is not scheduled: {said}"
+        fields = dict.fromkeys(field for words, field in _WHERE if words in said)
+        remedy = f"{', '.join(fields)}: no node fits" if fields else ""
+    elif status.get("phase") == "Failed":
+        why = f"{status.get('reason') or ''}: {status.get('message') or ''}".strip(": ")
+        told = f"the probe pod ended before the image was pulled ({why or 'no reason given'}); {AGAIN}"
+    elif others := beside(pod):
+        told = f"the probe pod waits for what was put beside it: {', '.join(others)}"
+        remedy = "spec.workload.hookPodLabels or hookPodAnnotations: can tell an injector to stay away"
+    else:
+        return ""
+    told = f"resolving {image}: {told}"[:_LONGEST]
+    return f"{remedy}; {told}" if remedy else told
 
 
 def repository(image: str) -> str:
@@ -112,3 +199,13 @@ def repository(image: str) -> str:
     bare = image.split("@", 1)[0]
     head, slash, last = bare.rpartition("/")
     return f"{head}{slash}{last.split(':', 1)[0]}"
+
+
+def _spelt_out(name: str) -> str:
+    """Return a repository with the registry and the folder that are meant when they are left out."""
+    first, slash, rest = name.partition("/")
+    if not slash or not (first == "localhost" or "." in first or ":" in first):
+        first, rest = "docker.io", name
+    if first in ("docker.io", "index.docker.io"):
+        return f"docker.io/{rest}" if "/" in rest else f"docker.io/library/{rest}"
+    return f"{first}/{rest}"

@@ -25,8 +25,17 @@ class StopReport(NamedTuple):
     open_outputs: int = 0
 
 
-def read_report(text: str) -> StopReport:
-    """Read a termination message as the contract's report; anything else says nothing."""
+def read_report(text: str, exit_code: int | None = 0) -> StopReport:
+    """Read a termination message as the contract's report; anything else says nothing.
+
+    What a program that failed leaves may be the end of its log: there only an object with position and format counts.
+    """
+    report = _read(text)
+    whole = report.processed_until is not None and report.state_version is not None
+    return report if whole or exit_code == 0 else StopReport()
+
+
+def _read(text: str) -> StopReport:
     try:
         told = json.loads(text)
         until, version = told.get("processedUntil"), told.get("stateVersion")

@@ -18,10 +18,14 @@ from scenario_operator.planning.revision import Artifact, Revision, logic_hash
 
 
 class Problem(NamedTuple):
-    """Why a spec is not served; the message begins with the field's path."""
+    """Why a spec is not served; the message begins with the field's path.
+
+    `allowed_seconds`: how long what is waited for may take by the author's own word.
+    """
 
     reason: Reason
     message: str
+    allowed_seconds: int = 0
 
 
 def read_spec(scenario: Mapping[str, Any]) -> ScenarioSpec | Unreadable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +26,7 @@ _C = ConditionType
 _UNREAD = Reason.RUNS_UNREADABLE.value
 _PATIENCE = timedelta(minutes=10)
 """After so long an artifact that cannot be had counts as stalled; it is still retried."""
+_TRIES_PATIENCE = frozenset({Reason.ARTIFACT_UNAVAILABLE, Reason.CONFIG_MAP_MISSING, Reason.RESOLVING})
 
 
 class Publication(Protocol):
@@ -129,13 +130,14 @@ def render(
 ) -> JsonObject:
     """Return the Scenario's status."""
     now = datetime.fromisoformat(fleet.now)
-    standing = _lost_patience(standing, fleet, old, now)
+    before = _told_of_this_spec(old.get("conditions") or [], generation)
+    standing = _lost_patience(standing, published, fleet, before, now)
     revision = published.revision
     current = _current(fleet, decision)
     status: JsonObject = {
         "observedGeneration": generation,
         "conditions": merge_conditions(
-            old.get("conditions") or [], _assess(standing, published, fleet, decision), now, generation
+            before, _assess(standing, published, fleet, decision), now, generation
         ),
         "latestRevision": revision.name if revision else None,
         "activeRevision": _active(published, decision, old),
@@ -358,7 +360,9 @@ def _artifact_available(published: Publication) -> Assessment:
         ):
             return Assessment(_C.ARTIFACT_AVAILABLE, "False", told.reason, told.message)
     if published.pending is not None or published.revision is None:
-        return Assessment(_C.ARTIFACT_AVAILABLE, "Unknown", Reason.RESOLVING)
+        waits = published.pending
+        words = waits.message if waits is not None and waits.reason is Reason.RESOLVING else ""
+        return Assessment(_C.ARTIFACT_AVAILABLE, "Unknown", Reason.RESOLVING, words)
     artifact = published.revision.artifact
     reason = Reason.DIGEST_UNPINNED if artifact.unpinned else Reason.RESOLVED
     return Assessment(_C.ARTIFACT_AVAILABLE, "True", reason, f"{artifact.image} is {artifact.digest}")
@@ -373,17 +377,31 @@ def _mixed(fleet: Fleet) -> Assessment:
     return Assessment(_C.MIXED_VERSIONS, "False", Reason.SAME_VERSION)
 
 
+def _told_of_this_spec(conditions: Sequence[Mapping[str, Any]], generation: int) -> list[Mapping[str, Any]]:
+    """Leave out that an earlier spec was being resolved: the time of this one begins now."""
+    return [
+        c
+        for c in conditions
+        if (c["type"], c["status"]) != (_C.ARTIFACT_AVAILABLE.value, "Unknown")
+        or c.get("observedGeneration") == generation
+    ]
+
+
 def _lost_patience(
-    standing: ScenarioStanding, fleet: Fleet, old: Mapping[str, Any], now: datetime
+    standing: ScenarioStanding,
+    published: Publication,
+    fleet: Fleet,
+    conditions: Sequence[Mapping[str, Any]],
+    now: datetime,
 ) -> ScenarioStanding:
-    """Turn a pull that has failed for long into a stall; it goes on being retried."""
-    if standing.reason != Reason.ARTIFACT_UNAVAILABLE.value:
+    """Turn an artifact that has not been had for long into a stall; it goes on being tried."""
+    if standing.reason not in _TRIES_PATIENCE or published.pending is None:
         return standing
-    conditions = old.get("conditions") or ()
     missing = next((c for c in conditions if c["type"] == _C.ARTIFACT_AVAILABLE.value), None)
-    if missing is None or missing["status"] != "False":
+    if missing is None or missing["status"] == "True":
         return standing
-    if now - datetime.fromisoformat(missing["lastTransitionTime"]) < _PATIENCE:
+    patience = _PATIENCE + timedelta(seconds=published.pending.allowed_seconds)
+    if now - datetime.fromisoformat(missing["lastTransitionTime"]) < patience:
         return standing
     return standing._replace(
         stalled=True, reconciling=False, attention=f"{standing.message}; edit: {_edit(fleet)}"

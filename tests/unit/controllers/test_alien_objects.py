@@ -123,5 +123,9 @@ def probed(server: Memory) -> dict[str, Any]:
     """Return the probe of the wanted image, pulled."""
     name = next(n for n in server.names(POD) if "-probe-" in n)
     pod = server.objects[POD, "ns", name]
-    ended = {"state": {"terminated": {"exitCode": 128}}, "imageID": f"quake-watch@{DIGEST}"}
+    ended = {
+        "name": "scenario",
+        "state": {"terminated": {"exitCode": 128}},
+        "imageID": f"quake-watch@{DIGEST}",
+    }
     return {**pod, "status": {"containerStatuses": [ended]}}

@@ -15,7 +15,7 @@ from scenario_operator.controllers.run import _is_held_for_another
 from scenario_operator.controllers.surroundings import Strategy, strategy_for, told_by
 from scenario_operator.execution import close
 from scenario_operator.execution.view import Run, View, World
-from scenario_operator.manifests.report import read_numbers, read_report
+from scenario_operator.manifests.report import StopReport, read_numbers, read_report
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.gate import no_revision
 
@@ -68,6 +68,31 @@ def test_what_a_report_says_fits_the_schema_of_the_status(text: str) -> None:
         state_version=report.state_version,
     )
     assert (stop.open_outputs, stop.state_version) == (0, None)
+
+
+WHOLE = '{"processedUntil": "2026-01-02T00:00:00Z", "stateVersion": "1", "outputs": {"open": 2}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"processedUntil": "2026-01-02T00:00:00Z"}',
+        '{"stateVersion": "1", "outputs": {"open": 2}}',
+        f"{WHOLE}\n{WHOLE}",
+        f"a line of a log\n{WHOLE}",
+        f"[{WHOLE}]",
+        "Traceback (most recent call last):",
+    ],
+)
+@pytest.mark.parametrize("exit_code", [1, 137, None])
+def test_the_end_of_a_log_is_no_report(text: str, exit_code: int | None) -> None:
+    """Given a program that failed, when its last words are not one object with position and format, then no report."""
+    assert read_report(text, exit_code) == StopReport()
+
+
+def test_a_report_counts_also_when_the_program_failed_after_writing_it() -> None:
+    report = read_report(WHOLE, 1)
+    assert report == read_report(WHOLE, 0) == StopReport("2026-01-02T00:00:00Z", "1", 2)
 
 
 @pytest.mark.parametrize("number", ["-1", "100000000000000000000"])

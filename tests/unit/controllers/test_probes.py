@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.unit.controllers.memory import Memory
+from tests.unit.controllers.memory import START, Memory
 
 from scenario_operator.api import names
 from scenario_operator.cluster.keys import Key
@@ -44,7 +45,7 @@ class Bed:
         """Say what became of the probes that nothing was said of."""
         for name in self.probes:
             if "status" not in self.server.objects[POD, "ns", name]:
-                said = {"containerStatuses": [container]} if container else {}
+                said = {"containerStatuses": [ours(container)]} if container else {}
                 self.server.change(POD, name, {"status": {**said, **status}})
 
     def pulled(self, digest: str) -> None:
@@ -54,7 +55,7 @@ class Bed:
         """Let a hook's Job fail, with what its pod has left, None: no pod."""
         if container:
             labels = {"batch.kubernetes.io/job-name": job}
-            said = {"containerStatuses": [container], **status}
+            said = {"containerStatuses": [ours(container)], **status}
             self.server.put(POD, {"metadata": {"name": f"{job}-pod", "labels": labels}, "status": said})
         self.server.change(JOB, job, {"status": {"conditions": [{"type": "Failed", "status": "True"}]}})
 
@@ -72,6 +73,11 @@ class Bed:
     def digest(self) -> str:
         newest = self.server.names(CONTROLLER_REVISION)[-1]
         return str(self.server.objects[CONTROLLER_REVISION, "ns", newest]["data"]["artifact"]["digest"])
+
+
+def ours(container: dict[str, Any]) -> dict[str, Any]:
+    """Say it of the container that is ours."""
+    return {"name": "scenario", **container}
 
 
 async def validating() -> tuple[Bed, str]:
@@ -240,3 +246,197 @@ async def test_a_config_map_without_files_is_copied_too_since_pods_mount_the_cop
     mounted = [m.volume["configMap"]["name"] for m in standard_mounts(made) if "configMap" in m.volume]
     assert mounted == ["s-r1-artifact"]
     assert bed.server.objects[CONFIG_MAP, "ns", "s-r1-artifact"]["immutable"]
+
+
+SIDECAR = {"name": "istio-proxy", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+COPY = {"state": {"terminated": {"exitCode": 1}}, "imageID": f"r/copy@{OLD}"}
+PULLED = {"state": {"terminated": {"exitCode": 1}}, "imageID": f"r/x@{OLD}"}
+
+
+def asked(bed: Bed) -> list[tuple[str, str]]:
+    """Return what the probes ask: image and pull policy."""
+    pods = [bed.server.objects[POD, "ns", name]["spec"] for name in bed.probes]
+    containers = [c for spec in pods for c in spec["containers"]]
+    return sorted((c["image"], c["imagePullPolicy"]) for c in containers)
+
+
+async def test_a_sidecar_neither_keeps_a_probe_nor_lends_its_digest() -> None:
+    """Given an injected proxy that runs for ever, when the image was pulled, then its own digest is published."""
+    bed = Bed()
+    await bed.look()
+    [name] = bed.probes
+    proxy = {**SIDECAR, "imageID": f"istio/proxyv2@{NEW}"}
+    bed.server.change(POD, name, {"status": {"phase": "Running", "containerStatuses": [proxy, ours(PULLED)]}})
+    await bed.look()
+    assert (bed.digest(), bed.probes) == (OLD, [])
+
+
+async def test_a_digest_of_a_copy_is_pulled_from_the_repository_that_was_asked_for() -> None:
+    """Given two copies on a node, when the asked repository has that digest as well, then it is pinned."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(COPY, phase="Failed")
+    await bed.look()
+    assert asked(bed) == [("r/x:1", "Always"), (f"r/x@{OLD}", "Always")]
+    bed.answer(COPY, phase="Failed")
+    await bed.look()
+    assert (bed.condition("ArtifactAvailable"), bed.digest(), bed.probes) == (("True", "Resolved"), OLD, [])
+
+
+async def test_a_digest_that_only_the_copy_has_pins_nothing() -> None:
+    """Given two copies with other manifests, when the digest cannot be pulled, then the tag is used and it is said."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(COPY, phase="Failed")
+    await bed.look()
+    bed.answer(MISSING)
+    await bed.look()
+    assert bed.condition("ArtifactAvailable") == ("True", "DigestUnpinned")
+    [revision] = bed.server.names(CONTROLLER_REVISION)
+    assert bed.server.objects[CONTROLLER_REVISION, "ns", revision]["data"]["artifact"]["image"] == "r/x:1"
+
+
+async def test_a_declared_digest_is_pulled_when_the_node_tells_that_of_a_copy() -> None:
+    bed = Bed(artifact={"image": "r/x:1", "digest": NEW})
+    await bed.look()
+    bed.answer(COPY, phase="Failed")
+    await bed.look()
+    assert (f"r/x@{NEW}", "Always") in asked(bed)
+    bed.answer(COPY, phase="Failed")
+    await bed.look()
+    assert (bed.condition("ArtifactAvailable"), bed.digest()) == (("True", "Resolved"), NEW)
+
+
+async def test_what_only_a_node_has_is_used_by_its_tag() -> None:
+    """Given a registry that does not answer, when a node has an image of that name, then nothing says which one."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(MISSING)
+    await bed.look()
+    bed.answer(PULLED, phase="Failed")
+    await bed.look()
+    assert bed.condition("ArtifactAvailable") == ("True", "DigestUnpinned")
+
+
+async def test_a_missing_image_is_asked_for_ever_less_often_and_that_is_told() -> None:
+    """Given an image that never comes, when half a day has passed, then it is asked for every five minutes."""
+    bed = Bed()
+    await bed.look()
+    made: list[float] = []
+    known: set[str] = set()
+    for _ in range(12 * 120):
+        bed.answer(MISSING)
+        await bed.look()
+        for name in bed.probes:
+            pod = bed.server.objects[POD, "ns", name]
+            registry = any(c["imagePullPolicy"] == "Always" for c in pod["spec"]["containers"])
+            if registry and pod["metadata"]["uid"] not in known:
+                known.add(pod["metadata"]["uid"])
+                made.append((bed.server.now - START).total_seconds())
+        bed.server.wait(30)
+    pauses = [later - sooner for sooner, later in pairwise(made)]
+    assert pauses[0] <= 60
+    assert pauses == sorted(pauses)
+    assert set(pauses[6:]) == {330.0}
+    [told] = [c["message"] for c in bed.conditions if c["type"] == "ArtifactAvailable"]
+    assert "every 5 minutes" in told
+
+
+NONROOT = {
+    "state": {
+        "waiting": {
+            "reason": "CreateContainerConfigError",
+            "message": "container has runAsNonRoot and image will run as root",
+        }
+    }
+}
+
+
+async def stuck(bed: Bed, minutes: float) -> dict[str, tuple[str, str]]:
+    for _ in range(round(minutes * 2)):
+        bed.server.wait(30)
+        await bed.look()
+    return {c["type"]: (c["status"], c["reason"]) for c in bed.conditions}
+
+
+async def test_a_probe_that_cannot_be_created_asks_for_a_person_after_ten_minutes() -> None:
+    """Given a missing runAsUser, when it lasts, then Stalled with field and command; a new spec begins anew."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(NONROOT)
+    told = await stuck(bed, 9.5)
+    assert told["Reconciling"] == ("True", "Resolving")
+    told = await stuck(bed, 1)
+    assert told["Stalled"] == ("True", "Resolving")
+    assert told["ActionRequired"] == ("True", "Resolving")
+    [message] = [c["message"] for c in bed.conditions if c["type"] == "ActionRequired"]
+    assert message.startswith("spec.workload.runAsUser: ")
+    assert message.endswith("kubectl -n ns edit scn s --field-manager=scenario-cli")
+
+    bed.edit(version="1.0.1")
+    await bed.look()
+    bed.answer(NONROOT)
+    told = await stuck(bed, 9)
+    assert told["Reconciling"] == ("True", "Resolving")
+    assert "Stalled" not in told
+    told = await stuck(bed, 1.5)
+    assert told["Stalled"] == ("True", "Resolving")
+
+
+async def test_a_probe_that_no_node_takes_asks_for_a_person_after_ten_minutes() -> None:
+    bed = Bed(workload={"nodeSelector": {"disk": "sdd"}})
+    await bed.look()
+    said = "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector"
+    bed.answer(
+        None, phase="Pending", conditions=[{"type": "PodScheduled", "status": "False", "message": said}]
+    )
+    told = await stuck(bed, 10.5)
+    assert (told["Stalled"], told["ActionRequired"]) == (("True", "Resolving"), ("True", "Resolving"))
+
+
+async def test_a_validate_hook_has_its_own_time_before_somebody_is_asked_for() -> None:
+    """Given a hook that may take an hour, when it works for half of one, then nothing stalls."""
+    bed = Bed(hooks={"validate": {"command": ["check"], "timeoutSeconds": 3600}})
+    await bed.look()
+    bed.pulled(OLD)
+    told = await stuck(bed, 30)
+    assert told["Reconciling"] == ("True", "Resolving")
+    told = await stuck(bed, 45)
+    assert told["Stalled"] == ("True", "Resolving")
+
+
+async def test_what_is_in_the_way_takes_the_place_of_what_was() -> None:
+    """Given an image that comes at last and cannot run, when it was pulled, then nobody is told that it is missing."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(MISSING)
+    await bed.look()
+    bed.server.wait(40)
+    await bed.look()
+    bed.answer(NONROOT)
+    await bed.look()
+    assert bed.condition("Ready") == ("False", "Resolving")
+
+
+@pytest.mark.parametrize(("code", "valid"), [(0, ("True", "Valid")), (3, ("False", "ValidationFailed"))])
+async def test_a_validate_hook_is_over_when_its_own_container_is(code: int, valid: tuple[str, str]) -> None:
+    """Given a sidecar that runs for ever, when the hook has ended, then its verdict counts."""
+    bed, job = await validating()
+    labels = {"batch.kubernetes.io/job-name": job}
+    said = [SIDECAR, {"name": "scenario", "state": {"terminated": {"exitCode": code, "message": "m"}}}]
+    status = {"phase": "Running", "containerStatuses": said}
+    bed.server.put(POD, {"metadata": {"name": f"{job}-pod", "labels": labels}, "status": status})
+    await bed.look()
+    assert bed.condition("Valid") == valid
+
+
+async def test_an_injector_can_be_told_to_stay_away_from_a_probe_that_stands() -> None:
+    """Given a probe that an injector keeps, when labels tell it to stay away, then another one is made with them."""
+    bed = Bed()
+    await bed.look()
+    [before] = bed.probes
+    bed.edit(workload={"hookPodLabels": {"sidecar.istio.io/inject": "false"}})
+    await bed.look()
+    [after] = bed.probes
+    assert after != before
+    assert bed.server.objects[POD, "ns", after]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"

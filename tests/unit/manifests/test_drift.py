@@ -40,7 +40,7 @@ def as_the_server_stores_it(workload: dict[str, Any]) -> dict[str, Any]:
     pod = live["spec"]["template"]["spec"]
     pod |= {"dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler"}
     container = pod["containers"][0]
-    container |= {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"}
+    container |= {"terminationMessagePath": "/dev/termination-log"}
     container["resources"] = copy.deepcopy(AS_STORED)
     container["readinessProbe"] = {"exec": {"command": ["r"]}, "periodSeconds": 10, "successThreshold": 1}
     for listed in (container["env"], container["volumeMounts"]):

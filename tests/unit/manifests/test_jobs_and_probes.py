@@ -169,7 +169,12 @@ def test_a_probe_pulls_as_the_workload_would_and_runs_nothing(policy: Any) -> No
     pod = probe_pod(SCENARIO, "probe-1", "registry/x:1", workload, pull_policy=policy)
 
     (container,) = pod["spec"]["containers"]
-    assert container["command"] == ["/.scenario-probe"]
+    assert container["command"] == ["/.scenario-probe/ends"]
+    (mounted,) = pod["spec"]["volumes"]
+    assert mounted["downwardAPI"]["defaultMode"] == 0o555, (
+        "CRI-O creates no container whose command is not there"
+    )
+    assert pod["metadata"]["annotations"] == {"scenarios.dev/probe": "#!/.scenario-probe/nothing\n"}
     assert container["imagePullPolicy"] == policy
     assert container["image"] == "registry/x:1"
     assert pod["spec"]["restartPolicy"] == "Never"
@@ -182,3 +187,49 @@ def test_a_probe_pulls_as_the_workload_would_and_runs_nothing(policy: Any) -> No
         names.LABEL_SCENARIO: "quake-watch",
         names.LABEL_COMPONENT: "probe",
     }
+
+
+ALOOF = {
+    "podLabels": {"app": "served"},
+    "podAnnotations": {"inject": "yes", "team": "blue"},
+    "hookPodLabels": {"sidecar.istio.io/inject": "false"},
+    "hookPodAnnotations": {"inject": "no"},
+}
+
+
+def test_an_injector_can_be_told_to_stay_away_from_pods_that_end_by_themselves() -> None:
+    """Given labels and annotations for them, then hooks and probes bear them, and the pod that serves does not."""
+    revision = published(ALOOF)
+    for job in (called("preflight", revision), validate_job(SCENARIO, "check-1", revision)):
+        made = job["spec"]["template"]["metadata"]
+        assert made["labels"]["sidecar.istio.io/inject"] == "false"
+        assert made["labels"][names.LABEL_COMPONENT] == "hook"
+        assert (made["annotations"]["inject"], made["annotations"]["team"]) == ("no", "blue")
+    probe = probe_pod(SCENARIO, "probe-1", "registry/x:1", revision.spec.workload)["metadata"]
+    assert (probe["labels"]["sidecar.istio.io/inject"], probe["annotations"]["inject"]) == ("false", "no")
+    assert "team" not in probe["annotations"]
+    serving = rendered(revision)["spec"]["template"]["metadata"]
+    assert "sidecar.istio.io/inject" not in serving["labels"]
+    assert serving["annotations"]["inject"] == "yes"
+
+
+def test_what_is_ours_is_never_taken_from_labels_for_hooks() -> None:
+    """Given a snapshot that is older than the rule against it, then our labels win and our annotations are ours."""
+    given = {names.LABEL_COMPONENT: "workload", names.LABEL_MANAGED_BY: "me"}
+    revision = published({"hookPodLabels": given, "hookPodAnnotations": {names.ANNOTATION_RUN_CONTEXT: "{}"}})
+    made = called("preflight", revision)["spec"]["template"]["metadata"]
+    assert made["labels"][names.LABEL_COMPONENT] == "hook"
+    assert made["labels"][names.LABEL_MANAGED_BY] == names.CONTROLLER
+    assert json.loads(made["annotations"][names.ANNOTATION_RUN_CONTEXT])["scenario"] == "quake-watch"
+
+
+@pytest.mark.parametrize(
+    ("workload", "policy"),
+    [({}, "FallbackToLogsOnError"), ({"terminationMessagePolicy": "File"}, "File")],
+)
+def test_the_last_words_of_a_crash_are_kept_unless_the_author_says_otherwise(
+    workload: Any, policy: str
+) -> None:
+    revision = published(workload)
+    for made in (rendered(revision), called("preflight", revision)):
+        assert container_of(made)["terminationMessagePolicy"] == policy

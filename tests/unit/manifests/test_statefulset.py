@@ -259,7 +259,8 @@ def test_what_the_user_sets_reaches_the_pod_in_kubernetes_shape() -> None:
 def test_what_nobody_set_is_not_rendered() -> None:
     pod, container = pod_of(rendered(published())), container_of(rendered(published()))
 
-    assert set(container) == {"name", "image", "imagePullPolicy", "env", "volumeMounts", "securityContext"}
+    ours = {"name", "image", "imagePullPolicy", "env", "volumeMounts", "securityContext"}
+    assert set(container) == ours | {"terminationMessagePolicy"}
     assert not {"nodeSelector", "tolerations", "affinity", "imagePullSecrets"} & set(pod)
 
 

@@ -119,3 +119,23 @@ def test_a_label_that_is_no_version_and_a_range_that_is_none_are_named() -> None
     assert bad is not None
     assert "spec.compatibility.from[1].versions" in bad.message
     assert problem_of(spec(hooks=REVERT)) is None
+
+
+def test_a_field_that_a_newer_operator_knows_changes_no_hash_of_what_is_there() -> None:
+    """Given a spec of an earlier release, when a newer operator reads it, then nobody is restarted or asked again."""
+    given = {
+        "version": "1.0.0",
+        "artifact": {"image": "r/x:1"},
+        "workload": {
+            "command": ["serve"],
+            "env": [{"name": "A", "value": "b"}],
+            "podLabels": {"app": "x"},
+            "runAsUser": 1000,
+        },
+        "state": {"version": "1", "volume": {"size": "1Gi"}},
+        "hooks": {"preflight": {"command": ["true"]}},
+    }
+    artifact = Artifact("r/x@sha256:" + "a" * 64, "sha256:" + "a" * 64)
+    published = make("x-r1", 1, ScenarioSpec.model_validate(given), artifact)
+    hashes = published.logic_hash, published.config_hash, content_hash(published.spec, artifact)
+    assert hashes == ("132b902b2eab7794", "dfef97aed6619ca4", "4e273c3f0024ceb9")
