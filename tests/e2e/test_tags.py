@@ -30,8 +30,8 @@ def ours(node_bed: Cluster) -> Cluster:
 
 def image_of(cluster: Cluster, pod: str) -> str:
     """Return what the node says that a pod runs."""
-    (status,) = cluster.get("pod", pod)["status"]["containerStatuses"]
-    return str(status["imageID"])
+    statuses = cluster.get("pod", pod)["status"]["containerStatuses"]
+    return str(next(status["imageID"] for status in statuses if status["name"] == "scenario"))
 
 
 def test_a7_nobody_is_stopped_for_an_image_that_is_not_there_and_its_push_is_enough(
@@ -98,6 +98,27 @@ def test_a53_an_image_that_only_the_node_has_works_by_its_tag_and_is_called_unpi
     unpinned = watch.cluster.condition("scn", SCENARIO, "ArtifactAvailable")
     assert (unpinned["status"], unpinned["reason"]) == ("True", "DigestUnpinned")
     assert watch.cluster.get("pod", "r-1-0")["spec"]["containers"][0]["image"] == ON_THE_NODE
+
+
+def test_an_image_of_which_the_node_has_a_copy_is_pinned_in_its_own_repository(
+    watch: Watch, ours: Cluster
+) -> None:
+    """Given an image on the node, when its copy in another repository is asked for, then that one's digest is used."""
+    watch.apply("scenario-v1")
+    watch.cluster.until_condition("scn", SCENARIO, "ArtifactAvailable", "True", "Resolved")
+    copy = f"{REGISTRY}/copy-{watch.cluster.namespace}"
+    pushed = bed_command("push", ours.bed, f"quake-watch:v1=copy-{watch.cluster.namespace}:1").strip()
+
+    watch.apply("scenario-v1", artifact={"image": f"{copy}:1"})
+    pinned = f"{copy}@{pushed.partition('@')[2]}"
+    seen = watch.cluster.until(
+        "the copy to be pinned",
+        lambda: watch.cluster.get("scn", SCENARIO)["status"].get("resolvedImage") == pinned,
+    )
+    assert seen
+    assert watch.cluster.condition("scn", SCENARIO, "ArtifactAvailable")["reason"] == "Resolved"
+    warnings = "type=Warning,reason=Failed"
+    assert "scenario-probe" not in watch.cluster.kubectl("get", "events", "--field-selector", warnings)
 
 
 def load_onto_node(bed: Cluster) -> None:

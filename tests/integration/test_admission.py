@@ -191,6 +191,15 @@ REFUSED = [
     Refused(
         S, workload(podAnnotations={"scenarios.dev/stop": "x"}), "podAnnotations must not set scenarios.dev/*"
     ),
+    Refused(
+        S, workload(hookPodLabels={"scenarios.dev/run": "x"}), "hookPodLabels must not set scenarios.dev/*"
+    ),
+    Refused(
+        S,
+        workload(hookPodAnnotations={"scenarios.dev/stop": "x"}),
+        "hookPodAnnotations must not set scenarios.dev/*",
+    ),
+    Refused(S, workload(terminationMessagePolicy="Never"), "spec.workload.terminationMessagePolicy"),
     Refused(S, workload(runAsUser=0), "spec.workload.runAsUser"),
     Refused(S, workload(terminationGracePeriodSeconds=-1), "spec.workload.terminationGracePeriodSeconds"),
     Refused(S, workload(resources={"limits": {"cpu": "much"}}), "spec.workload.resources.limits"),
@@ -416,6 +425,9 @@ ACCEPTED = [
             ],
             podLabels={"app.kubernetes.io/name": "x"},
             podAnnotations={"example.com/a": "b"},
+            hookPodLabels={"sidecar.istio.io/inject": "false"},
+            hookPodAnnotations={"linkerd.io/inject": "disabled"},
+            terminationMessagePolicy="File",
             tolerations=[{"operator": "Exists"}],
             affinity={
                 "podAntiAffinity": {
