@@ -210,9 +210,9 @@ def told(reason: Reason) -> Problem:
     return Problem(reason, "told")
 
 
-def patient() -> JsonObject:
-    """Return the status of a Scenario whose image has been missing for ten minutes."""
-    missing = Published(V1, pending=told(Reason.ARTIFACT_UNAVAILABLE))
+def patient(reason: Reason = Reason.ARTIFACT_UNAVAILABLE) -> JsonObject:
+    """Return the status of a Scenario whose artifact has not been had for ten minutes."""
+    missing = Published(V1, pending=told(reason))
     known = fleet(runs(1, V1), wanted="v1")
     return status(known._replace(now="2026-01-01T00:10:01Z"), missing, status(known, missing))
 
@@ -254,7 +254,11 @@ SCENARIOS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
         status(fleet(runs(1, V1)), Published(V1, pending=told(reason)))
         for reason in (Reason.ARTIFACT_UNAVAILABLE, Reason.CONFIG_MAP_MISSING)
     ],
-    "an image that is missing for 10 minutes": lambda: [patient()],
+    "an image or a ConfigMap that is missing for 10 minutes": lambda: [
+        patient(),
+        patient(Reason.CONFIG_MAP_MISSING),
+    ],
+    "an artifact that is being resolved or validated for 10 minutes": lambda: [patient(Reason.RESOLVING)],
     "spec not valid": lambda: [
         status(fleet(runs(1, V2)), Published(V2, problem=told(reason)))
         for reason in (Reason.INVALID_SPEC, Reason.VERSION_REUSED, Reason.VALIDATION_FAILED)
