@@ -89,7 +89,7 @@ def rolled_back(cluster: Cluster, rollout: JsonObject, reason: str) -> None:
 
 def after_a_rollback(cluster: Cluster) -> None:
     """Both runs went back, and the attempt is over."""
-    rolled_back(cluster, {"maxFailed": 2}, "RunsFailed")
+    rolled_back(cluster, {"maxFailed": 2, "canary": {"runs": 0}}, "RunsFailed")
     for name in RUNS:
         cluster.until_condition("srun", name, "Ready", "True", "RolledBack")
         cluster.until_condition("srun", name, "ActionRequired", "True", "RolledBack")
@@ -97,7 +97,13 @@ def after_a_rollback(cluster: Cluster) -> None:
 
 def in_a_held_rollout(cluster: Cluster) -> None:
     """One run went back, and the other is kept from it."""
-    rolled_back(cluster, {"maxConcurrent": 1, "maxFailed": 0}, "RolloutHeld")
+    rolled_back(cluster, {"maxConcurrent": 1, "maxFailed": 0, "canary": {"runs": 0}}, "RolloutHeld")
+    cluster.until_condition("srun", "a", "Ready", "True", "RolledBack")
+
+
+def after_a_canary(cluster: Cluster) -> None:
+    """The first run went back, and nobody followed."""
+    rolled_back(cluster, {}, "CanaryFailed")
     cluster.until_condition("srun", "a", "Ready", "True", "RolledBack")
 
 
@@ -124,6 +130,8 @@ def in_a_first_start(cluster: Cluster) -> None:
         (after_a_rollback, "3.0.0"),
         (after_a_rollback, "1.0.0"),
         (in_a_held_rollout, "3.0.0"),
+        (after_a_canary, "3.0.0"),
+        (after_a_canary, "1.0.0"),
         (before_a_valid_spec, "1.0.0"),
         (in_a_first_start, "1.0.0"),
     ],
@@ -131,6 +139,8 @@ def in_a_first_start(cluster: Cluster) -> None:
         "rolled back, fixed",
         "rolled back, reverted",
         "held, fixed",
+        "canary, fixed",
+        "canary, reverted",
         "invalid, fixed",
         "never started, fixed",
     ],
