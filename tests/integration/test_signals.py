@@ -173,7 +173,7 @@ def test_an_abort_of_a_held_plan_takes_effect_when_the_hold_goes(cluster: Cluste
 
 
 def test_an_abort_past_the_point_of_no_return_stops_the_retries_and_undoes_nothing(cluster: Cluster) -> None:
-    """Given a revert hook that fails, when it is aborted, then it is not tried again, and v3 still gets through."""
+    """Given a revert hook that fails, when it is aborted, then it is not tried again; for v3 it is, until a person skips it."""
     hooks = {"revert": {"command": sim(exit=1, message="locked")}}
     cluster.apply(scenario("s", "1.0.0", hooks=hooks), run("r", "s"))
     cluster.until_settled("r", "1.0.0")
@@ -192,6 +192,8 @@ def test_an_abort_past_the_point_of_no_return_stops_the_retries_and_undoes_nothi
     assert cluster.get("sts", "r-1")["spec"]["replicas"] == 0
     assert cluster.get("pvc", "state-r-1-0")["metadata"].get("deletionTimestamp") is None
     cluster.apply(anew("3.0.0", "ForwardOnly"))
+    cluster.until("the hook to be tried on the way to v3", lambda: hook_tries(cluster) > tries)
+    cluster.patch("supg", "s-1", {"spec": {"skipRevert": True}})
     cluster.until_settled("r", "3.0.0")
     report = cluster.until_report("s", 1)
     assert outcomes(report) == {"r": "Superseded"}
