@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from scenario_operator.api import commands, names
@@ -20,13 +20,11 @@ from scenario_operator.rollout.canary import failed_canaries
 from scenario_operator.rollout.decide import FleetDecision
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import is_behind
+from scenario_operator.rollout.patience import has_lasted, told_of_this_spec
 
 JsonObject = dict[str, Any]
 _C = ConditionType
 _UNREAD = Reason.RUNS_UNREADABLE.value
-_PATIENCE = timedelta(minutes=10)
-"""After so long an artifact that cannot be had counts as stalled; it is still retried."""
-_TRIES_PATIENCE = frozenset({Reason.ARTIFACT_UNAVAILABLE, Reason.CONFIG_MAP_MISSING, Reason.RESOLVING})
 
 
 class Publication(Protocol):
@@ -130,8 +128,11 @@ def render(
 ) -> JsonObject:
     """Return the Scenario's status."""
     now = datetime.fromisoformat(fleet.now)
-    before = _told_of_this_spec(old.get("conditions") or [], generation)
-    standing = _lost_patience(standing, published, fleet, before, now)
+    before = told_of_this_spec(old.get("conditions") or [], generation)
+    pending = published.pending
+    if pending is not None and pending.reason.value == standing.reason and has_lasted(pending, before, now):
+        attention = f"{standing.message}; edit: {_edit(fleet)}"
+        standing = standing._replace(stalled=True, reconciling=False, attention=attention)
     revision = published.revision
     current = _current(fleet, decision)
     status: JsonObject = {
@@ -375,37 +376,6 @@ def _mixed(fleet: Fleet) -> Assessment:
             _C.MIXED_VERSIONS, "True", Reason.MIXED_VERSIONS, f"runs are on {', '.join(versions)}"
         )
     return Assessment(_C.MIXED_VERSIONS, "False", Reason.SAME_VERSION)
-
-
-def _told_of_this_spec(conditions: Sequence[Mapping[str, Any]], generation: int) -> list[Mapping[str, Any]]:
-    """Leave out that an earlier spec was being resolved: the time of this one begins now."""
-    return [
-        c
-        for c in conditions
-        if (c["type"], c["status"]) != (_C.ARTIFACT_AVAILABLE.value, "Unknown")
-        or c.get("observedGeneration") == generation
-    ]
-
-
-def _lost_patience(
-    standing: ScenarioStanding,
-    published: Publication,
-    fleet: Fleet,
-    conditions: Sequence[Mapping[str, Any]],
-    now: datetime,
-) -> ScenarioStanding:
-    """Turn an artifact that has not been had for long into a stall; it goes on being tried."""
-    if standing.reason not in _TRIES_PATIENCE or published.pending is None:
-        return standing
-    missing = next((c for c in conditions if c["type"] == _C.ARTIFACT_AVAILABLE.value), None)
-    if missing is None or missing["status"] == "True":
-        return standing
-    patience = _PATIENCE + timedelta(seconds=published.pending.allowed_seconds)
-    if now - datetime.fromisoformat(missing["lastTransitionTime"]) < patience:
-        return standing
-    return standing._replace(
-        stalled=True, reconciling=False, attention=f"{standing.message}; edit: {_edit(fleet)}"
-    )
 
 
 def _active(published: Publication, decision: FleetDecision, old: Mapping[str, Any]) -> str | None:
