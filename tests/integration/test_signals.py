@@ -173,7 +173,7 @@ def test_an_abort_of_a_held_plan_takes_effect_when_the_hold_goes(cluster: Cluste
 
 
 def test_an_abort_past_the_point_of_no_return_stops_the_retries_and_undoes_nothing(cluster: Cluster) -> None:
-    """Given a revert hook that fails, when it is aborted, then it is not tried again; for v3 it is, until a person skips it."""
+    """Given a revert hook that fails, when it is aborted, then it is tried again for v3 only, until it is skipped."""
     hooks = {"revert": {"command": sim(exit=1, message="locked")}}
     cluster.apply(scenario("s", "1.0.0", hooks=hooks), run("r", "s"))
     cluster.until_settled("r", "1.0.0")

@@ -75,7 +75,10 @@ def test_a_stopped_run_does_not_start_beside_a_pod_that_looks_into_its_state(clu
     cluster.patch("srun", "r", {"spec": {"desiredState": "Running"}})
     cluster.until(
         "the reason to be told",
-        lambda: "1 pod of somebody else" in cluster.condition("srun", "r", "Ready")["message"],
+        lambda: (
+            "which is not of this run and mounts its claim"
+            in cluster.condition("srun", "r", "Ready")["message"]
+        ),
     )
     assert cluster.get("sts", "r-1")["spec"]["replicas"] == 0
 

@@ -171,7 +171,9 @@ def world_of(
                 if p.of != uid and p.phase != "ended"
             ),
             *(
-                Pod(Handle(f"hook-{name}", ""), job.incarnation, job.revision, foreign=True)
+                Pod(
+                    Handle(f"hook-{name}", ""), job.incarnation, job.revision, foreign=True, kin=job.of == uid
+                )
                 for name, job in hooks
             ),
         ),

@@ -44,6 +44,11 @@ def describe(kind: str, namespace: str, name: str) -> str:
     return f"kubectl -n {namespace} describe {kind} {name}"
 
 
+def logs_before(namespace: str, pod: str) -> str:
+    """Return the command that shows what the container of a run said before it ended last."""
+    return f"kubectl -n {namespace} logs {pod} -c scenario --previous"
+
+
 def claims_of(namespace: str, run: str) -> str:
     """Return the command that lists the workloads and claims of a run."""
     return f"kubectl -n {namespace} get sts,pvc -l {names.LABEL_RUN}={run}"

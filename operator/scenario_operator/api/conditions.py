@@ -6,7 +6,7 @@ kstatus, Argo CD, Flux, Helm and `kubectl wait` read these. It does not know whe
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -25,6 +25,9 @@ from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.reasons import Reason
 
 Status = Literal["True", "False", "Unknown"]
+
+PATIENCE_SECONDS: Final = 600.0
+"""After so long in a state that time does not mend by itself a person is asked; it goes on being tried."""
 
 
 class ConditionType(StrEnum):

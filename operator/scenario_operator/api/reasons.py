@@ -60,8 +60,8 @@ class Reason(StrEnum):
     LEARNING = "Learning", "The run reads input without side effects until outputActionsFrom.", "Wait."
     NOT_READY = (
         "NotReady",
-        "The pod runs, but its readiness probe does not succeed.",
-        "See the logs of the pod.",
+        "No pod of the run is ready: none is there, or its readiness probe does not succeed.",
+        "See the pod and its logs.",
     )
     WAITING = "Waiting", "The run waits for its turn in the rollout.", "Wait, or raise rollout.maxConcurrent."
     PREFLIGHT = "Preflight", "The preflight hook of the new version runs.", "Wait."
@@ -273,6 +273,38 @@ class Reason(StrEnum):
         "CanaryFailed",
         "A run that was to go first did not arrive at the new version; no other run is led on.",
         "See that run; publish a fixed version, or mend the cause and retry it, or set rollout.canary.runs to 0.",
+    )
+
+    # --- A run that worked does not serve, or does not get on ---------------------------------------
+    CRASH_LOOPING = (
+        "CrashLooping",
+        "The container of a run that worked ends again and again, for ten minutes or more.",
+        "See its last words in the message and its logs; publish a fixed version or mend what it needs.",
+    )
+    IMAGE_UNAVAILABLE = (
+        "ImageUnavailable",
+        "The image of a run that worked cannot be had on its node, for ten minutes or more.",
+        "See the pod's events; push the image, or mend the registry or imagePullSecrets.",
+    )
+    CONTAINER_NOT_MADE = (
+        "ContainerNotMade",
+        "The kubelet cannot make or prepare the container, for ten minutes or more.",
+        "See the pod's events: most often a Secret, a ConfigMap or a volume that it refers to is missing.",
+    )
+    UNSCHEDULABLE = (
+        "Unschedulable",
+        "No node takes the pod of a run that worked, for ten minutes or more.",
+        "See the pod's events; add room, or mend what the workload asks of nodes.",
+    )
+    NODE_LOST = (
+        "NodeLost",
+        "The node of the pod no longer answers, or the pod is to end and does not, for ten minutes or more.",
+        "Bring the node back; delete the pod by force only once it is certain that it no longer works.",
+    )
+    CLAIM_IN_USE = (
+        "ClaimInUse",
+        "A pod of somebody else mounts a claim of the run, for ten minutes or more; nothing is stopped for it.",
+        "Let that pod end, or delete it; the plan goes on by itself.",
     )
 
     # --- The Scenario cannot be used --------------------------------------------------------------

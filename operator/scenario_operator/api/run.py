@@ -355,6 +355,10 @@ class RunStatus(ApiModel):
     """The merged parameters of the live incarnation."""
     last_stop: LastStop | None = None
     """How the workload last stopped."""
+    ready_at: Time | None = None
+    """When the live incarnation was first ready; from then on it is not learning any more."""
+    unwell_since: Time | None = None
+    """Since when the run has not served outside a plan; cleared after ten minutes of Available."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=5)] = ()
     """The last outcomes, newest first."""
     incarnations: Annotated[tuple[Incarnation, ...], Field(max_length=64)] = ()

@@ -17,7 +17,7 @@ from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.read import record_of, run_of
+from scenario_operator.execution.read import health_of, record_of, run_of
 from scenario_operator.execution.view import RENDERER, Run, View, Workload, World
 from scenario_operator.manifests.claim import read_results_claim, read_state_claim
 from scenario_operator.manifests.drift import changed_by_others
@@ -111,6 +111,7 @@ def view_of(things: Things, around: Surroundings, *, now: float, refusal: str) -
         world=world_of(run, things, around.revisions),
         now=now,
         refusal=refusal,
+        health=health_of(things.run),
     )
     return around.complete(view)
 

@@ -21,6 +21,7 @@ from scenario_operator.execution.direction import (
     turn_by_signals,
 )
 from scenario_operator.execution.effects import DeleteJob, Effect, ReleaseReport
+from scenario_operator.execution.health import changes_in
 from scenario_operator.execution.journal import Failure, Journal
 from scenario_operator.execution.rest import Rest, at_rest
 from scenario_operator.execution.route import replacement, way_back
@@ -80,8 +81,10 @@ def _told(view: View, decision: Decision) -> Decision:
 
 
 def _resting(view: View, rest: Rest) -> Decision:
-    wake = None if rest.situation.standing is Standing.SETTLED and not rest.effects else WAKE
-    return Decision(Record(rest.stored, None), rest.situation, rest.effects, wake)
+    settled = rest.situation.standing is Standing.SETTLED and not rest.effects
+    changes = changes_in(view._replace(stored=rest.stored))
+    wakes = [*([] if settled else [WAKE]), *([] if changes is None else [changes + _GRACE])]
+    return Decision(Record(rest.stored, None), rest.situation, rest.effects, min(wakes, default=None))
 
 
 def _deleted(view: View) -> Decision:
@@ -258,12 +261,13 @@ def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> tup
     if isinstance(check, Todo) and check.facts:
         journal = journal.learn(dict(check.facts))
     effects = VOCABULARY[step.kind].effects(view, journal, step)
-    if effects or not step.nature.begins_with_effects:
+    lasts = check.lasts if isinstance(check, Todo) else None
+    if effects or not (step.nature.begins_with_effects or (lasts and lasts.before)):
         journal = journal.begin(step, view.now)
     waiting = check.waiting if isinstance(check, Todo) else check.message
     due = [check.due if isinstance(check, Todo) else None, time_left(view, journal, step)]
     wake = max(0.1, min([WAKE, *(seconds + _GRACE for seconds in due if seconds is not None)]))
-    return journal, _Part(progress(view, journal, step, waiting), effects, wake)
+    return journal, _Part(progress(view, journal, step, waiting, at_once=lasts is not None), effects, wake)
 
 
 def _loose_ends(view: View, journal: Journal, taken: tuple[Effect, ...]) -> tuple[Effect, ...]:

@@ -6,6 +6,7 @@ from scenario_operator.api import commands
 from scenario_operator.api.journal import Heading
 from scenario_operator.api.outcomes import WENT_BACK
 from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import health
 from scenario_operator.execution.direction import Stuck, superseded, ungranted
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.own import blocker, is_behind, own_plan
@@ -30,8 +31,11 @@ _SLOW = 20.0
 """Seconds after which a step's message says what it waits for; before that the detail is not worth a write."""
 
 
-def progress(view: View, journal: Journal, step: Step, waiting: str) -> Situation:
-    """Say which step is under way; the detail only when it takes long, since every change costs a write."""
+def progress(view: View, journal: Journal, step: Step, waiting: str, *, at_once: bool = False) -> Situation:
+    """Say which step is under way; the detail only when it takes long, since every change costs a write.
+
+    `at_once`: what is waited for is nothing that a plan brings with it, so it is said.
+    """
     begun = max(journal.begun, key=lambda b: b.at, default=None)
     shown = step if journal.begun_at(step.id) is not None else _last_begun(journal) or step
     slow = begun is not None and view.now - begun.at > _SLOW
@@ -40,7 +44,9 @@ def progress(view: View, journal: Journal, step: Step, waiting: str) -> Situatio
     )
     word = shown.nature.reason.value
     message = f"{journal.cause.value} {way} {journal.target.version}, plan {journal.plan_hash}: {word}"
-    return Situation(Standing.WORKING, word, f"{message}: waiting for {waiting}" if slow else message)
+    return Situation(
+        Standing.WORKING, word, f"{message}: waiting for {waiting}" if slow or at_once else message
+    )
 
 
 def _last_begun(journal: Journal) -> Step | None:
@@ -54,14 +60,15 @@ def trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation
     where = f"{word} of plan {journal.plan_hash} ({journal.cause.value} to {journal.target.version})"
     message = f"{where}: {stuck.message}"
     if journal.heading is Heading.BACK:
-        attention = (
-            f"{message}; it is retried, see: {commands.describe('srun', view.run.namespace, view.run.name)}"
-        )
+        look = stuck.look or commands.describe("srun", view.run.namespace, view.run.name)
+        attention = f"{message}; it is retried, see: {look}"
         return Situation(Standing.STALLED, Reason.ROLLBACK_FAILED, message, attention, degraded=message)
     attempt = "" if ungranted(view, journal) else journal.attempt
     if journal.crossed:
         acute = stuck.exhausted or stuck.human or journal.gave_up or stuck.reason is not Reason.HOOK_FAILED
-        attention = f"{message}; the old version cannot come back: {_onward(view, journal, step, attempt)}"
+        by_itself = f"it goes on by itself once that is gone, see: {stuck.look}"
+        onward = by_itself if stuck.look else _onward(view, journal, step, attempt)
+        attention = f"{message}; the old version cannot come back: {onward}"
         return Situation(
             Standing.PAST_RETURN, Reason.PAST_POINT_OF_NO_RETURN, message, attention if acute else "", message
         )
@@ -69,7 +76,9 @@ def trouble(view: View, journal: Journal, step: Step, stuck: Stuck) -> Situation
         return Situation(Standing.WORKING, word, f"{message}; it is tried again")
     onward = f"take it back: {abort_command(view, attempt)}"
     # A plan keeps its strategy, so a retry would find the same report missing again.
-    if stuck.reason is not Reason.STOP_REPORT_MISSING:
+    if stuck.look:
+        onward = f"it goes on by itself once that is gone, see: {stuck.look}; {onward}"
+    elif stuck.reason is not Reason.STOP_REPORT_MISSING:
         onward = f"retry: {retry_command(view)}; {onward}"
     degraded = message if stuck.reason is Reason.STOP_TIMEOUT else ""
     return Situation(Standing.STALLED, stuck.reason, message, f"{message}; {onward}", degraded)
@@ -93,7 +102,7 @@ def _onward(view: View, journal: Journal, step: Step, attempt: str) -> str:
 
 def situation(view: View) -> Situation:
     """Describe a run without an open plan, in the order in which a person needs to know."""
-    return (
+    found = (
         _held(view)
         or _out_of_sync(view)
         or _missing_scenario(view)
@@ -104,6 +113,8 @@ def situation(view: View) -> Situation:
         or _behind(view)
         or Situation(Standing.SETTLED, Reason.UP_TO_DATE, f"on version {_version(view)}")
     )
+    sick = health.unwell(view)
+    return found._replace(degraded=sick.degraded) if sick and not found.degraded else found
 
 
 def _held(view: View) -> Situation | None:
@@ -199,18 +210,23 @@ def _not_serving(view: View) -> Situation | None:
             if not is_behind(view)
             else None
         )
-    pods = [p for p in view.world.of(view.stored.live) if not p.foreign and not p.terminating]
-    if any(p.ready for p in pods):
+    if (sick := health.unwell(view)) is not None:
+        return sick
+    if health.serves(view):
         return None
     window = view.stored.window
-    if any(p.started for p in pods) and window is not None and window.output_actions_from is not None:
+    if health.is_learning(view) and window is not None:
         return Situation(
             Standing.LEARNING, Reason.LEARNING, f"no side effects before {window.output_actions_from}"
         )
-    told = next((p.trouble for p in pods if p.trouble), "")
+    pods = [p for p in view.world.of(view.stored.live) if not p.foreign and not p.terminating]
+    ails = health.ailment(view)
+    if pods and ails is not None and not any(p.preparing for p in pods):
+        return Situation(Standing.STARTING, Reason.STARTING, ails.told)
     awaited = in_the_way(view, view.stored.live) if not pods else ""
-    told = told or (f"waiting for {awaited}" if awaited else "the pod is not ready")
-    return Situation(Standing.STARTING, Reason.STARTING, told)
+    return Situation(
+        Standing.STARTING, Reason.STARTING, f"waiting for {awaited}" if awaited else "the pod is not ready"
+    )
 
 
 def _behind(view: View) -> Situation | None:

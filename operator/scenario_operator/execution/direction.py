@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.conditions import PATIENCE_SECONDS
 from scenario_operator.api.journal import Heading, Turn
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
@@ -14,7 +15,7 @@ from scenario_operator.execution.journal import Failure, Journal
 from scenario_operator.execution.own import own_plan, withdrawn
 from scenario_operator.execution.route import way_back
 from scenario_operator.execution.steps import VOCABULARY
-from scenario_operator.execution.steps.step import Failed, Todo
+from scenario_operator.execution.steps.step import Failed, Lasting, Todo
 from scenario_operator.execution.view import View
 from scenario_operator.planning.steps import Step
 
@@ -25,7 +26,8 @@ class Stuck(NamedTuple):
     """A step that does not get on.
 
     `final`: automation has nothing left to try before the direction is decided. `exhausted`: the tries of
-    its hook are used up. `human`: only a person can resolve it. `retry_in`: seconds to the next try, if any.
+    its hook are used up. `human`: only a person can resolve it. `retry_in`: seconds to the next try, if any. `look`:
+    the command that shows what is waited for; once that is gone the step goes on by itself.
     """
 
     reason: Reason
@@ -34,6 +36,7 @@ class Stuck(NamedTuple):
     exhausted: bool = False
     human: bool = False
     retry_in: float | None = None
+    look: str = ""
 
     def failure(self, step: Step, now: float) -> Failure:
         """Return the failure as the journal records it."""
@@ -141,6 +144,9 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
     ):
         # Something newer is wanted, and time does not mend this: nobody waits for the deadline.
         return Stuck(reason, f"was waiting for {waiting} when a newer version came", final=True, retry_in=0.0)
+    if isinstance(check, Todo) and check.lasts and _lasts(view, journal, step, check.lasts):
+        told = f"has waited for {waiting}, for more than {PATIENCE_SECONDS:.0f} s"
+        return Stuck(check.lasts.reason, told, final=True, human=True, look=check.lasts.look)
     if not _expired(view, journal, step):
         return None
     refusal = view.refusal or view.world.refused
@@ -149,6 +155,12 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
     # A stop that takes too long is no failure: nothing is forced, only abort or a newer revision turns it.
     human = step.nature.patient
     return Stuck(reason, message, final=True, human=human, retry_in=0.0)
+
+
+def _lasts(view: View, journal: Journal, step: Step, wait: Lasting) -> bool:
+    begun = journal.begun_at(step.id)
+    since = max(wait.since, journal.opened_at if begun is None else begun, view.watched_since)
+    return view.now - since >= PATIENCE_SECONDS
 
 
 def time_left(view: View, journal: Journal, step: Step) -> float | None:

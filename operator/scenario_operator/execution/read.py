@@ -13,8 +13,9 @@ from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.run import DesiredState, ScenarioRun
 from scenario_operator.execution import facts, wire
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.view import Run
+from scenario_operator.execution.view import Health, Run
 from scenario_operator.planning.snapshot import bounds_of
+from scenario_operator.planning.stored import epoch
 
 
 class ReadRun(NamedTuple):
@@ -76,3 +77,26 @@ def _culprit(obj: Mapping[str, Any], found: Unreadable) -> Unreadable:
         if isinstance(told, Unreadable):
             return told
     return found
+
+
+def health_of(obj: Mapping[str, Any]) -> Health:
+    """Read what the status of a run remembers of the health of its live incarnation; total, a bad time is none."""
+    status = obj.get("status") or {}
+    well = [
+        c.get("lastTransitionTime")
+        for c in status.get("conditions") or ()
+        if c.get("type") in ("Available", "Learning") and c.get("status") == "True"
+    ]
+    return Health(
+        incarnation=status.get("incarnation", 0),
+        ready_at=_instant(status.get("readyAt")),
+        unwell_since=_instant(status.get("unwellSince")),
+        well_since=_instant(well[0]) if well else None,
+    )
+
+
+def _instant(text: object) -> float | None:
+    try:
+        return epoch(text) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None

@@ -19,6 +19,7 @@ class Standing(StrEnum):
     WORKING = "Working"
     LEARNING = "Learning"
     STARTING = "Starting"
+    DEGRADED = "Degraded"
     ROLLED_BACK = "RolledBack"
     STALLED = "Stalled"
     PAST_RETURN = "PastReturn"
@@ -33,6 +34,7 @@ class Situation(NamedTuple):
     """The standing, its reason and message; `attention` is what a person has to do, ending with a command.
 
     `rolled_back` tells of the last plan that it went back; `own`: it was the run's own plan, not that of an attempt.
+    `attention_reason` is the word for that where it is another one than `reason`.
     """
 
     standing: Standing
@@ -42,6 +44,7 @@ class Situation(NamedTuple):
     degraded: str = ""
     rolled_back: str = ""
     own: bool = False
+    attention_reason: str = ""
 
 
 def keep_volume_command(view: View) -> str:

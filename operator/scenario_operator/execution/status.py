@@ -14,11 +14,13 @@ from scenario_operator.api import commands
 from scenario_operator.api.conditions import ONLY_WHILE_TRUE, Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import health
 from scenario_operator.execution.decide import Decision
 from scenario_operator.execution.own import is_behind
 from scenario_operator.execution.situation import OF_THE_SCENARIO, Situation, Standing
 from scenario_operator.execution.view import View
 from scenario_operator.execution.wire import dump
+from scenario_operator.planning.stored import timestamp
 
 JsonObject = dict[str, Any]
 _C = ConditionType
@@ -37,6 +39,7 @@ def render(view: View, decision: Decision, old: Mapping[str, Any]) -> JsonObject
         "observedGeneration": generation,
         "conditions": merge_conditions(old.get("conditions") or [], assessments, now, generation),
         "phase": phase(situation, decision),
+        **_health(view, decision, old),
         **dump(decision.record, view.run.name),
     }
 
@@ -68,12 +71,27 @@ def unreadable(obj: Mapping[str, Any], kind: str, problem: Unreadable, now: date
 
 def is_news(view: View, decision: Decision, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Say whether a status is worth writing over the old one."""
-    if old == new:
+    if old == new or {**old, "readyAt": ""} == {**new, "readyAt": ""}:
+        # When it was first ready is written with what makes it matter.
         return False
     if decision.record.journal is None or view.journal is None:
         return True
     quiet = {_C.AVAILABLE.value}
     return _without(old, quiet) != _without(new, quiet)
+
+
+def _health(view: View, decision: Decision, old: Mapping[str, Any]) -> JsonObject:
+    """Return what is remembered of the run's health."""
+    record = decision.record
+    after = view._replace(stored=record.stored, journal=record.journal)
+    stated = {c["type"]: c["status"] for c in old.get("conditions") or ()}
+    known = health.remembered(
+        after,
+        closing=view.journal is not None and record.journal is None,
+        was_available=stated.get(_C.AVAILABLE.value) == "True",
+    )
+    times = {"readyAt": known.ready_at, "unwellSince": known.unwell_since}
+    return {key: timestamp(at) for key, at in times.items() if at is not None}
 
 
 def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> JsonObject:
@@ -99,7 +117,9 @@ def assess(view: View, decision: Decision) -> list[Assessment]:
     standing = situation.standing
     contact = _contact(decision)
     assessments = [
-        Assessment(_C.READY, "False" if contact else "True", reason, message),
+        Assessment(
+            _C.READY, "False" if contact or standing is Standing.DEGRADED else "True", reason, message
+        ),
         _available(view, decision),
         _up_to_date(view, decision),
         Assessment(_C.ACTION_REQUIRED, "True", _asking(situation), situation.attention)
@@ -147,7 +167,9 @@ def _is_the_scenarios(decision: Decision) -> bool:
 
 
 def _asking(situation: Situation) -> Reason:
-    return Reason.ROLLED_BACK if situation.rolled_back else Reason(situation.reason)
+    if situation.rolled_back:
+        return Reason.ROLLED_BACK
+    return Reason(situation.attention_reason or situation.reason)
 
 
 def phase(situation: Situation, decision: Decision) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "Gate",
     "Grant",
     "Handle",
+    "Health",
     "Job",
     "Pod",
     "Run",
@@ -85,6 +86,19 @@ class Gate(NamedTuple):
     reason: str
     message: str
     attention: bool = False
+
+
+class Health(NamedTuple):
+    """What the status remembers of an incarnation's health; times in epoch seconds, None while there is none.
+
+    `ready_at`: when it was first ready. `unwell_since`: since when it has not served, or not for long enough to count
+    as well. `well_since`: since when it has been available or learning, as the last status says.
+    """
+
+    incarnation: int = 0
+    ready_at: float | None = None
+    unwell_since: float | None = None
+    well_since: float | None = None
 
 
 class World(NamedTuple):
@@ -151,6 +165,7 @@ class View(NamedTuple):
     refusal: str = ""
     taken_back: frozenset[tuple[str, str]] = frozenset()
     watched_since: float = 0.0
+    health: Health = Health()
 
     @property
     def wants_recompute(self) -> bool:

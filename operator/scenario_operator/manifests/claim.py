@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
@@ -16,16 +16,26 @@ from scenario_operator.api.scenario import ClaimSpec
 from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
 from scenario_operator.manifests.stamp import canonical_json
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import epoch
+
+_PROTECTION: Final = "kubernetes.io/pvc-protection"
+_NEVER: Final = "1970-01-01T00:00:00Z"
 
 
 class Claim(NamedTuple):
-    """The state volume of one incarnation; `formats` are the stamped possible formats (R11)."""
+    """The state volume of one incarnation; `formats` are the stamped possible formats (R11).
+
+    `doomed_at`: when somebody or something deleted it, in epoch seconds. `kept_by`: the finalizers that keep it all the
+    same, the cluster's own apart, which waits for pods.
+    """
 
     handle: Handle
     incarnation: int
     ours: bool
     formats: tuple[str, ...]
     deleting: bool = False
+    doomed_at: float = 0.0
+    kept_by: tuple[str, ...] = ()
 
 
 def state_claim(
@@ -93,6 +103,8 @@ def read_state_claim(identity: RunIdentity, obj: Mapping[str, Any]) -> Claim | N
         ours=identity.labelled(obj) and formats is not None,
         formats=formats or (),
         deleting="deletionTimestamp" in obj["metadata"],
+        doomed_at=epoch(obj["metadata"].get("deletionTimestamp") or _NEVER),
+        kept_by=tuple(f for f in obj["metadata"].get("finalizers") or () if f != _PROTECTION),
     )
 
 

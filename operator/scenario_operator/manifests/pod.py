@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject, wire
+from scenario_operator.api.reasons import Reason
 from scenario_operator.api.workload import Workload
 from scenario_operator.manifests.claim import incarnation_of
 from scenario_operator.manifests.container import CONTAINER, status_of
@@ -26,23 +27,22 @@ _PROBES = ("ports", "startupProbe", "readinessProbe", "livenessProbe")
 _PLACEMENT = ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName")
 _LAST_WORDS: Final = "FallbackToLogsOnError"
 _LONGEST_TROUBLE: Final = 512
+_PREPARING: Final = ("ContainerCreating", "PodInitializing")
 
 
-_NO_CURE = frozenset(
-    {
-        "CrashLoopBackOff",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "ErrImageNeverPull",
-        "ErrImagePull",
-        "ImageInspectError",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "RunContainerError",
-        "Unschedulable",
-    }
-)
-"""The words of the kubelet and of the scheduler for what only another version, node or object mends."""
+_NO_CURE: Final[Mapping[str, Reason]] = {
+    "CrashLoopBackOff": Reason.CRASH_LOOPING,
+    "CreateContainerConfigError": Reason.CONTAINER_NOT_MADE,
+    "CreateContainerError": Reason.CONTAINER_NOT_MADE,
+    "ErrImageNeverPull": Reason.IMAGE_UNAVAILABLE,
+    "ErrImagePull": Reason.IMAGE_UNAVAILABLE,
+    "ImageInspectError": Reason.IMAGE_UNAVAILABLE,
+    "ImagePullBackOff": Reason.IMAGE_UNAVAILABLE,
+    "InvalidImageName": Reason.IMAGE_UNAVAILABLE,
+    "RunContainerError": Reason.CONTAINER_NOT_MADE,
+    "Unschedulable": Reason.UNSCHEDULABLE,
+}
+"""The words of the kubelet and of the scheduler for what only another version, node or object mends, and ours."""
 
 
 class Pod(NamedTuple):
@@ -50,6 +50,8 @@ class Pod(NamedTuple):
 
     `held`: the mark of the Stop that holds its report. `ended`: all containers have terminated for good.
     `exit_code` None: not known. `born`: when the kubelet took it, epoch seconds. `running`: its container runs now.
+    `last_end`: how its container ended last, for people. `abandoned`: its node no longer speaks for it. `preparing`:
+    the kubelet has not made its containers yet. `kin`: the run's own Job or workload made it, though it is foreign.
     """
 
     handle: Handle
@@ -69,11 +71,21 @@ class Pod(NamedTuple):
     restarts: int = 0
     born: float = 0.0
     running: bool = False
+    name: str = ""
+    last_end: str = ""
+    abandoned: bool = False
+    preparing: bool = False
+    kin: bool = False
+
+    @property
+    def ailment(self) -> Reason | None:
+        """Return the word for a state that time alone does not mend, None when it is in no such state."""
+        return _NO_CURE.get(self.trouble.partition(":")[0].partition(" ")[0])
 
     @property
     def needs_a_hand(self) -> bool:
         """Say whether it is in a state that time alone does not mend."""
-        return self.trouble.partition(":")[0].partition(" ")[0] in _NO_CURE
+        return self.ailment is not None
 
     @property
     def loops(self) -> bool:
@@ -252,7 +264,16 @@ def read_pods(
         number = _mounted(identity, obj) or stray
         if number and not has_ended(obj):
             terminating = "deletionTimestamp" in obj["metadata"]
-            yield Pod(handle(obj), number, "", foreign=True, terminating=terminating)
+            kin = identity.labelled(obj) or bool(_controllers(obj) & workloads)
+            yield Pod(
+                handle(obj),
+                number,
+                "",
+                foreign=True,
+                terminating=terminating,
+                name=obj["metadata"]["name"],
+                kin=kin,
+            )
 
 
 def named(run: str, pod: Mapping[str, Any]) -> int:
@@ -277,9 +298,12 @@ def _stray(identity: RunIdentity, obj: Mapping[str, Any], workloads: frozenset[s
 
     A StatefulSet lets go of a pod whose labels were stripped, so ours then has no controller any more.
     """
+    return named(identity.name, obj) if _controllers(obj) <= workloads else 0
+
+
+def _controllers(obj: Mapping[str, Any]) -> set[str]:
     owners = obj["metadata"].get("ownerReferences") or ()
-    controllers = {o.get("uid") for o in owners if o.get("controller")}
-    return named(identity.name, obj) if controllers <= workloads else 0
+    return {str(o.get("uid")) for o in owners if o.get("controller")}
 
 
 def _mounted(identity: RunIdentity, obj: Mapping[str, Any]) -> int:
@@ -303,7 +327,8 @@ def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
     # A container that waits to be started again last spoke when it ended before.
     last = (container.get("lastState") or {}) if "waiting" in state else {}
     terminated = state.get("terminated") or last.get("terminated") or {}
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+    stated = {c["type"]: c for c in status.get("conditions") or ()}
+    ready = stated.get("Ready", {}).get("status") == "True"
     running = (state.get("running") or {}).get("startedAt")
     forced = "deletionTimestamp" in metadata and metadata.get("deletionGracePeriodSeconds") == 0
     return Pod(
@@ -319,11 +344,31 @@ def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
         exit_code=terminated.get("exitCode"),
         finished_at=terminated.get("finishedAt"),
         report=read_report(terminated.get("message", ""), terminated.get("exitCode")) if terminated else None,
-        trouble=_trouble(status, container),
+        trouble=_trouble(status, container) or _trouble_beside(status, container),
         restarts=container.get("restartCount", 0),
         born=epoch(status["startTime"]) if "startTime" in status else 0.0,
         running=running is not None,
+        name=metadata["name"],
+        last_end=_last_end(container),
+        abandoned=_abandoned(stated),
+        preparing=(state.get("waiting") or {}).get("reason") in _PREPARING,
     )
+
+
+def _abandoned(stated: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Say whether the node controller has taken Ready away: the kubelet, which gives a reason, no longer speaks."""
+    ready, containers = stated.get("Ready", {}), stated.get("ContainersReady", {})
+    return ready.get("status") == "False" and not ready.get("reason") and containers.get("status") == "True"
+
+
+def _last_end(container: Mapping[str, Any]) -> str:
+    """Say how a container ended last: its exit code and its last words, "" when it never did."""
+    state = container.get("state") or {}
+    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    if not ended:
+        return ""
+    told = f"exit code {ended.get('exitCode', '?')}: {ended.get('message') or ended.get('reason') or ''}"
+    return told[:_LONGEST_TROUBLE].rstrip(": ")
 
 
 def _held(metadata: Mapping[str, Any]) -> str:
@@ -336,7 +381,7 @@ def _held(metadata: Mapping[str, Any]) -> str:
 def _trouble(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
     """Say in the kubelet's words why a pod does not run."""
     waiting = (container.get("state") or {}).get("waiting") or {}
-    if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+    if waiting.get("reason") not in (None, *_PREPARING):
         last = (container.get("lastState") or {}).get("terminated") or {}
         told = last.get("message") or waiting.get("message") or ""
         exit_code = f" (exit code {last['exitCode']})" if "exitCode" in last else ""
@@ -344,4 +389,17 @@ def _trouble(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
     scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), None)
     if scheduled is not None and scheduled["status"] == "False":
         return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}"[:_LONGEST_TROUBLE]
+    return ""
+
+
+def _trouble_beside(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    """Say what ails the container before or beside ours that keeps the pod from serving, "" when none does."""
+    if container.get("ready"):
+        return ""
+    beside = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    for other in beside:
+        told = _trouble({}, other) if other["name"] != CONTAINER else ""
+        if told:
+            word, _, rest = told.partition(": ")
+            return f"{word}: container {other['name']}{': ' + rest if rest else ''}"[:_LONGEST_TROUBLE]
     return ""

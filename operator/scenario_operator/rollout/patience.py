@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from scenario_operator.api.conditions import ConditionType
+from scenario_operator.api.conditions import PATIENCE_SECONDS, ConditionType
 from scenario_operator.api.reasons import Reason
 from scenario_operator.planning.validity import Problem
 
-_PATIENCE: Final = timedelta(minutes=10)
 _TRIES_PATIENCE: Final = frozenset({Reason.ARTIFACT_UNAVAILABLE, Reason.CONFIG_MAP_MISSING, Reason.RESOLVING})
 
 Conditions = Sequence[Mapping[str, Any]]
@@ -28,7 +27,7 @@ def has_lasted(pending: Problem, conditions: Conditions, now: datetime) -> bool:
     missing = next((c for c in conditions if c["type"] == ConditionType.ARTIFACT_AVAILABLE.value), None)
     if missing is None or missing["status"] == "True":
         return False
-    patience = _PATIENCE + timedelta(seconds=pending.allowed_seconds)
+    patience = timedelta(seconds=PATIENCE_SECONDS + pending.allowed_seconds)
     return now - datetime.fromisoformat(missing["lastTransitionTime"]) >= patience
 
 

@@ -105,4 +105,4 @@ async def test_at_rest_nothing_wakes_beside_such_a_pod_either(bed: Bed) -> None:
     await bed.settle()
     assert bed.replicas == 0
     [ready] = [c for c in bed.status["conditions"] if c["type"] == "Ready"]
-    assert ready["message"] == "waiting for 1 pod of somebody else that mounts the state to go"
+    assert ready["message"] == "waiting for pod debug to go, which is not of this run and mounts its claim"

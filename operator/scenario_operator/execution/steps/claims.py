@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from scenario_operator.api import names
+from scenario_operator.api import commands, names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import facts
 from scenario_operator.execution.effects import CreateClaim, CreateResults, Effect, StampClaim
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.steps.step import Check, Failed, Todo
+from scenario_operator.execution.steps.step import Check, Failed, Lasting, Todo
 from scenario_operator.execution.view import View
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.steps import STATE, Step
@@ -120,6 +120,20 @@ def gives_up(view: View, journal: Journal, number: int) -> bool:
     return not _results_live_with(view, number) and any(
         s.nature.destroys == STATE and s.args.incarnation == number for s in steps
     )
+
+
+def in_use(view: View, number: int, *, before: bool = False) -> Todo | None:
+    """Say that a pod of somebody else mounts a claim of an incarnation, None when none does.
+
+    `before`: the step that waits for it has not begun.
+    """
+    others = [p for p in view.world.of(number) if p.foreign and not p.kin]
+    if not others:
+        return None
+    shown = ", ".join(p.name for p in others[:3] if p.name) or "somebody's"
+    look = commands.describe("pod", view.run.namespace, others[0].name)
+    told = f"pod {shown} to go, which is not of this run and mounts its claim"
+    return Todo(told, lasts=Lasting(Reason.CLAIM_IN_USE, look, before=before))
 
 
 def awaited_by_a_stranger(view: View, number: int, revision: Revision) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from scenario_operator.api import commands, names
+from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import facts
 from scenario_operator.execution.effects import DeleteClaim, DeleteJob, DeleteWorkload, Effect
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.steps.step import Check, Done, Row, Todo
+from scenario_operator.execution.steps.claims import in_use
+from scenario_operator.execution.steps.step import Check, Done, Lasting, Row, Todo
 from scenario_operator.execution.view import View
 from scenario_operator.planning.steps import Step
 
@@ -19,6 +22,15 @@ class DeleteState(Row):
         left = [p for p in view.world.of(number) if not p.foreign]
         if view.world.workload(number) is None and not left and (claim is None or not claim.ours):
             return Done(facts.removed(step))
+        if (wait := in_use(view, number)) is not None and not left:
+            return wait
+        if claim is not None and claim.deleting and view.world.workload(number) is None and not left:
+            name = names.state_claim(view.run.name, number)
+            keeps = f", which {', '.join(claim.kept_by[:3])} keeps" if claim.kept_by else ""
+            look = commands.describe("pvc", view.run.namespace, name)
+            return Todo(
+                f"claim {name} to go{keeps}", lasts=Lasting(Reason.DELETE_STATE, look, claim.doomed_at)
+            )
         return Todo("the workload and its claim to go")
 
     def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:

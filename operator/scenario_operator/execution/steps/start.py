@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from scenario_operator.api import names
 from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import facts
 from scenario_operator.execution.effects import CreateWorkload, Effect, PutToSleep, WakeWorkload
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.steps.claims import awaited_by_a_stranger, make_claims, state_trouble
+from scenario_operator.execution.steps.claims import (
+    awaited_by_a_stranger,
+    in_use,
+    make_claims,
+    state_trouble,
+)
 from scenario_operator.execution.steps.step import (
     Check,
     Done,
@@ -38,7 +44,9 @@ class Start(Row):
         template = template_of(view, journal, step)
         workload = view.world.workload(step.args.incarnation)
         if workload is None or workload.replicas != 1 or not right(workload, template):
-            return Todo(in_the_way(view, step.args.incarnation) or "the workload to be created and scaled up")
+            wait = in_use(view, step.args.incarnation)
+            told = in_the_way(view, step.args.incarnation) or "the workload to be created and scaled up"
+            return wait or Todo(told)
         pods = [p for p in view.world.of(step.args.incarnation) if fits(p, revision)]
         if step.args.resume:
             marked = workload.stop_stamp == stop_stamp(journal, step)
@@ -116,13 +124,13 @@ def _wake(view: View, workload: Workload, step: Step, template: Template, stamp:
 
 def in_the_way(view: View, number: int) -> str:
     """Say which pods have to go before an incarnation may wake, "" when none."""
-    foreign = [p for p in view.world.of(number) if p.foreign]
-    if foreign:
-        return f"{len(foreign)} pod of somebody else that mounts the state to go"
+    if (wait := in_use(view, number)) is not None:
+        return wait.waiting
     if view.world.reverting:
         return f"the revert hook of {view.world.reverting[0]} to end"
     others = view.world.others(number)
-    return f"{len(others)} pod of another incarnation to go" if others else ""
+    shown = next((p.name or names.pod(view.run.name, p.incarnation) for p in others), "")
+    return f"pod {shown} of another incarnation to go" if others else ""
 
 
 def template_of(view: View, journal: Journal | None, step: Step) -> Template:

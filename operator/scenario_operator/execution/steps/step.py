@@ -22,16 +22,30 @@ class Done(NamedTuple):
     facts: Mapping[str, Any] = MappingProxyType({})
 
 
+class Lasting(NamedTuple):
+    """A wait that time does not end by itself: its word and the command that shows what is waited for.
+
+    `since`: when it can have begun at the earliest, in epoch seconds. `before`: the step has not begun, nor may it.
+    """
+
+    reason: Reason
+    look: str
+    since: float = 0.0
+    before: bool = False
+
+
 class Todo(NamedTuple):
     """Not yet. `waiting` says for what, for people; `facts` must be recorded before the effects that follow.
 
     `due`: seconds after which time alone may have changed the answer. `hopeless`: time alone will not change it.
+    `lasts`: nor does the step's own deadline, so a person is asked after a while.
     """
 
     waiting: str
     facts: Mapping[str, Any] = MappingProxyType({})
     due: float | None = None
     hopeless: bool = False
+    lasts: Lasting | None = None
 
 
 class Failed(NamedTuple):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from scenario_operator.api import names
 from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import facts
 from scenario_operator.execution.effects import Effect, HoldReport, PutToSleep, ReleaseReport
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.steps.claims import gives_up, lives_with_its_pod
+from scenario_operator.execution.steps.claims import gives_up, in_use, lives_with_its_pod
 from scenario_operator.execution.steps.step import Check, Done, Failed, Row, Todo, asleep, stop_stamp
 from scenario_operator.execution.view import Pod, StopReport, View
 from scenario_operator.planning import windows
+from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.steps import Args, Step
 from scenario_operator.planning.stored import LastStop
 
@@ -28,6 +30,8 @@ class Stop(Row):
         doomed = lives_with_its_pod(view, number)
         if doomed and workload is not None and workload.replicas and not gives_up(view, journal, number):
             return Failed(Reason.STATE_OUT_OF_SYNC, doomed, human=True)
+        if (wait := _held_up(view, journal, step)) is not None:
+            return wait
         if workload is not None and not asleep(workload, stop_stamp(journal, step)):
             return Todo("the workload to be scaled to 0")
         if workload is not None and not workload.settled:
@@ -35,17 +39,21 @@ class Stop(Row):
         if wants_report:
             running = [p for p in pods if not p.ended and not p.foreign]
             if running:
-                return Todo(f"{len(running)} pod to end")
+                return Todo(f"pod {names.pod(view.run.name, number)} to end")
             found = facts.stopped(step, _last_words(number, pods))
             return Todo("the pod to go", found) if pods else Done(found)
+        if (wait := in_use(view, number)) is not None and all(p.foreign for p in pods):
+            return wait
         if pods or (workload is not None and workload.status_replicas):
-            return Todo(f"{len(pods)} pod that mounts the state to go")
+            return Todo(f"pod {names.pod(view.run.name, number)} to go")
         return Done()
 
     def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:
         number = step.args.incarnation
         workload = view.world.workload(number)
         stamp = stop_stamp(journal, step)
+        if _held_up(view, journal, step) is not None:
+            return ()
         own = [p for p in view.world.of(number) if not p.foreign]
         if workload is not None and not asleep(workload, stamp):
             if step.args.report and workload.replicas and facts.stop_of(journal, step) is None:
@@ -64,6 +72,18 @@ class Stop(Row):
     def undo(self, journal: Journal, step: Step) -> tuple[Step, ...]:
         resumed = Args(step.args.incarnation, revision=journal.source.revision, resume=True)
         return (Step("back-start", Kind.START, resumed),)
+
+
+def _held_up(view: View, journal: Journal, step: Step) -> Todo | None:
+    """Say what would keep the next version from starting: then the one that works is not stopped for it.
+
+    A person who wants the run stopped wants nothing started, and what fails is stopped whoever looks on.
+    """
+    workload = view.world.workload(step.args.incarnation)
+    works = workload is not None and workload.replicas > 0 and journal.begun_at(step.id) is None
+    if not works or journal.heading is not Heading.FORWARD or journal.cause is Cause.STOP:
+        return None
+    return in_use(view, step.args.incarnation, before=True)
 
 
 def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
