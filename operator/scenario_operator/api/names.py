@@ -90,6 +90,12 @@ def state_claim(run: str, incarnation: int) -> str:
     return f"state-{pod(run, incarnation)}"
 
 
+def run_of_claim(claim: str) -> str:
+    """Return the run whose claim has such a name, "" for a name of another kind."""
+    found = re.fullmatch(r"results-(?P<all>.+)|state-(?P<one>.+)-[0-9]+-0", claim)
+    return (found["all"] or found["one"]) if found else ""
+
+
 def results_claim(run: str) -> str:
     """Return the name of a run's results claim."""
     return f"results-{run}"

@@ -35,6 +35,7 @@ class Key(NamedTuple):
 #: Index names of `indices()`.
 BY_SCENARIO = "scenario"
 BY_RUN = "run"
+BY_CLAIM = "claim"
 
 
 def keys_of(kind: ResourceKind, change: StoreChange, store: Store) -> set[Key]:
@@ -50,6 +51,8 @@ def keys_of(kind: ResourceKind, change: StoreChange, store: Store) -> set[Key]:
         return {*_scenario_of_upgrade(obj), *_runs_of_upgrade(change)}
     if kind == STRATEGY:
         return set(_users_of_strategy(obj, store))
+    if kind == POD:
+        return {*_keys_of_child(obj), *_runs_mounted(obj, store)}
     return set(_keys_of_child(obj))
 
 
@@ -65,13 +68,17 @@ def all_keys(store: Store) -> Iterator[Key]:
 
 
 def indices(kinds: Iterable[ResourceKind]) -> dict[ResourceKind, dict[str, Index]]:
-    """How the store files objects: runs and attempts by their Scenario, children by run and by Scenario."""
-    own = {
+    """How the store files objects: runs and attempts by their Scenario, children by run and by Scenario.
+
+    Pods also by the claims that they mount, whoever made them.
+    """
+    own: dict[ResourceKind, dict[str, Index]] = {
         RUN: {BY_SCENARIO: _index(_scenario_of_run)},
         UPGRADE: {BY_SCENARIO: _index(_scenario_of_upgrade)},
     }
     children = {BY_RUN: by_label(names.LABEL_RUN), BY_SCENARIO: by_label(names.LABEL_SCENARIO)}
-    return {kind: own.get(kind, {}) if kind in OWN_KINDS else children for kind in kinds}
+    own[POD] = {**children, BY_CLAIM: _by_claim}
+    return {kind: own.get(kind, {} if kind in OWN_KINDS else children) for kind in kinds}
 
 
 def _index(keys: Any) -> Index:
@@ -114,6 +121,28 @@ def _active(upgrade: JsonObject) -> dict[str, Key]:
         for grant in grants
         if grant.get("id") and grant.get("name")
     }
+
+
+def _mounted(pod: JsonObject) -> Iterator[str]:
+    volumes = _dict(pod, "spec").get("volumes")
+    for volume in volumes if isinstance(volumes, list) else ():
+        claim = _dict(volume, "persistentVolumeClaim").get("claimName") if isinstance(volume, dict) else None
+        if isinstance(claim, str):
+            yield claim
+
+
+def _by_claim(pod: JsonObject) -> list[str]:
+    namespace = _dict(pod, "metadata").get("namespace", "")
+    return [filed(namespace, claim) for claim in _mounted(pod)]
+
+
+def _runs_mounted(pod: JsonObject, store: Store) -> Iterator[Key]:
+    """The runs whose claims a pod mounts: what it keeps from going on does so when it is gone."""
+    namespace = _dict(pod, "metadata").get("namespace", "")
+    for claim in _mounted(pod):
+        run = names.run_of_claim(claim)
+        if run and store.get(RUN, namespace, run) is not None:
+            yield Key("run", namespace, run)
 
 
 def _users_of_strategy(obj: JsonObject, store: Store) -> Iterator[Key]:

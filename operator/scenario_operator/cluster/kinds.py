@@ -82,7 +82,7 @@ EVENT: Final = ResourceKind("events.k8s.io", "v1", "events", "Event")
 
 #: Kinds that people write.
 OWN_KINDS: Final = (SCENARIO, RUN, STRATEGY, UPGRADE)
-#: Kinds that we write, watched only where our label is on them.
+#: Kinds that we write, watched only where our label is on them; but for pods, since anybody's may mount a claim.
 CHILD_KINDS: Final = (STATEFUL_SET, POD, JOB, CLAIM, CONFIG_MAP, CONTROLLER_REVISION)
 WATCHED_KINDS: Final = (*OWN_KINDS, *CHILD_KINDS)
 MANAGED_SELECTOR: Final = f"{names.LABEL_MANAGED_BY}={names.CONTROLLER}"
@@ -90,4 +90,4 @@ MANAGED_SELECTOR: Final = f"{names.LABEL_MANAGED_BY}={names.CONTROLLER}"
 
 def selector_of(kind: ResourceKind) -> str | None:
     """The label selector that every list and watch of a kind uses, so that both see the same objects."""
-    return MANAGED_SELECTOR if kind in CHILD_KINDS else None
+    return MANAGED_SELECTOR if kind in CHILD_KINDS and kind != POD else None

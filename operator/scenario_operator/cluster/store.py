@@ -5,7 +5,7 @@ after 410 reports no deletions, and a list may be older than an event that overt
 by resourceVersion (comparable within one kind): the highest version of a uid wins; a uid missing from a list
 at version L is dropped only when its own version is at most L; a uid that was deleted never comes back.
 Objects are shared, not copied: whoever reads one must not change it. The store must not know what the kinds
-mean; `indices` and `trims` are given to it.
+mean; `indices` and `trims` are given to it. What a trim answers None to is not kept.
 """
 
 import sys
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from scenario_operator.cluster.kinds import JsonObject, ResourceKind
 
-Trim: TypeAlias = Callable[[JsonObject], JsonObject]
+Trim: TypeAlias = Callable[[JsonObject], JsonObject | None]
 Index: TypeAlias = Callable[[JsonObject], Iterable[str]]
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -173,7 +173,11 @@ class Store:
         if uid in shelf.buried or (before is not None and version_of(before) >= version_of(obj)):
             return NOTHING
         trim = self._trims.get(kind)
-        after = slim(obj if trim is None else trim(obj))
+        kept = obj if trim is None else trim(obj)
+        if kept is None:
+            # Of no concern as it is now; should it become so, it is taken in then.
+            return StoreChange(shelf.take(uid), None)
+        after = slim(kept)
         shelf.put(uid, after)
         return StoreChange(before, after)
 

@@ -6,22 +6,49 @@ their templates, and so are the mutable ConfigMaps that hold views and reports.
 
 from typing import Any, Final
 
+from scenario_operator.api import names
 from scenario_operator.cluster.kinds import CONFIG_MAP, JOB, POD, JsonObject, ResourceKind
 from scenario_operator.cluster.store import Trim
 
+_CLAIM: Final = "persistentVolumeClaim"
+_IDENTITY: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "labels",
+    "ownerReferences",
+    "deletionTimestamp",
+)
 
-def pod(obj: JsonObject) -> JsonObject:
-    """A pod's metadata and status, which claims it mounts, and its node; about a third of it."""
+
+def pod(obj: JsonObject) -> JsonObject | None:
+    """A pod's metadata and status, which claims it mounts, and its node; about a third of it.
+
+    Of a pod of somebody else it is who it is, which claims it mounts and whether it has ended; nothing if it has none.
+    """
     spec = obj.get("spec") or {}
+    if (obj["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.CONTROLLER:
+        return _stranger(obj)
     kept: dict[str, Any] = {
         "containers": [
             {"name": c["name"], "image": c.get("image", "")} for c in spec.get("containers") or ()
         ],
-        "volumes": [v for v in spec.get("volumes") or () if "persistentVolumeClaim" in v],
+        "volumes": [v for v in spec.get("volumes") or () if _CLAIM in v],
     }
     if "nodeName" in spec:
         kept["nodeName"] = spec["nodeName"]
     return {**obj, "spec": kept}
+
+
+def _stranger(obj: JsonObject) -> JsonObject | None:
+    volumes = (obj.get("spec") or {}).get("volumes") or ()
+    mounted = [{"persistentVolumeClaim": v["persistentVolumeClaim"]} for v in volumes if _CLAIM in v]
+    if not mounted:
+        return None
+    metadata = {key: obj["metadata"][key] for key in _IDENTITY if key in obj["metadata"]}
+    phase = (obj.get("status") or {}).get("phase", "")
+    return {"metadata": metadata, "spec": {"volumes": mounted}, "status": {"phase": phase}}
 
 
 def job(obj: JsonObject) -> JsonObject:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.cluster.client import Client
+from scenario_operator.cluster.keys import BY_CLAIM
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, Ref, ResourceKind
 from scenario_operator.cluster.store import Store, filed
 from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.read import health_of, record_of, run_of
 from scenario_operator.execution.view import RENDERER, Run, View, Workload, World
 from scenario_operator.manifests.claim import read_results_claim, read_state_claim
@@ -49,11 +49,32 @@ def cached(store: Store, run: JsonObject) -> Things:
     def found(kind: ResourceKind) -> tuple[JsonObject, ...]:
         return tuple(store.indexed(kind, "run", value))
 
-    return Things(run, found(STATEFUL_SET), found(POD), found(CLAIM), found(JOB))
+    pods = (*found(POD), *strangers(store, run))
+    return Things(run, found(STATEFUL_SET), pods, found(CLAIM), found(JOB))
 
 
-async def live(client: Client, run: JsonObject) -> Things:
+def strangers(store: Store, run: JsonObject) -> tuple[JsonObject, ...]:
+    """Return the pods that mount a claim of the run and do not carry its label, from the index of claims.
+
+    One could be made the moment after any list, so a list of the namespace would prove no more.
+    """
+    namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
+    stored = record_of(run).stored
+    numbers = [*(i.number for i in stored.incarnations), stored.next_incarnation()]
+    claims = [*(names.state_claim(name, number) for number in numbers), names.results_claim(name)]
+    mounting = {
+        pod["metadata"]["uid"]: pod
+        for claim in claims
+        for pod in store.indexed(POD, BY_CLAIM, filed(namespace, claim))
+        if (pod["metadata"].get("labels") or {}).get(names.LABEL_RUN) != name
+    }
+    return tuple(mounting.values())
+
+
+async def live(client: Client, store: Store, run: JsonObject) -> Things:
     """List what is labelled as the run's, and look by name for what should carry our labels and does not.
+
+    Pods of others are those that the watches brought.
 
     Causes before what follows from them, so pods come last: a Job that has succeeded has its pod's last words
     behind it, and behind replicas 0 that were observed no pod is made any more. The other way round a hook that
@@ -79,20 +100,13 @@ async def live(client: Client, run: JsonObject) -> Things:
         workloads += await by_name(STATEFUL_SET, names.statefulset(name, number), workloads)
         claims += await by_name(CLAIM, names.state_claim(name, number), claims)
     claims += await by_name(CLAIM, names.results_claim(name), claims)
-    everywhere = looks_everywhere(record.journal)
-    pods = await all_pods(client, namespace) if everywhere else await listed(POD)
+    pods = await listed(POD)
+    for number in _expected(record):
+        pods += await by_name(POD, names.pod(name, number), pods)
+    known = {pod["metadata"]["uid"] for pod in pods}
+    pods += tuple(pod for pod in strangers(store, run) if pod["metadata"]["uid"] not in known)
     refused = await complaint(client, missing(run, record, (*workloads, *jobs), pods))
     return Things(run, workloads, pods, claims, jobs, refused)
-
-
-async def all_pods(client: Client, namespace: str) -> tuple[JsonObject, ...]:
-    """Return every pod of the namespace: a stripped label hides nothing."""
-    return (await client.list(POD, namespace)).items
-
-
-def looks_everywhere(journal: Journal | None) -> bool:
-    """Say whether the live read takes in every pod of the namespace."""
-    return journal is not None and any(step.nature.sees_all for step in journal.ready())
 
 
 def view_of(things: Things, around: Surroundings, *, now: float, refusal: str) -> View:

@@ -22,18 +22,16 @@ from scenario_operator.cluster.worker import LONGEST_WAIT
 from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.observe import (
     Things,
-    all_pods,
     cached,
     identity_of,
     live,
-    looks_everywhere,
     view_of,
 )
 from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.surroundings import Surroundings, surroundings
 from scenario_operator.execution.decide import Decision, Record, decide
-from scenario_operator.execution.effects import CreateClaim, ReleaseReport, WakeWorkload
+from scenario_operator.execution.effects import ReleaseReport
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.read import read_run
 from scenario_operator.execution.status import is_news, merge_patch, render, unreadable
@@ -109,16 +107,9 @@ class RunController:
         if obj is None or isinstance(read_run(obj), Unreadable):
             return timedelta(seconds=1)
         around = await surroundings(context, obj).live(context, obj)
-        things = await live(context.client, obj)
+        things = await live(context.client, context.store, obj)
         view = self._view(key, things, around)
         decision = decide(view)
-        mounts = any(isinstance(e, WakeWorkload | CreateClaim) for e in decision.effects)
-        if mounts and not looks_everywhere(view.journal):
-            # Nothing wakes beside a pod that mounts its state, whoever made it, and no claim is made for one that
-            # waits for it; most passes need not look so far.
-            pods = await all_pods(context.client, key.namespace)
-            view = self._view(key, things._replace(pods=pods), around)
-            decision = decide(view)
         old = obj.get("status") or {}
         if self._worth(view, decision, obj):
             obj = await self._write(obj, view, decision, old)

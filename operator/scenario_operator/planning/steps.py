@@ -101,9 +101,9 @@ class Nature(NamedTuple):
 
     `reason`: the word for it in conditions. `timeout`: which of the `Timeouts` is its time, "" for none. `expired`:
     what is said when that has passed. `patient`: its expiry is told, it is no failure. `silences`: an incarnation ends.
-    `wakes`: an incarnation begins. `destroys`: `STATE`, `RESULTS` or "". `sees_all`: its live look takes in every pod
-    of the namespace. `begins_with_effects`: it has not begun before it has effects. `always_final`, `final_if`:
-    there is no undo, always or if that argument is set.
+    `wakes`: an incarnation begins. `destroys`: `STATE`, `RESULTS` or "".
+    `begins_with_effects`: it has not begun before it has effects. `always_final`, `final_if`: there is no undo, always
+    or if that argument is set.
     """
 
     reason: Reason
@@ -113,7 +113,6 @@ class Nature(NamedTuple):
     silences: bool = False
     wakes: bool = False
     destroys: str = ""
-    sees_all: bool = False
     begins_with_effects: bool = False
     always_final: bool = False
     final_if: str = ""
@@ -139,22 +138,17 @@ NATURES: Mapping[Kind, Nature] = covering(
     "NATURES",
     {
         Kind.PREFLIGHT: Nature(Reason.PREFLIGHT, "preflight", Reason.HOOK_TIMEOUT),
-        Kind.STOP: Nature(
-            Reason.STOP, "stop", Reason.STOP_TIMEOUT, patient=True, silences=True, sees_all=True
-        ),
+        Kind.STOP: Nature(Reason.STOP, "stop", Reason.STOP_TIMEOUT, patient=True, silences=True),
         Kind.RESOLVE_WINDOW: Nature(Reason.RESOLVE_WINDOW, begins_with_effects=True),
         Kind.REVERT_RESULTS: Nature(
             Reason.REVERT_RESULTS,
             "revert",
             Reason.HOOK_TIMEOUT,
             destroys=RESULTS,
-            sees_all=True,
             always_final=True,
         ),
-        Kind.DELETE_STATE: Nature(Reason.DELETE_STATE, destroys=STATE, sees_all=True, final_if="committed"),
-        Kind.START: Nature(
-            Reason.START, "start", Reason.START_TIMEOUT, wakes=True, sees_all=True, final_if="irreversible"
-        ),
+        Kind.DELETE_STATE: Nature(Reason.DELETE_STATE, destroys=STATE, final_if="committed"),
+        Kind.START: Nature(Reason.START, "start", Reason.START_TIMEOUT, wakes=True, final_if="irreversible"),
         Kind.VERIFY: Nature(Reason.VERIFY, "verify", Reason.VERIFY_FAILED, begins_with_effects=True),
         Kind.COMMIT: Nature(Reason.COMMIT),
     },

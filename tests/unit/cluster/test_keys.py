@@ -145,3 +145,32 @@ def test_runs_attempts_and_children_are_filed_by_what_they_belong_to() -> None:
     assert found(RUN, BY_SCENARIO, "library", "s") == ["r"]
     assert found(UPGRADE, BY_SCENARIO, "ns", "s") == ["s-1"]
     assert found(POD, BY_RUN, "ns", "r") == ["p"]
+
+
+def a_pod_on(claim: str) -> JsonObject:
+    volume = {"name": "x", "persistentVolumeClaim": {"claimName": claim}}
+    return {"metadata": {"name": "mover", "namespace": "ns", "uid": "m"}, "spec": {"volumes": [volume]}}
+
+
+@pytest.mark.parametrize(
+    ("claim", "woken"),
+    [
+        ("state-r-1-0", True),
+        ("results-r", True),
+        ("state-other-1-0", False),
+        ("r", False),
+        ("state-r", False),
+    ],
+)
+def test_a_pod_of_somebody_wakes_the_run_whose_claim_it_mounts(claim: str, woken: bool) -> None:
+    """Given a backup's pod, when it comes or goes, then the run that must not stop or start beside it looks again."""
+    store = Store(indices=indices(WATCHED_KINDS))
+    store.offer(RUN, None, {"metadata": {"name": "r", "namespace": "ns", "uid": "r", "resourceVersion": "1"}})
+    change = StoreChange(a_pod_on(claim), None)
+    assert keys_of(POD, change, store) == ({Key("run", "ns", "r")} if woken else set())
+
+
+def test_pods_are_filed_by_the_claims_that_they_mount() -> None:
+    store = Store(indices=indices(WATCHED_KINDS))
+    store.offer(POD, None, a_pod_on("state-r-1-0"))
+    assert len(store.indexed(POD, "claim", "ns/state-r-1-0")) == 1

@@ -14,7 +14,15 @@ from scenario_operator.cluster.bucket import TokenBucket
 from scenario_operator.cluster.client import KubernetesClient, Listing
 from scenario_operator.cluster.discovery import NotServed, wait_for_own_kinds
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import MANAGED_SELECTOR, POD, RUN, JsonObject, ResourceKind
+from scenario_operator.cluster.kinds import (
+    CHILD_KINDS,
+    MANAGED_SELECTOR,
+    POD,
+    RUN,
+    JsonObject,
+    ResourceKind,
+    selector_of,
+)
 from scenario_operator.cluster.resync import Resync
 from scenario_operator.cluster.store import Store
 
@@ -88,16 +96,18 @@ def test_a_round_without_news_wakes_everything_in_the_background_only() -> None:
     assert watched.background == [Key("run", "ns", "a")] * 2
 
 
-def test_children_are_listed_by_our_label_in_every_namespace_that_is_served() -> None:
+def test_pods_are_listed_whoever_made_them_in_every_namespace_that_is_served() -> None:
+    """Given a pod of somebody's, when it mounts a claim of a run, then that must be known without a list for each run."""
     server = Pages()
     run(Watched(server, namespaces=("one", "two")).resync.round())
 
     assert server.selectors == {
         (RUN, "one"): None,
         (RUN, "two"): None,
-        (POD, "one"): MANAGED_SELECTOR,
-        (POD, "two"): MANAGED_SELECTOR,
+        (POD, "one"): None,
+        (POD, "two"): None,
     }
+    assert {selector_of(kind) for kind in CHILD_KINDS if kind != POD} == {MANAGED_SELECTOR}
 
 
 def test_the_first_round_waits_for_a_starting_server_but_not_for_rights() -> None:

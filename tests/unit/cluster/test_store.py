@@ -156,7 +156,8 @@ def test_of_pods_jobs_and_artifacts_only_what_decisions_need_is_kept() -> None:
     claim = {"name": "state", "persistentVolumeClaim": {"claimName": "state-r-1-0"}}
     container = {"name": "main", "image": "i", "env": [{"name": "A", "value": "b"}]}
     body = {"containers": [container], "volumes": [claim, {"name": "tmp", "emptyDir": {}}]}
-    store.offer(POD, None, {**pod("p", 1), "spec": body, "status": {"phase": "Running"}})
+    mine = {names.LABEL_MANAGED_BY: names.CONTROLLER}
+    store.offer(POD, None, {**pod("p", 1, labels=mine), "spec": body, "status": {"phase": "Running"}})
     template = {"metadata": {"labels": {"a": "b"}}, "spec": body}
     store.offer(JOB, None, {**pod("j", 1), "spec": {"suspend": True, "template": template}})
     store.offer(CONFIG_MAP, None, {**pod("artifact", 1), "immutable": True, "data": {"a": "b"}})
@@ -261,3 +262,32 @@ def test_what_is_filed_under_a_value_is_counted() -> None:
     store.offer(POD, "DELETED", pod("p0", 2, labels={"node": "n1"}))
 
     assert [store.count_indexed(POD, "node", node) for node in ("n1", "n2", "n3")] == [1, 1, 0]
+
+
+def test_of_a_pod_of_somebody_else_only_its_claims_are_kept_and_nothing_if_it_mounts_none() -> None:
+    """Given every pod of a cluster in the watch, then those that cannot stand in the way of a run take no room."""
+    store = Store(trims=TRIMS)
+    volume = {"name": "x", "persistentVolumeClaim": {"claimName": "state-r-1-0"}}
+    body = {"containers": [{"name": "c", "image": "i"}], "volumes": [volume, {"name": "t", "emptyDir": {}}]}
+    status = {"phase": "Running", "conditions": [{"type": "Ready"}]}
+    assert not store.offer(POD, None, {**pod("web", 1), "metadata": _strange("web", 1), "spec": {}}).is_news
+    store.offer(POD, None, {"metadata": _strange("mover", 2), "spec": body, "status": status})
+
+    assert store.count(POD) == 1
+    kept = store.get(POD, "ns", "mover")
+    assert kept is not None
+    assert kept["spec"] == {"volumes": [{"persistentVolumeClaim": {"claimName": "state-r-1-0"}}]}
+    assert kept["status"] == {"phase": "Running"}
+
+
+def test_a_pod_that_loses_our_label_is_let_go_and_taken_in_again_with_it() -> None:
+    store = Store(trims=TRIMS)
+    for version, mine, known in ((1, True, 1), (2, False, 0), (3, True, 1)):
+        metadata = _strange("p", version)
+        metadata["labels"] = {names.LABEL_MANAGED_BY: names.CONTROLLER} if mine else {}
+        store.offer(POD, None, {"metadata": metadata, "spec": {}})
+        assert store.count(POD) == known
+
+
+def _strange(name: str, version: int) -> dict[str, Any]:
+    return {"name": name, "namespace": "ns", "uid": f"u-{name}", "resourceVersion": str(version)}

@@ -13,8 +13,9 @@ from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client, Listing, Propagation
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.keys import indices
-from scenario_operator.cluster.kinds import WATCHED_KINDS, JsonObject, Ref, ResourceKind
+from scenario_operator.cluster.kinds import WATCHED_KINDS, JsonObject, Ref, ResourceKind, selector_of
 from scenario_operator.cluster.store import Store
+from scenario_operator.cluster.trims import TRIMS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,10 +25,11 @@ class Memory:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[ResourceKind, str, str], JsonObject] = {}
-        self.store = Store(indices=indices(WATCHED_KINDS))
+        self.store = Store(trims=TRIMS, indices=indices(WATCHED_KINDS))
         self.now = START
         self.version = 0
         self.told: list[tuple[str, str]] = []
+        self.lists: list[tuple[ResourceKind, str]] = []
 
     def context(self) -> Context:
         """Return the context of a controller over these objects."""
@@ -75,7 +77,7 @@ class Memory:
         typed = {"apiVersion": kind.api_version, "kind": kind.kind}
         made = {**typed, **copy.deepcopy(dict(obj)), "metadata": metadata}
         self.objects[kind, metadata["namespace"], metadata["name"]] = made
-        if kind in WATCHED_KINDS and (kind.group == names.GROUP or _managed(made)):
+        if kind in WATCHED_KINDS and (selector_of(kind) is None or _managed(made)):
             self.store.offer(kind, "MODIFIED", copy.deepcopy(made))
         return copy.deepcopy(made)
 
@@ -95,6 +97,7 @@ class Memory:
     async def list(
         self, kind: ResourceKind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
     ) -> Listing:
+        self.lists.append((kind, label_selector or ""))
         wanted = dict(part.split("=") for part in (label_selector or "").split(",") if part)
         found = [
             copy.deepcopy(obj)

@@ -9,7 +9,17 @@ import pytest
 
 from scenario_operator.api import names
 from scenario_operator.cluster.client import Client, Listing
-from scenario_operator.cluster.kinds import JOB, POD, STATEFUL_SET, JsonObject, Ref, ResourceKind
+from scenario_operator.cluster.keys import indices
+from scenario_operator.cluster.kinds import (
+    JOB,
+    POD,
+    STATEFUL_SET,
+    WATCHED_KINDS,
+    JsonObject,
+    Ref,
+    ResourceKind,
+)
+from scenario_operator.cluster.store import Store
 from scenario_operator.controllers.observe import live, world_of
 from scenario_operator.execution.read import run_of
 
@@ -62,7 +72,7 @@ def _workload(*, moved: bool) -> JsonObject:
 def test_a_hook_that_ends_between_two_lists_is_not_read_without_its_last_words(moves_after: int) -> None:
     """Given a hook that ends at any moment of the live read, when it is read as succeeded, then with its numbers."""
     client = cast("Client", MovingServer(moves_after))
-    things = asyncio.run(live(client, RUN))
+    things = asyncio.run(live(client, Store(indices=indices(WATCHED_KINDS)), RUN))
 
     [job] = world_of(run_of(RUN), things, {}).jobs
     assert job.state == "Active" or job.numbers == (("reverted", 3),)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.unit.controllers.memory import Memory
 from tests.unit.planning.build import revision
 
+from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import CONTROLLER_REVISION, POD, RUN, SCENARIO, STATEFUL_SET
+from scenario_operator.cluster.kinds import CONTROLLER_REVISION, POD, RUN, SCENARIO, STATEFUL_SET, Ref
+from scenario_operator.controllers.observe import live
 from scenario_operator.controllers.run import RunController
 from scenario_operator.manifests.revision import revision_manifest
 
@@ -92,7 +94,9 @@ async def test_a_stopped_run_does_not_wake_beside_a_pod_that_looks_into_its_stat
     bed.server.change(RUN, "r", {"spec": {"desiredState": "Running"}})
     await bed.settle()
     assert bed.replicas == 0
-    del bed.server.objects[POD, "ns", "debug"]
+    await bed.server.delete(
+        Ref(POD, "ns", "debug"), uid=bed.server.objects[POD, "ns", "debug"]["metadata"]["uid"]
+    )
     await bed.settle()
     assert (bed.replicas, bed.status["phase"]) == (1, "Running")
 
@@ -106,3 +110,21 @@ async def test_at_rest_nothing_wakes_beside_such_a_pod_either(bed: Bed) -> None:
     assert bed.replicas == 0
     [ready] = [c for c in bed.status["conditions"] if c["type"] == "Ready"]
     assert ready["message"] == "waiting for pod debug to go, which is not of this run and mounts its claim"
+
+
+async def test_no_pass_lists_the_pods_of_the_namespace(bed: Bed) -> None:
+    """Given a fleet, then a list of the namespace for each run would cost its square: others come from the watch."""
+    bed.server.put(POD, DEBUG)
+    bed.server.lists.clear()
+    bed.server.change(RUN, "r", {"spec": {"desiredState": "Stopped"}})
+    await bed.settle()
+    assert (POD, "scenarios.dev/run=r") in bed.server.lists
+    assert not any(kind == POD and not selector for kind, selector in bed.server.lists)
+
+
+async def test_a_pod_that_lost_its_label_is_found_by_its_name(bed: Bed) -> None:
+    """Given our own pod without labels and without a claim, when the run stops, then its end is waited for."""
+    pod = bed.server.objects[POD, "ns", "r-1-0"]
+    bed.server.put(POD, {**pod, "metadata": {**pod["metadata"], "labels": {}}})
+    things = await live(cast("Client", bed.server), bed.server.store, bed.server.objects[RUN, "ns", "r"])
+    assert [p["metadata"]["name"] for p in things.pods] == ["r-1-0"]
