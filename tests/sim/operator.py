@@ -14,7 +14,8 @@ from scenario_operator.execution.decide import Decision, Record
 from scenario_operator.execution.view import View
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Loss
-from scenario_operator.rollout.gate import Around, Told, entry_of, gate_of
+from scenario_operator.rollout.facts import Told
+from scenario_operator.rollout.gate import Around, entry_of, gate_of
 
 from . import model, promises
 from .model import C, Call, Cluster, Flight, J, P, R, W, get, key_of, put

@@ -35,7 +35,8 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import timestamp
 from scenario_operator.planning.validity import Problem, read_policy
 from scenario_operator.rollout.decide import FleetDecision, decide
-from scenario_operator.rollout.facts import Fleet, Pace, RunFacts, Unread
+from scenario_operator.rollout.facts import Fleet, Pace, RunFacts, Statement, Told, Unread
+from scenario_operator.rollout.gate import halt
 from scenario_operator.rollout.keep import in_use, unneeded
 from scenario_operator.rollout.read import facts_of
 from scenario_operator.rollout.standing import ScenarioStanding, refused, render, standing_of
@@ -73,7 +74,7 @@ class _Pass:
     @property
     def serves(self) -> bool:
         """Say whether the spec as it is now is published; while it is not, no attempt is opened."""
-        return self.published.problem is None and self.published.pending is None
+        return self.published.problem is None and halt(told_of(self.published)) is None
 
     @property
     def rests(self) -> bool:
@@ -188,7 +189,7 @@ class ScenarioController:
         rollout = strategy.spec.rollout if strategy.spec else None
         this.fleet = Fleet(
             namespace=this.key.namespace,
-            pending=this.published.pending is not None,
+            told=told_of(this.published),
             scenario=this.key.name,
             wanted=this.published.revision,
             revisions=this.revisions,
@@ -305,6 +306,12 @@ def _frozen(
         told = f"there is no UpgradeStrategy {strategy.missing}, which says the pace; see: {see}"
         return Problem(Reason.STRATEGY_NOT_FOUND, told)
     return None
+
+
+def told_of(published: Published) -> Told:
+    """Return what is missing of what a spec names, as the Scenario's conditions tell it to its runs."""
+    pending = published.pending
+    return Told(missing=Statement(pending.reason.value, pending.message) if pending else None)
 
 
 def _served(status: Mapping[str, Any]) -> tuple[object, ...]:

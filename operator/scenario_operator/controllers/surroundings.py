@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from scenario_operator.api import commands
 from scenario_operator.api.reading import Unreadable
+from scenario_operator.api.reasons import Reason
 from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.keys import BY_SCENARIO
@@ -26,11 +27,9 @@ from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
 from scenario_operator.planning.validity import read_policy, read_strategy
-from scenario_operator.rollout.facts import Attempt
+from scenario_operator.rollout.facts import Attempt, Statement, Told
 from scenario_operator.rollout.gate import (
     Around,
-    Statement,
-    Told,
     entry_of,
     gate_of,
     grant_of,
@@ -217,10 +216,20 @@ def told_by(scenario: JsonObject) -> Told:
     return Told(
         ready=Statement(ready.get("reason", ""), ready.get("message", "")),
         stalled=stated.get("Stalled", {}).get("status") == "True",
+        missing=_missing(stated),
         invalid=Statement(valid["reason"], valid.get("message", ""))
         if valid.get("status") == "False"
         else None,
     )
+
+
+def _missing(stated: Mapping[str, JsonObject]) -> Statement | None:
+    """Return what a Scenario says is missing of what its spec names, or what the API server refuses for it."""
+    artifact, ready = stated.get("ArtifactAvailable", {}), stated.get("Ready", {})
+    if artifact.get("status") == "False" and artifact["reason"] != Reason.DIGEST_MISMATCH.value:
+        return Statement(artifact["reason"], artifact.get("message", ""))
+    refused = ready.get("reason") == Reason.REFUSED.value
+    return Statement(ready["reason"], ready.get("message", "")) if refused else None
 
 
 _LOADED: dict[tuple[str, str], Attempt | Unreadable] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenario_operator.api.journal import Heading, Turn
-from scenario_operator.api.outcomes import WENT_BACK, Outcome
+from scenario_operator.api.outcomes import ENDED_BADLY, WENT_BACK, Outcome
 from scenario_operator.execution import facts
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import Grant, View
@@ -55,7 +55,22 @@ def answer(view: View, grant: Grant, word: Outcome, reason: str, message: str) -
     ends = applied.version if applied else "", target.version if target else ""
     told = (grant.id, grant.attempt, word, reason, message, *ends)
     ended = Ended(*told, "", "", now, now, to_revision=grant.revision)
-    return view.stored._replace(history=(ended, *view.stored.history)[:HISTORY])
+    return view.stored._replace(history=remembered((ended, *view.stored.history)))
+
+
+def remembered(history: tuple[Ended, ...]) -> tuple[Ended, ...]:
+    """Return what is kept of a history, newest first: the newest, and what says that nothing is retried unasked.
+
+    A run's own plans may fail as often as its user likes: the end of its last grant, and of the last one that ended
+    badly, stay on record, or the attempt would be tried again and the run said to wait for its turn.
+    """
+    granted = [ended for ended in history if ended.grant_id]
+    bad = [ended for ended in granted if ended.outcome in ENDED_BADLY]
+    needed = {id(ended) for ended in (*granted[:1], *bad[:1])}
+    free = HISTORY - len(needed)
+    kept = [ended for ended in history if id(ended) not in needed][:free]
+    chosen = needed | {id(ended) for ended in kept}
+    return tuple(ended for ended in history if id(ended) in chosen)
 
 
 def applied_of(revision: Revision, formats: tuple[str, ...]) -> Applied:
@@ -212,7 +227,7 @@ def _returned(view: View, journal: Journal, stored: Stored, word: Outcome) -> St
         loss=loss_of(view, journal),
     )
     return stored._replace(
-        history=(ended, *stored.history)[:HISTORY], incarnations=_remembered(stored.incarnations)
+        history=remembered((ended, *stored.history)), incarnations=_remembered(stored.incarnations)
     )
 
 

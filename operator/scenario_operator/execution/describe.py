@@ -26,6 +26,7 @@ from scenario_operator.execution.steps.step import Failed
 from scenario_operator.execution.upkeep import lost, steady_start
 from scenario_operator.execution.view import Gate, View
 from scenario_operator.planning.steps import Step
+from scenario_operator.planning.stored import Ended
 
 _SLOW = 20.0
 """Seconds after which a step's message says what it waits for; before that the detail is not worth a write."""
@@ -173,8 +174,7 @@ def _rolled_back(view: View) -> Situation | None:
     last = next((e for e in history if bool(e.grant_id) is not refused), None)
     if last is None or last.outcome not in WENT_BACK:
         return None
-    behind = view.wanted is not None and last.to_version == view.wanted.version and is_behind(view)
-    if not (refused or behind):
+    if not (refused or (_led_to_what_is_wanted(view, last) and is_behind(view))):
         return None
     told = last.message if last.reason == last.outcome else f"{last.reason} {last.message}"
     message = f"{last.outcome} on the way to {last.to_version}: {told}".rstrip(": ")
@@ -188,6 +188,17 @@ def _rolled_back(view: View) -> Situation | None:
     if absent is None or absent.standing is Standing.STOPPED:
         return serving
     return absent._replace(attention=attention, rolled_back=message)
+
+
+def _led_to_what_is_wanted(view: View, last: Ended) -> bool:
+    """Say whether a plan was to end on the wanted revision: a label may stand for a mended configuration by now.
+
+    What an operator wrote that did not record revisions yet is judged by the label.
+    """
+    wanted = view.wanted
+    if wanted is None:
+        return False
+    return last.to_revision == wanted.name if last.to_revision else last.to_version == wanted.version
 
 
 def _blocked(view: View) -> Situation | None:
@@ -238,8 +249,11 @@ def _behind(view: View) -> Situation | None:
     wanted = view.wanted.version if view.wanted else ""
     if gate is None:
         return waiting(Reason.WAITING, f"waiting for its turn to {wanted}")
-    standing = Standing.BLOCKED if gate.attention else Standing.WAITING
-    return Situation(standing, gate.reason, gate.message, _next_step(view, gate) if gate.attention else "")
+    if not gate.attention:
+        return waiting(gate.reason, gate.message)
+    asks = Reason.APPROVAL_REQUIRED if gate.reason == Reason.AWAITING_APPROVAL else ""
+    attention = _next_step(view, gate)
+    return Situation(Standing.BLOCKED, gate.reason, gate.message, attention, attention_reason=asks)
 
 
 def _never_recomputed(view: View) -> Situation | None:
@@ -252,6 +266,8 @@ def _never_recomputed(view: View) -> Situation | None:
 
 def _next_step(view: View, gate: Gate) -> str:
     """Return what a person has to do about a gate; it is the Scenario that has to change, if not said otherwise."""
+    if gate.command:
+        return f"{gate.message}; {gate.command}"
     if "kubectl" in gate.message:
         return gate.message
     return f"{gate.message}; edit: {commands.edit('scn', view.run.namespace, view.run.scenario)}"

@@ -81,11 +81,15 @@ class Grant(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """Why a run that is behind has no grant yet: what the scenario's side says, with the next command."""
+    """Why a run that is behind has no grant yet: what the scenario's side says, with the next command.
+
+    `command` is the next step in words that end with a command, "" where the message has it.
+    """
 
     reason: str
     message: str
     attention: bool = False
+    command: str = ""
 
 
 class Health(NamedTuple):

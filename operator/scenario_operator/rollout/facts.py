@@ -216,6 +216,26 @@ class Attempt(NamedTuple):
         return next((r for r in self.reports if r.uid == uid), None)
 
 
+class Statement(NamedTuple):
+    """What a condition says: its reason and its message."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Told(NamedTuple):
+    """What a Scenario says of itself: why it is Ready or not, whether it is stalled, and what is wrong with its spec.
+
+    `invalid`: the spec is not valid, the last valid revision is served. `missing`: what the spec names is not there, or
+    not as declared, so it is not published.
+    """
+
+    ready: Statement = Statement()
+    stalled: bool = False
+    invalid: Statement | None = None
+    missing: Statement | None = None
+
+
 class Pace(NamedTuple):
     """How fast a rollout may go, from the Scenario's strategy only."""
 
@@ -228,7 +248,7 @@ class Fleet(NamedTuple):
     """Everything the scenario's side decides from.
 
     `wanted` is the newest published revision;
-    `pending`: the spec names a newer one that is not published yet. `gone` holds run uids that a live read found to
+    `told`: what is wrong with a spec that names a newer one. `gone` holds run uids that a live read found to
     be no more.
     `namespace` is that of the Scenario and its attempts; runs may be elsewhere. `strategy_missing` and
     `strategy_unread` are about the Scenario's strategy. `frozen`: why nothing is granted, opened or released now, None
@@ -252,7 +272,7 @@ class Fleet(NamedTuple):
     frozen: Problem | None = None
     unread: tuple[Unread, ...] = ()
     namespace: str = ""
-    pending: bool = False
+    told: Told = Told()
 
     @property
     def highest_sequence(self) -> int:

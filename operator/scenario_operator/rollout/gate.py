@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api import commands, names
+from scenario_operator.api.outcomes import FAILURES
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.execution.own import case_of, is_behind
@@ -18,28 +19,13 @@ from scenario_operator.planning.diff import shown
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout import facts
-from scenario_operator.rollout.facts import Attempt, RunName
+from scenario_operator.rollout.facts import Attempt, RunName, Statement, Told
 
 _FREEZING = frozenset(
     (Reason.UNREADABLE.value, Reason.STRATEGY_NOT_FOUND.value, Reason.DIGEST_MISMATCH.value)
 )
 """What a Scenario says when it grants nothing although its spec is valid."""
 _REASONS = frozenset(reason.value for reason in Reason)
-
-
-class Statement(NamedTuple):
-    """What a condition says: its reason and its message."""
-
-    reason: str = ""
-    message: str = ""
-
-
-class Told(NamedTuple):
-    """What a Scenario says of itself: why it is Ready or not, whether it is stalled, and why its spec is not valid."""
-
-    ready: Statement = Statement()
-    stalled: bool = False
-    invalid: Statement | None = None
 
 
 class Around(NamedTuple):
@@ -66,6 +52,14 @@ def unplanned(around: Around) -> Blocked | None:
     if around.strategy_unread:
         return Blocked(Reason.UNREADABLE, around.strategy_unread)
     return None
+
+
+def halt(told: Told) -> Statement | None:
+    """Say why no run is granted although the spec is valid, None when it is published.
+
+    While what the spec names is not there, nobody is led to what it is to replace.
+    """
+    return told.missing
 
 
 def entry_of(view: View, around: Around) -> Revision | None:
@@ -140,7 +134,7 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
     run = RunName(view.run.namespace, view.run.name)
     here = [a for a in around.attempts if a.revision == wanted.name and a.is_about(run)]
     waits = [a for a in here if not a.finished]
-    refused = _refused_spec(around.told, view)
+    refused = _halted(around.told, view, opening=not waits)
     aborted = next((a for a in here if a.abort), None)
     if not waits and refused is not None and (aborted is None or view.wants_retry or view.wants_recompute):
         return refused
@@ -148,16 +142,30 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
     if not waits and aborted is None and rejected is not None:
         told = f"{rejected.name} to {wanted.version} was rejected: {shown(rejected.reject)}"
         return Gate(Reason.REJECTED.value, told)
+    ended = None if waits else _ended_badly(view, here)
+    if ended is not None:
+        return ended
     if not waits and aborted is not None:
         retry = f"publish a fixed version, or try again: {retry_command(view)}"
         told = f"{aborted.name} to {wanted.version} was aborted; {retry}"
         return Gate(Reason.ABORTED.value, told, attention=True)
-    found = next((g for a in waits if (g := _attempt_gate(a, wanted, plan_hash)) is not None), None)
+    found = next((g for a in waits if (g := _attempt_gate(view, a, wanted, plan_hash)) is not None), None)
     # A suspension is somebody's word; all else would not help while nothing can be granted.
     return found if refused is None or (found and found.reason == Reason.SUSPENDED.value) else refused
 
 
-def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | None:
+def _ended_badly(view: View, attempts: list[Attempt]) -> Gate | None:
+    """Say that an attempt has given the run up, as its report knows when the run itself does not any more."""
+    for attempt in attempts:
+        report = attempt.report_of(view.run.uid)
+        if report is not None and report.ended.outcome in FAILURES and not attempt.abort:
+            told = f"{attempt.name} ended with {report.ended.outcome} for this run"
+            command = f"publish a fixed version, or try again: {retry_command(view)}"
+            return Gate(Reason.ROLLED_BACK.value, told, attention=True, command=command)
+    return None
+
+
+def _attempt_gate(view: View, attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | None:
     name = f"{attempt.name} to {wanted.version}"
     if attempt.phase is AttemptPhase.SUSPENDED:
         return Gate(Reason.SUSPENDED.value, f"{name} is suspended")
@@ -167,22 +175,28 @@ def _attempt_gate(attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | 
         return Gate(Reason.ROLLOUT_HELD.value, f"{name} is held by failures")
     group = next((g for g in attempt.groups if g.plan_hash == plan_hash), None)
     if group is not None and not group.approved:
-        return Gate(Reason.AWAITING_APPROVAL.value, f"plan {plan_hash} of {name} waits for approval")
+        first = not attempt.approvals
+        command = f"approve: {commands.approve(view.run.namespace, attempt.name, plan_hash, first=first)}"
+        told = f"plan {plan_hash} of {name} waits for approval"
+        return Gate(Reason.AWAITING_APPROVAL.value, told, attention=True, command=command)
     return None
 
 
-def _refused_spec(told: Told | None, view: View) -> Gate | None:
-    """Say that nothing is opened or granted while the spec of the Scenario is not valid, or its pace not known."""
+def _halted(told: Told | None, view: View, *, opening: bool) -> Gate | None:
+    """Say that nothing is opened or granted while the spec is not valid or not published, or its pace not known."""
     if told is None:
         return None
-    if told.invalid is None:
+    stop, name = told.invalid or halt(told), view.run.scenario
+    if stop is None:
         if not told.stalled or told.ready.reason not in _FREEZING:
             return None
-        waits = f"nothing is granted by Scenario {view.run.scenario}: {told.ready.message}"
+        waits = f"nothing is granted by Scenario {name}: {told.ready.message}"
         return Gate(told.ready.reason, waits, attention=True)
+    if told.invalid is None and not opening:
+        return Gate(stop.reason, f"no run is led on while Scenario {name} says {stop.reason}: {stop.message}")
     asked = "spec.recomputeNonce " if view.wants_recompute else "spec.retryNonce " if view.wants_retry else ""
-    waits = f"{asked}waits until the spec of Scenario {view.run.scenario} is valid"
-    message = f"{waits}: {told.invalid.reason} {told.invalid.message}"
+    until = "is published" if told.invalid is None else "is valid"
+    message = f"{asked}waits until the spec of Scenario {name} {until}: {stop.reason} {stop.message}"
     return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)
 
 

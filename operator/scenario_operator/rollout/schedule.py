@@ -19,6 +19,7 @@ from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import choose, failed_canaries
 from scenario_operator.rollout.consent import Consent, consent
 from scenario_operator.rollout.facts import Attempt, Fleet, Grant, Group, Report, RunFacts
+from scenario_operator.rollout.gate import halt
 from scenario_operator.rollout.groups import Planner, cause_of, group_of, is_behind
 
 
@@ -193,7 +194,7 @@ def give_grants(
         attempt.closed
         or attempt.suspend
         or fleet.suspend
-        or fleet.pending
+        or halt(fleet.told)
         or fleet.frozen
         or attempt.finished
         or halted(attempt, fleet)

@@ -97,7 +97,7 @@ def test_a_round_without_news_wakes_everything_in_the_background_only() -> None:
 
 
 def test_pods_are_listed_whoever_made_them_in_every_namespace_that_is_served() -> None:
-    """Given a pod of somebody's, when it mounts a claim of a run, then that must be known without a list for each run."""
+    """Given a pod of somebody's, when it mounts a claim of a run, then that is known without a list for each run."""
     server = Pages()
     run(Watched(server, namespaces=("one", "two")).resync.round())
 

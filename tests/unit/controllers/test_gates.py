@@ -8,14 +8,26 @@ from typing import Any
 import pytest
 from tests.sim.setups import KEEP_SAME, WINDOW, applied_of
 
+from scenario_operator.api.conditions import ConditionType
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
+from scenario_operator.controllers.publish import Published
+from scenario_operator.controllers.scenario import told_of
 from scenario_operator.controllers.surroundings import Surroundings
+from scenario_operator.execution.close import HISTORY, remembered
 from scenario_operator.execution.decide import decide
+from scenario_operator.execution.own import case_of
+from scenario_operator.execution.status import assess
 from scenario_operator.execution.view import Claim, Gate, Handle, Pod, Run, View, World
+from scenario_operator.planning.compile import Blocked, plan_upgrade
+from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.stored import Ended, Handled, Incarnation, Stored
+from scenario_operator.planning.validity import Problem
+from scenario_operator.rollout.facts import Statement
+from scenario_operator.rollout.gate import halt
 
 V1 = KEEP_SAME["v1"]
+NOW = "2026-01-01T00:00:00Z"
 _VERSIONS = count(1)
 SCENARIO = {"status": {"latestRevision": "v2", "activeRevision": "v2"}}
 
@@ -136,3 +148,103 @@ def test_a_run_without_an_attempt_says_that_the_spec_is_not_valid() -> None:
     gate = seen(conditions=(INVALID,)).gate
     assert gate is not None
     assert gate.message.startswith("waits until the spec of Scenario s is valid: InvalidVersion")
+
+
+def went_back(revision: str, reason: str = "VerifyFailed") -> Ended:
+    return Ended(
+        "s-1.1", "s-1", "RolledBack", reason, "x", "1.0.0", "2.0.0", "", "", NOW, NOW, to_revision=revision
+    )
+
+
+def failed_by_itself() -> Ended:
+    return Ended("", "", "RolledBack", "StartTimeout", "600 s", "1.0.0", "1.0.0", "", "", NOW, NOW)
+
+
+def test_a_fix_under_the_same_label_is_waited_for() -> None:
+    """Given 2.0.0 that went back, when its configuration is mended under the same label, then it waits for its turn."""
+    view = seen(attempt("s-2", over=False), history=(went_back("v2-before"),))
+    assert decide(view).situation.reason == Reason.WAITING
+    assert decide(seen(attempt("s-1"), history=(went_back("v2"),))).situation.reason == Reason.ROLLED_BACK
+
+
+def test_what_an_older_operator_recorded_is_judged_by_its_label() -> None:
+    view = seen(attempt("s-1"), history=(went_back(""),))
+    assert decide(view).situation.reason == Reason.ROLLED_BACK
+
+
+def test_plans_of_the_runs_own_that_fail_do_not_hide_that_the_upgrade_went_back() -> None:
+    """Given an upgrade that went back, when ten changes of parameters fail after it, then it is still on record."""
+    history: tuple[Ended, ...] = (went_back("v2"),)
+    for _ in range(10):
+        history = remembered((failed_by_itself(), *history))
+    assert (len(history), history[-1]) == (HISTORY, went_back("v2"))
+    assert decide(seen(attempt("s-1"), history=history)).situation.reason == Reason.ROLLED_BACK
+
+
+def test_answers_to_later_grants_do_not_push_out_what_ended_badly() -> None:
+    answers = tuple(went_back("v2")._replace(grant_id=f"s-1.{n}", outcome="Held") for n in range(2, 9))
+    history: tuple[Ended, ...] = (went_back("v2"),)
+    for one in answers:
+        history = remembered((one, *history))
+    assert went_back("v2") in history
+    assert history[0] == answers[-1]
+
+
+def test_a_run_whose_history_is_lost_hears_from_the_report_that_it_was_given_up() -> None:
+    over = attempt("s-1")
+    told = {
+        "namespace": "ns",
+        "name": "r",
+        "uid": "uid",
+        "group": "g",
+        "outcome": "RolledBack",
+        "reason": "x",
+    }
+    over["status"]["runs"] = [told]
+    situation = decide(seen(over)).situation
+    assert situation.reason == Reason.ROLLED_BACK
+    assert "retryNonce" in situation.attention
+
+
+MISSING = {
+    "type": "ArtifactAvailable",
+    "status": "False",
+    "reason": "ArtifactUnavailable",
+    "message": "r/x:3 cannot be pulled",
+}
+
+
+@pytest.mark.parametrize("reason", ["ArtifactUnavailable", "ConfigMapMissing"])
+def test_a_rollout_that_a_missing_artifact_halts_says_so(reason: str) -> None:
+    """Given v3 whose image is not there, when the rollout of v2 is halted by it, then the runs name the cause."""
+    view = seen(attempt("s-1", over=False), conditions=({**MISSING, "reason": reason},))
+    situation = decide(view).situation
+    assert (situation.reason, situation.attention) == (reason, "")
+    assert "r/x:3 cannot be pulled" in situation.message
+
+
+@pytest.mark.parametrize("asked", [{"nonce": "n"}, {"retry": "n", "history": (went_back("v2"),)}, {}])
+def test_what_no_attempt_is_opened_for_says_what_is_missing(asked: dict[str, Any]) -> None:
+    situation = decide(seen(conditions=(MISSING,), **asked)).situation
+    assert "until the spec of Scenario s is published: ArtifactUnavailable" in situation.attention
+
+
+@pytest.mark.parametrize("reason", [None, Reason.ARTIFACT_UNAVAILABLE, Reason.RESOLVING, Reason.REFUSED])
+def test_decision_and_message_ask_the_same_function(reason: Reason | None) -> None:
+    """Given a spec that is published or not, then what keeps the decision from granting is what runs are told."""
+    published = Published(V1, pending=Problem(reason, "x") if reason else None)
+    assert halt(told_of(published)) == (Statement(reason.value, "x") if reason else None)
+
+
+def test_a_run_that_waits_for_consent_says_how_to_give_it() -> None:
+    """Given a plan that needs consent, then the run, too, asks for it, with the command that gives it."""
+    open_one = attempt("s-1", over=False)
+    plan = plan_upgrade(case_of(seen(), KEEP_SAME["v2"], Cause.UPGRADE))
+    assert not isinstance(plan, Blocked)
+    open_one["status"]["groups"] = [{"hash": plan.plan_hash, "level": "Restart", "approved": False}]
+    view = seen(open_one)
+    decision = decide(view)
+    asked = next(a for a in assess(view, decision) if a.type is ConditionType.ACTION_REQUIRED)
+    assert (decision.situation.reason, asked.reason) == (Reason.AWAITING_APPROVAL, Reason.APPROVAL_REQUIRED)
+    assert f'"planHash":"{plan.plan_hash}"' in asked.message
+    assert "kubectl" not in decision.situation.message
