@@ -308,6 +308,8 @@ class LastStop(ApiModel):
     """Whether there was a stop report."""
     open_outputs: Count | None = None
     """Outputs that were open, as reported."""
+    fault: Annotated[str, Field(max_length=128)] | None = None
+    """Why there was no stop report, as far as it is known."""
 
 
 class Incarnation(ApiModel):

@@ -115,7 +115,26 @@ def situation(view: View) -> Situation:
         or Situation(Standing.SETTLED, Reason.UP_TO_DATE, f"on version {_version(view)}")
     )
     sick = health.unwell(view)
-    return found._replace(degraded=sick.degraded) if sick and not found.degraded else found
+    if sick and not found.degraded:
+        found = found._replace(degraded=sick.degraded)
+    return found if found.attention else _with_unknown_parameters(view, found)
+
+
+def _with_unknown_parameters(view: View, found: Situation) -> Situation:
+    """Say of a run that works that its user sets what no version declares: a misspelt key would be silent for ever.
+
+    One that a version declared once is kept in `status.parameters.orphaned`, and was told when that version went.
+    """
+    declared = {p.name for revision in view.revisions.values() for p in revision.spec.parameters or ()}
+    known = declared | {name for name, _ in view.stored.parameters.orphaned}
+    unknown = [name for name, _ in view.run.parameters if name not in known]
+    if not unknown or view.stored.applied is None or not view.revisions:
+        return found
+    edit = commands.edit("srun", view.run.namespace, view.run.name)
+    told = f"spec.parameters.{unknown[0]} is a parameter of no version, so it is not passed on"
+    return found._replace(
+        attention=f"{told}; correct or remove it: {edit}", attention_reason=Reason.UNKNOWN_PARAMETER
+    )
 
 
 def _held(view: View) -> Situation | None:

@@ -17,12 +17,16 @@ _UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, Overf
 _MOST_NUMBERS: Final = 32
 
 
+_NO_TIME: Final = "its processedUntil is no time with an offset"
+
+
 class StopReport(NamedTuple):
-    """What a pod's container said at its end."""
+    """What a pod's container said at its end; `fault`: why that is no report, "" when it said nothing at all."""
 
     processed_until: str | None = None
     state_version: str | None = None
     open_outputs: int = 0
+    fault: str = ""
 
 
 def read_report(text: str, exit_code: int | None = 0) -> StopReport:
@@ -32,23 +36,36 @@ def read_report(text: str, exit_code: int | None = 0) -> StopReport:
     """
     report = _read(text)
     whole = report.processed_until is not None and report.state_version is not None
-    return report if whole or exit_code == 0 else StopReport()
+    if whole or exit_code == 0:
+        return report
+    return StopReport(fault="" if exit_code is None else f"the program ended with exit code {exit_code}")
 
 
 def _read(text: str) -> StopReport:
     try:
         told = json.loads(text)
-        until, version = told.get("processedUntil"), told.get("stateVersion")
-        outputs = told.get("outputs") or {}
-        if until is not None and not isinstance(until, str):
-            return StopReport()
-        return StopReport(
-            processed_until=str(normalise_time(until)) if until is not None else None,
-            state_version=version if isinstance(version, str) and _WORD.fullmatch(version) else None,
-            open_outputs=_count(outputs.get("open")),
-        )
     except _UNREADABLE_TEXT:
-        return StopReport()
+        return StopReport(fault="what it wrote is not JSON" if text.strip() else "")
+    if not isinstance(told, dict):
+        return StopReport(fault="what it wrote is no JSON object")
+    outputs, version = told.get("outputs"), told.get("stateVersion")
+    until, fault = _position(told.get("processedUntil"))
+    return StopReport(
+        processed_until=until,
+        state_version=version if isinstance(version, str) and _WORD.fullmatch(version) else None,
+        open_outputs=_count(outputs.get("open")) if isinstance(outputs, dict) else 0,
+        fault=fault,
+    )
+
+
+def _position(told: object) -> tuple[str | None, str]:
+    """Return processedUntil, or what is wrong with it."""
+    if told is None:
+        return None, "its processedUntil is missing"
+    try:
+        return (str(normalise_time(told)), "") if isinstance(told, str) else (None, _NO_TIME)
+    except _UNREADABLE_TEXT:
+        return None, _NO_TIME
 
 
 def read_numbers(text: str) -> tuple[tuple[str, int], ...]:

@@ -41,7 +41,10 @@ class Incarnation(NamedTuple):
 
 
 class LastStop(NamedTuple):
-    """What the last stop that we carried out left behind; `processed_until` None means no report."""
+    """What the last stop that we carried out left behind; `processed_until` None means no report.
+
+    `fault`: why there is none, as far as it is known.
+    """
 
     incarnation: int
     processed_until: str | None
@@ -50,6 +53,7 @@ class LastStop(NamedTuple):
     clean: bool
     reported: bool
     open_outputs: int = 0
+    fault: str | None = None
 
 
 class Loss(NamedTuple):

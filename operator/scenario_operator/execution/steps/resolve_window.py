@@ -31,11 +31,14 @@ class ResolveWindow(Row):
         try:
             resolved = windows.resolve(journal.strategy.window, sources, never_again=never_again)
         except windows.ReportMissingError as missing:
+            left = "the stopped version left no report"
+            if stop and stop.fault:
+                left = f"no report of the stopped version can be used: {stop.fault}"
             bounds = [wire_name(field) for field in missing.fields]
             fields = " and ".join(f"window.{bound}.ifMissing" for bound in bounds)
             return Failed(
                 Reason.STOP_REPORT_MISSING,
-                f"the stopped version left no report, and {' and '.join(bounds)} is to be where it stopped: "
+                f"{left}, and {' and '.join(bounds)} is to be where it stopped: "
                 f"abort, set {fields} to ObservedStop in the strategy, then change spec.retryNonce",
                 human=True,
             )

@@ -23,6 +23,7 @@ from scenario_operator.execution.steps.step import (
     fits,
     quiet,
     right,
+    short_of_started,
     stop_stamp,
 )
 from scenario_operator.execution.view import Template, View, Workload
@@ -54,7 +55,7 @@ class Start(Row):
         if any(p.started or p.loops for p in pods):
             # One that ends again and again did start: whether it can stay is Verify's question.
             return Done()
-        told = next((p.trouble for p in pods if p.trouble), "")
+        told = short_of_started(pods, revision)
         hopeless = any(p.needs_a_hand for p in pods)
         return Todo(f"the pod to start{': ' + told if told else ''}", hopeless=hopeless)
 

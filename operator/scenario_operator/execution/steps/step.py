@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from scenario_operator.execution.view import Pod, Template, View, Workload
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import RETAINED
+
+_ENDED_FROM_OUTSIDE = ("exit code 137", "exit code 143")
 
 
 class Done(NamedTuple):
@@ -115,6 +117,23 @@ def quiet(view: View, journal: Journal | None, number: int, workload: Workload) 
 def right(workload: Workload, template: Template) -> bool:
     """Say whether a workload runs what this template says, and nobody has changed it."""
     return workload.template == template and not workload.drifted
+
+
+def short_of_started(pods: Iterable[Pod], revision: Revision) -> str:
+    """Say why pods that are to start have not, "" when nothing is known; a startup probe that fails is named.
+
+    The kubelet ends a container whose startup probe has failed often enough: its last words do not say so.
+    """
+    probed = revision.spec.workload.startup_probe is not None
+    for pod in pods:
+        if probed and pod.running and not pod.started:
+            before = f", it ended before with {pod.last_end}" if pod.last_end else ""
+            return f"its startup probe has not succeeded{before}"
+        if probed and pod.trouble and pod.last_end.startswith(_ENDED_FROM_OUTSIDE):
+            return f"{pod.trouble}; ended from outside, as a startup probe does that has failed"
+        if pod.trouble:
+            return pod.trouble
+    return ""
 
 
 def fits(pod: Pod, revision: Revision) -> bool:

@@ -18,6 +18,9 @@ from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.steps import Args, Step
 from scenario_operator.planning.stored import LastStop
 
+_KILLED = 137
+"""The exit code of what was ended by SIGKILL."""
+
 
 class Stop(Row):
     """Hold the report if it is asked for, scale to 0, record the report, let the pod go."""
@@ -99,7 +102,19 @@ def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
         clean=all(p.exit_code == 0 for p in ended),
         reported=words.processed_until is not None,
         open_outputs=words.open_outputs,
+        fault=_fault(words, ended),
     )._asdict()
+
+
+def _fault(words: StopReport, ended: list[Pod]) -> str | None:
+    """Say why a stop has no report: what was written is none, or the program was ended before it could write."""
+    if words.processed_until is not None:
+        return None
+    killed = next((p for p in ended if p.exit_code == _KILLED), None)
+    if killed is not None:
+        memory = "OOMKilled" in killed.last_end
+        return f"the program was killed {'for its memory' if memory else 'after its grace period'}"
+    return words.fault or None
 
 
 def _holds(own: list[Pod], number: int, stamp: str) -> tuple[Effect, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenario_operator.execution.effects import Effect
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.steps.hooks import job_check, job_effects
-from scenario_operator.execution.steps.step import Check, Done, Row, Todo, fits
+from scenario_operator.execution.steps.step import Check, Done, Row, Todo, fits, short_of_started
 from scenario_operator.execution.view import View
 from scenario_operator.planning.steps import Step
 
@@ -18,7 +18,7 @@ class Verify(Row):
         pods = [p for p in view.world.of(step.args.incarnation) if revision and fits(p, revision)]
         started = [p for p in pods if p.started]
         if not started:
-            told = next((p.trouble for p in pods if p.trouble), "")
+            told = short_of_started(pods, revision) if revision else ""
             hopeless = any(p.needs_a_hand for p in pods)
             return Todo(f"the pod to stay started{': ' + told if told else ''}", hopeless=hopeless)
         left = journal.strategy.stable_seconds - (view.now - started[0].started_at)

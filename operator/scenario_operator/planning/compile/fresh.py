@@ -108,10 +108,11 @@ def _unresolvable(case: Case, strategy: Snapshot) -> Blocked | None:
     """A stopped run that left no report cannot give one later: say so before anything is touched."""
     stop = case.stored.last_stop
     known_missing = case.stored.stopped and (stop is None or stop.processed_until is None)
+    why = f" ({stop.fault})" if stop and stop.fault else ""
     if known_missing and windows.needs_report(strategy.window):
         return Blocked(
             Reason.STOP_REPORT_MISSING,
-            "the run was stopped without a report, and spec.window of the strategy needs one; "
+            f"the run was stopped without a report{why}, and spec.window of the strategy needs one; "
             "set ifMissing: ObservedStop on that bound",
         )
     return None
