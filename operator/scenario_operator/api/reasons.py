@@ -269,6 +269,11 @@ class Reason(StrEnum):
         "Mend the cause, then retry the runs, raise maxFailed or publish a newer version.",
     )
 
+    RUNS_STUCK = (
+        "RunsStuck",
+        "The runs that are left do not go on by themselves: each waits for a person.",
+        "See the first of them in the message; its own message ends with the command.",
+    )
     CANARY_FAILED = (
         "CanaryFailed",
         "A run that was to go first did not arrive at the new version; no other run is led on.",

@@ -166,8 +166,9 @@ class Attempt(NamedTuple):
     """One ScenarioUpgrade: what people ask of it and how far it is.
 
     `granted` counts grant ids ever used up, so that none is used twice. `closed`: nothing is granted any more.
-    `unlisted`: outcomes that no longer fit into the listed reports. `asked`: the runs that it was opened for, each with
-    uid and nonce.
+    `waiting`: runs with a plan that are not granted yet; `held` are those that their user holds, `movable` those that
+    have consent and are not held. `unlisted`: outcomes that no longer fit into the listed reports. `asked`: the runs
+    that it was opened for, each with uid and nonce.
     `abort_ignored`: its spec asks for an abort by another uid than its own.
     """
 
@@ -195,6 +196,7 @@ class Attempt(NamedTuple):
     reason: str = ""
     waiting: int = 0
     held: int = 0
+    movable: int = 0
     unlisted: Tally = Tally()
 
     @property

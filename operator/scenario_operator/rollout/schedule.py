@@ -224,7 +224,9 @@ def give_grants(
     fresh = given - attempt.granted
     if fresh and canaries is not None:
         attempt = attempt._replace(canaries=canaries)
-    return attempt._replace(active=tuple(active), granted=given, waiting=attempt.waiting - fresh)
+    return attempt._replace(
+        active=tuple(active), granted=given, waiting=attempt.waiting - fresh, movable=attempt.movable - fresh
+    )
 
 
 def in_flight(attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> int:
@@ -253,7 +255,8 @@ def _phase(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> Atte
     """Say where the attempt stands; it is finished when nobody waits and nobody is under way."""
     held = sum(1 for p in planned if p.run.hold)
     unapproved = [p for p in planned if not p.consent.given]
-    attempt = attempt._replace(waiting=len(planned), held=held)
+    movable = sum(1 for p in planned if p.consent.given and not p.run.hold)
+    attempt = attempt._replace(waiting=len(planned), held=held, movable=movable)
     if not planned and not attempt.active and (attempt.closed or not _blocked_only(attempt, fleet)):
         word = _closing_word(attempt)
         return attempt._replace(finished=True, closed=True, phase=word, reason=word.value)

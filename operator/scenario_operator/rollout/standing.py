@@ -10,13 +10,13 @@ from typing import Any, NamedTuple, Protocol
 from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
-from scenario_operator.api.upgrade import AttemptPhase
+from scenario_operator.api.upgrade import GATED, AttemptPhase
 from scenario_operator.execution.situation import OF_THE_SCENARIO
 from scenario_operator.planning.diff import shown
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
-from scenario_operator.rollout.canary import failed_canaries
+from scenario_operator.rollout.asking import Asking, asked_by, parked_in, stands_still
 from scenario_operator.rollout.decide import FleetDecision
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import is_behind
@@ -164,53 +164,31 @@ def _idle(attempt: Attempt) -> bool:
 
 
 def _of_attempt(attempt: Attempt, fleet: Fleet) -> ScenarioStanding:
-    namespace = fleet.namespace
-    match attempt.phase:
-        case AttemptPhase.AWAITING_APPROVAL:
-            group = next(g for g in attempt.groups if not g.approved)
-            what = ", ".join((*([group.attention] if group.attention else []), *group.destroys))
-            what = what or f"level {group.level}"
-            command = commands.approve(namespace, attempt.name, group.plan_hash, first=not attempt.approvals)
-            origin = f"{group.source_version}, {group.strategy or 'no strategy'}"
-            told = f"plan {group.plan_hash} ({origin}) needs consent: {what}"
-            return ScenarioStanding(
-                Reason.AWAITING_APPROVAL.value,
-                told,
-                ready=True,
-                attention=f"{told}; approve: {command}",
-                attention_reason=Reason.APPROVAL_REQUIRED.value,
-            )
-        case AttemptPhase.SUSPENDED:
-            told = f"{attempt.name} is suspended with {len(attempt.groups)} plans; see: "
-            told += f"kubectl -n {namespace} get supg {attempt.name} -o yaml"
-            return ScenarioStanding(Reason.SUSPENDED.value, told, ready=True, attention=told)
-        case AttemptPhase.HELD if failed := failed_canaries(attempt, fleet):
-            told = f"{attempt.name}: canary {', '.join(failed[:5])} did not arrive, so no other run is led on"
-            look = f"{told}; see: {commands.describe('srun', namespace, failed[0])}"
-            return ScenarioStanding(Reason.CANARY_FAILED.value, told, stalled=True, attention=look)
-        case AttemptPhase.HELD:
-            told = f"{attempt.name} is held by failures; see: {commands.describe('supg', namespace, attempt.name)}"
-            return ScenarioStanding(Reason.ROLLOUT_HELD.value, told, stalled=True, attention=told)
-        case _:
-            waits = [g for g in attempt.groups if not g.approved]
-            parked = [e for e in attempt.active if e.parked]
-            told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
-            if waits:
-                first = not attempt.approvals
-                command = commands.approve(namespace, attempt.name, waits[0].plan_hash, first=first)
-                attention = f"{told}; approve: {command}"
-                return _rolling(told, attention, Reason.APPROVAL_REQUIRED)
-            if parked:
-                see = commands.describe("srun", parked[0].namespace, parked[0].name)
-                return _rolling(
-                    told, f"{told}; {len(parked)} wait for a person; see: {see}", Reason.ROLLING_OUT
-                )
-            return _rolling(told, "", Reason.ROLLING_OUT)
-
-
-def _rolling(told: str, attention: str, reason: Reason) -> ScenarioStanding:
+    asking = asked_by(attempt, fleet)
+    if attempt.phase is AttemptPhase.HELD and asking is not None:
+        return ScenarioStanding(asking.reason.value, asking.told, stalled=True, attention=asking.text)
+    if attempt.phase in GATED and asking is not None:
+        return _gated(Reason(attempt.reason), asking)
+    told = f"{attempt.name}: {len(attempt.active)} running, {attempt.waiting} waiting"
+    if asking is not None and stands_still(attempt):
+        if attempt.active:
+            stuck = parked_in(attempt) or asking
+            return ScenarioStanding(Reason.RUNS_STUCK.value, stuck.told, stalled=True, attention=stuck.text)
+        word = Reason.AWAITING_APPROVAL if asking.reason is Reason.APPROVAL_REQUIRED else asking.reason
+        return _gated(word, asking)
     return ScenarioStanding(
-        Reason.ROLLING_OUT.value, told, reconciling=True, attention=attention, attention_reason=reason.value
+        Reason.ROLLING_OUT.value,
+        told,
+        reconciling=True,
+        attention=f"{told}; {asking.text}" if asking else "",
+        attention_reason=asking.reason.value if asking else "",
+    )
+
+
+def _gated(word: Reason, asking: Asking) -> ScenarioStanding:
+    """A gate that a person's word has made: nothing is under way, and nothing is wrong."""
+    return ScenarioStanding(
+        word.value, asking.told, ready=True, attention=asking.text, attention_reason=asking.reason.value
     )
 
 
@@ -232,11 +210,15 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     if rejected is not None and failed and not any(r.failed for r in failed):
         told = f"{rejected.name} to {fleet.wanted.version} was rejected: {shown(rejected.reject)}"
         return ScenarioStanding(Reason.REJECTED.value, told, ready=True)
+    aborted = next((a for a in fleet.attempts if a.abort and a.revision == fleet.wanted.name), None)
     if failed:
         which = _listed(failed, fleet.namespace)
+        # What was called off before it began has failed nobody.
+        called_off = aborted is not None and not any(r.failed for r in failed)
+        reason = Reason.ABORTED if called_off else Reason.RUNS_FAILED
         told = f"not on {fleet.wanted.version}: {which}; publish a fixed version, or retry them"
         look = f"{told}; see: {commands.describe('srun', failed[0].namespace, failed[0].name)}"
-        return ScenarioStanding(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
+        return ScenarioStanding(reason.value, told, stalled=True, attention=look)
     hanging = [r for r in fleet.runs if _hangs(r, fleet.wanted)]
     if hanging:
         told = f"{fleet.wanted.version} does not start: {_listed(hanging, fleet.namespace)}; publish a fixed version"
@@ -245,7 +227,7 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     asking = [r for r in fleet.runs if _cannot_start(r, fleet.wanted)]
     if asking:
         told = f"cannot start: {_listed(asking, fleet.namespace)}"
-        look = f"{told}; see: {commands.describe('srun', fleet.namespace, asking[0].name)}"
+        look = f"{told}; see: {commands.describe('srun', asking[0].namespace, asking[0].name)}"
         return ScenarioStanding(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy and fleet.suspend and all(_is_unborn(r) for r in busy):
@@ -253,6 +235,8 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
         return ScenarioStanding(
             Reason.SUSPENDED.value, told, ready=True, attention=f"{told}; to go on: {_unsuspend(fleet)}"
         )
+    if busy and all(r.hold or _waits_on(r, fleet.wanted) for r in busy):
+        return _waits_for_people(busy, fleet)
     if busy:
         return ScenarioStanding(
             Reason.ROLLING_OUT.value,
@@ -265,6 +249,23 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     pinned = sum(1 for r in fleet.runs if r.pinned)
     told = f"{len(fleet.runs) - pinned} of {len(fleet.runs)} on {fleet.wanted.version}, {pinned} pinned"
     return ScenarioStanding(Reason.ROLLED_OUT.value, told, ready=True)
+
+
+def _waits_on(run: RunFacts, wanted: Revision) -> bool:
+    """Say whether a plan that leads to what is wanted waits for a person; an older one is about to give way."""
+    return run.waits and wanted.name in run.journal_revisions
+
+
+def _waits_for_people(runs: list[RunFacts], fleet: Fleet) -> ScenarioStanding:
+    """Return how a Scenario stands whose last runs are held, or have a plan of their own that waits for a person."""
+    stuck = [r for r in runs if not r.hold]
+    if stuck:
+        told = f"wait for a person: {_listed(stuck, fleet.namespace)}"
+        look = f"{told}; see: {commands.describe('srun', stuck[0].namespace, stuck[0].name)}"
+        return ScenarioStanding(Reason.RUNS_STUCK.value, told, stalled=True, attention=look)
+    told = f"spec.hold keeps {_listed(runs, fleet.namespace)}"
+    onward = f"to go on: {commands.patch_run(runs[0].namespace, runs[0].name, hold=None)}"
+    return _gated(Reason.HELD, Asking(Reason.HELD, told, onward))
 
 
 def _listed(runs: list[RunFacts], home: str) -> str:
@@ -295,7 +296,7 @@ def _hangs(run: RunFacts, wanted: Revision) -> bool:
 
 def _cannot_start(run: RunFacts, wanted: Revision) -> bool:
     """Say whether a run that was never started asks for a person, and not for what the wanted revision has mended."""
-    if run.asks in OF_THE_SCENARIO:
+    if run.hold or run.asks in OF_THE_SCENARIO:
         return False
     if run.asks in (Reason.PARAMETER_REQUIRED, Reason.UNKNOWN_PARAMETER):
         declared = wanted.spec.parameters

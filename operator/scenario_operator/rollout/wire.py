@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from scenario_operator.api import commands
 from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.outcomes import FAILURES, SUCCESSES, Outcome
@@ -15,6 +14,7 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import GATED, AttemptCause, AttemptPhase, ScenarioUpgrade
 from scenario_operator.execution.wire import dump_loss, load_loss
 from scenario_operator.planning.stored import Ended
+from scenario_operator.rollout.asking import asked_by, why
 from scenario_operator.rollout.canary import canaries_ahead, failed_canaries
 from scenario_operator.rollout.facts import (
     Asked,
@@ -142,6 +142,7 @@ def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
         return [
             Assessment(_C.READY, "True", reason, message),
             _approved(attempt, unapproved),
+            _action_required(attempt, fleet),
             Assessment(_C.SUCCEEDED, "True" if done else "False", reason, message),
         ]
     gated = attempt.phase in GATED
@@ -150,15 +151,17 @@ def assess(attempt: Attempt, fleet: Fleet) -> list[Assessment]:
         Assessment(_C.READY, "True" if gated else "False", reason, message),
         *([] if gated or stalled else [Assessment(_C.RECONCILING, "True", reason, message)]),
         *([Assessment(_C.STALLED, "True", reason, message)] if stalled else []),
-        *([_abort_ignored(attempt, fleet)] if attempt.abort_ignored else []),
         _approved(attempt, unapproved),
+        _action_required(attempt, fleet),
         Assessment(_C.SUCCEEDED, "Unknown", reason, message),
     ]
 
 
-def _abort_ignored(attempt: Attempt, fleet: Fleet) -> Assessment:
-    told = f"spec.abort is not the uid of this attempt; to abort it: {commands.abort(fleet.namespace, attempt.name)}"
-    return Assessment(_C.ACTION_REQUIRED, "True", Reason.ABORT_IGNORED, told)
+def _action_required(attempt: Attempt, fleet: Fleet) -> Assessment:
+    asking = asked_by(attempt, fleet)
+    if asking is None:
+        return Assessment(_C.ACTION_REQUIRED, "False", Reason.NO_ACTION_REQUIRED)
+    return Assessment(_C.ACTION_REQUIRED, "True", asking.reason, asking.text)
 
 
 def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:
@@ -168,19 +171,11 @@ def _approved(attempt: Attempt, unapproved: list[Group]) -> Assessment:
         told = f"{stale[0]} is approved, but the plan is {unapproved[0].plan_hash}"
         return Assessment(_C.APPROVED, "False", Reason.PLAN_CHANGED, told)
     if unapproved:
-        told = f"plan {unapproved[0].plan_hash} needs consent: {_why(unapproved[0])}"
+        told = f"plan {unapproved[0].plan_hash} needs consent: {why(unapproved[0])}"
         return Assessment(_C.APPROVED, "False", Reason.APPROVAL_REQUIRED, told)
     if any(g.approver and g.approver != "policy" for g in attempt.groups):
         return Assessment(_C.APPROVED, "True", Reason.APPROVED)
     return Assessment(_C.APPROVED, "True", Reason.APPROVAL_NOT_REQUIRED)
-
-
-def _why(group: Group) -> str:
-    """Name what a person must decide on: what contradicts or is not said, and what would be destroyed."""
-    return (
-        ", ".join((*([group.attention] if group.attention else []), *group.destroys))
-        or f"level {group.level}"
-    )
 
 
 def _message(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
@@ -195,7 +190,7 @@ def _progress(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     if attempt.phase is AttemptPhase.AWAITING_APPROVAL and unapproved:
         first = unapproved[0]
         return (
-            f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.plan_hash}: {_why(first)}"
+            f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.plan_hash}: {why(first)}"
         )
     held_by = failed_canaries(attempt, fleet)
     if attempt.phase is AttemptPhase.HELD and held_by:

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from scenario_operator.api.conditions import ConditionType
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.planning.validity import Problem
-from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
+from scenario_operator.rollout.decide import decide
+from scenario_operator.rollout.facts import Attempt, Fleet, Report, RunFacts
+from scenario_operator.rollout.wire import assess
 
 from .fleets import (
     FORWARD,
@@ -226,9 +229,82 @@ def test_a_run_that_does_not_start_on_what_is_wanted_stalls_the_scenario(
     assert COMMAND.search(message), message
 
 
-def test_a_first_start_that_its_user_holds_is_no_failure_of_the_scenario() -> None:
-    held_back = run("r", None, journal_grant="", journal_revisions=("", "v2"), waits=True, hold=True)
-    assert conditions(status(fleet((held_back,))))["Ready"] == ("False", "RollingOut")
+@pytest.mark.parametrize(
+    "held_back",
+    [
+        run("r", None, journal_grant="", journal_revisions=("", "v2"), waits=True, hold=True),
+        run("r", None, hold=True, asks="Held"),
+    ],
+    ids=["in its plan", "before it"],
+)
+def test_a_first_start_that_its_user_holds_is_a_gate_of_a_person_and_names_the_way_on(
+    held_back: RunFacts,
+) -> None:
+    """Given a hold, then the Scenario does not roll out for ever: nothing is wrong, somebody is asked."""
+    told = status(fleet((held_back, *runs(1, V2))))
+    assert conditions(told)["Ready"] == ("True", "Held")
+    assert conditions(told)["RolledOut"] == ("False", "Held")
+    assert not {"Reconciling", "Stalled"} & conditions(told).keys()
+    assert "patch srun r" in asked(told)
+    assert '"hold":null' in asked(told)
+
+
+def asked(told: dict[str, Any]) -> str:
+    """Return what a status asks of a person."""
+    return next(str(c["message"]) for c in told["conditions"] if c["type"] == "ActionRequired")
+
+
+def test_an_attempt_that_was_aborted_before_it_began_has_failed_nobody() -> None:
+    """Given an attempt that nobody was granted in, when it is aborted, then no run has failed."""
+    over = attempt(abort=True, finished=True, closed=True, phase=AttemptPhase.ABORTED)
+    left = over._replace(reports=tuple(_never_granted(name) for name in ("r001", "r002")))
+    told = status(fleet(runs(2, V1), [left]))
+    assert conditions(told)["Stalled"] == ("True", "Aborted")
+    assert COMMAND.search(asked(told))
+
+
+def _never_granted(name: str) -> Report:
+    return Report("ns", name, f"uid-{name}", "", "", ended(Outcome.ABORTED, grant=""))
+
+
+def test_a_run_that_is_held_before_its_turn_does_not_keep_the_scenario_rolling_out() -> None:
+    """Given one run that arrived and one that its user holds, then the rollout waits for that person, and says so."""
+    told = status(fleet((run("a", V1, hold=True), run("b", V2)), [attempt()]))
+    assert conditions(told)["Ready"] == ("True", "Held")
+    assert "patch srun a" in asked(told)
+
+
+def test_runs_that_all_wait_for_a_person_stall_the_scenario() -> None:
+    """Given the last run of a rollout that waits for a person, then tools that wait for the Scenario hear it."""
+    stuck = run("a", V1, journal_grant="s-1.1", journal_revisions=("v1", "v2"), waits=True)
+    one = fleet((stuck, run("b", V2)), [attempt(active=(grant_of("a"),), granted=1)])
+    assert conditions(status(one))["Stalled"] == ("True", "RunsStuck")
+
+
+def test_a_plan_of_its_own_that_waits_for_a_person_stalls_the_scenario() -> None:
+    """Given a restart that does not come to its end, then the Scenario names the run."""
+    stuck = run("a", V2, journal_grant="", journal_revisions=("v2", "v2"), waits=True)
+    told = status(fleet((stuck, run("b", V2))))
+    assert conditions(told)["Stalled"] == ("True", "RunsStuck")
+    assert "wait for a person: a" in asked(told)
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (destructive(), "ApprovalRequired"),
+        (held(), "RolloutHeld"),
+        (fleet(runs(1, V1), [attempt(suspend=True)]), "Suspended"),
+        (fleet((run("a", V1, hold=True),), [attempt()]), "Held"),
+    ],
+    ids=["consent", "failures", "suspended", "held"],
+)
+def test_an_attempt_asks_for_itself_what_its_scenario_asks_for(one: Fleet, reason: str) -> None:
+    """Given an attempt that waits for a person, then describing it shows the command."""
+    [shown] = decide(one).attempts
+    [told] = [a for a in assess(shown, one) if a.type is ConditionType.ACTION_REQUIRED]
+    assert (told.status, told.reason.value) == ("True", reason)
+    assert "kubectl -n ns " in told.message
 
 
 def test_mixed_versions_are_said_and_pinned_runs_do_not_count() -> None:

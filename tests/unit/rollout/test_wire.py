@@ -89,6 +89,7 @@ ATTEMPTS = st.builds(
     finished=st.just(False),
     waiting=st.just(0),
     held=st.just(0),
+    movable=st.just(0),
     unlisted=st.builds(Tally, *[st.integers(0, 9)] * 4),
 )
 
