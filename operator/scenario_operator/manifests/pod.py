@@ -19,6 +19,14 @@ from scenario_operator.manifests.container import CONTAINER, status_of
 from scenario_operator.manifests.context import RunContext
 from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
 from scenario_operator.manifests.report import StopReport, read_report
+from scenario_operator.manifests.trouble import (
+    NO_CURE,
+    PREPARING,
+    is_abandoned,
+    last_end_of,
+    trouble_beside,
+    trouble_of,
+)
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import epoch
 
@@ -26,23 +34,6 @@ _PROGRAM = ("command", "args", "envFrom", "resources")
 _PROBES = ("ports", "startupProbe", "readinessProbe", "livenessProbe")
 _PLACEMENT = ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName")
 _LAST_WORDS: Final = "FallbackToLogsOnError"
-_LONGEST_TROUBLE: Final = 512
-_PREPARING: Final = ("ContainerCreating", "PodInitializing")
-
-
-_NO_CURE: Final[Mapping[str, Reason]] = {
-    "CrashLoopBackOff": Reason.CRASH_LOOPING,
-    "CreateContainerConfigError": Reason.CONTAINER_NOT_MADE,
-    "CreateContainerError": Reason.CONTAINER_NOT_MADE,
-    "ErrImageNeverPull": Reason.IMAGE_UNAVAILABLE,
-    "ErrImagePull": Reason.IMAGE_UNAVAILABLE,
-    "ImageInspectError": Reason.IMAGE_UNAVAILABLE,
-    "ImagePullBackOff": Reason.IMAGE_UNAVAILABLE,
-    "InvalidImageName": Reason.IMAGE_UNAVAILABLE,
-    "RunContainerError": Reason.CONTAINER_NOT_MADE,
-    "Unschedulable": Reason.UNSCHEDULABLE,
-}
-"""The words of the kubelet and of the scheduler for what only another version, node or object mends, and ours."""
 
 
 class Pod(NamedTuple):
@@ -80,7 +71,7 @@ class Pod(NamedTuple):
     @property
     def ailment(self) -> Reason | None:
         """Return the word for a state that time alone does not mend, None when it is in no such state."""
-        return _NO_CURE.get(self.trouble.partition(":")[0].partition(" ")[0])
+        return NO_CURE.get(self.trouble.partition(":")[0].partition(" ")[0])
 
     @property
     def needs_a_hand(self) -> bool:
@@ -344,31 +335,15 @@ def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
         exit_code=terminated.get("exitCode"),
         finished_at=terminated.get("finishedAt"),
         report=read_report(terminated.get("message", ""), terminated.get("exitCode")) if terminated else None,
-        trouble=_trouble(status, container) or _trouble_beside(status, container),
+        trouble=trouble_of(status, container) or trouble_beside(status, container),
         restarts=container.get("restartCount", 0),
         born=epoch(status["startTime"]) if "startTime" in status else 0.0,
         running=running is not None,
         name=metadata["name"],
-        last_end=_last_end(container),
-        abandoned=_abandoned(stated),
-        preparing=(state.get("waiting") or {}).get("reason") in _PREPARING,
+        last_end=last_end_of(container),
+        abandoned=is_abandoned(stated),
+        preparing=(state.get("waiting") or {}).get("reason") in PREPARING,
     )
-
-
-def _abandoned(stated: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Say whether the node controller has taken Ready away: the kubelet, which gives a reason, no longer speaks."""
-    ready, containers = stated.get("Ready", {}), stated.get("ContainersReady", {})
-    return ready.get("status") == "False" and not ready.get("reason") and containers.get("status") == "True"
-
-
-def _last_end(container: Mapping[str, Any]) -> str:
-    """Say how a container ended last: its exit code and its last words, "" when it never did."""
-    state = container.get("state") or {}
-    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
-    if not ended:
-        return ""
-    told = f"exit code {ended.get('exitCode', '?')}: {ended.get('message') or ended.get('reason') or ''}"
-    return told[:_LONGEST_TROUBLE].rstrip(": ")
 
 
 def _held(metadata: Mapping[str, Any]) -> str:
@@ -376,30 +351,3 @@ def _held(metadata: Mapping[str, Any]) -> str:
     if names.FINALIZER_REPORT not in (metadata.get("finalizers") or ()):
         return ""
     return (metadata.get("annotations") or {}).get(names.ANNOTATION_STEP, "") or "held"
-
-
-def _trouble(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    """Say in the kubelet's words why a pod does not run."""
-    waiting = (container.get("state") or {}).get("waiting") or {}
-    if waiting.get("reason") not in (None, *_PREPARING):
-        last = (container.get("lastState") or {}).get("terminated") or {}
-        told = last.get("message") or waiting.get("message") or ""
-        exit_code = f" (exit code {last['exitCode']})" if "exitCode" in last else ""
-        return f"{waiting['reason']}{exit_code}: {told}"[:_LONGEST_TROUBLE].rstrip(": ")
-    scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), None)
-    if scheduled is not None and scheduled["status"] == "False":
-        return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}"[:_LONGEST_TROUBLE]
-    return ""
-
-
-def _trouble_beside(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    """Say what ails the container before or beside ours that keeps the pod from serving, "" when none does."""
-    if container.get("ready"):
-        return ""
-    beside = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
-    for other in beside:
-        told = _trouble({}, other) if other["name"] != CONTAINER else ""
-        if told:
-            word, _, rest = told.partition(": ")
-            return f"{word}: container {other['name']}{': ' + rest if rest else ''}"[:_LONGEST_TROUBLE]
-    return ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from scenario_operator.api import commands, names
+from scenario_operator.api import commands
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import GATED, AttemptPhase
@@ -17,6 +16,7 @@ from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.asking import Asking, asked_by, parked_in, stands_still
+from scenario_operator.rollout.census import artifact_of, counts_of, versions_of
 from scenario_operator.rollout.decide import FleetDecision
 from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
 from scenario_operator.rollout.groups import is_behind
@@ -143,10 +143,10 @@ def render(
         "latestRevision": revision.name if revision else None,
         "activeRevision": _active(published, decision, old),
         "resolvedImage": revision.artifact.image if revision else None,
-        "artifact": _artifact(revision, old, fleet.now) if revision else None,
+        "artifact": artifact_of(revision, old, fleet.now) if revision else None,
         "lastUpgradeSequence": old.get("lastUpgradeSequence", 0),
-        "runs": _counts(fleet),
-        "versions": _versions(fleet),
+        "runs": counts_of(fleet),
+        "versions": versions_of(fleet),
         "currentUpgrade": current.name if current else None,
     }
     return {key: value for key, value in status.items() if value is not None}
@@ -386,41 +386,3 @@ def _active(published: Publication, decision: FleetDecision, old: Mapping[str, A
     if latest is None or latest.name == before:
         return before
     return latest.name if decision.released else before
-
-
-def _artifact(revision: Revision, old: Mapping[str, Any], now: str) -> JsonObject:
-    artifact = revision.artifact
-    known = old.get("artifact") or {}
-    same = known.get("digest") == artifact.digest and known.get("resolvedImage") == artifact.image
-    return {
-        "image": revision.spec.artifact.image,
-        "digest": artifact.digest,
-        "resolvedImage": artifact.image,
-        "unpinned": artifact.unpinned,
-        "since": known.get("since", now) if same else now,
-    }
-
-
-def _counts(fleet: Fleet) -> JsonObject:
-    wanted = fleet.wanted
-    return {
-        "total": len(fleet.runs) + len(fleet.unread),
-        "upToDate": sum(1 for r in fleet.runs if wanted and r.stored.applied and not is_behind(r, wanted)),
-        "upgrading": sum(1 for r in fleet.runs if r.journal_grant),
-        "failed": sum(1 for r in fleet.runs if r.failed),
-        "pinned": sum(1 for r in fleet.runs if r.pinned),
-        "unreadable": len(fleet.unread),
-    }
-
-
-def _versions(fleet: Fleet) -> list[JsonObject]:
-    counted = Counter(
-        (r.stored.applied.version, r.stored.applied.revision) for r in fleet.runs if r.stored.applied
-    )
-
-    def age(carried: tuple[str, str]) -> tuple[int, str]:
-        known = fleet.revisions.get(carried[1])
-        return -(known.number if known else names.revision_number(carried[1])), carried[1]
-
-    newest_first = sorted(counted, key=age)[:64]
-    return [{"version": v, "revision": r, "runs": counted[v, r]} for v, r in newest_first]
