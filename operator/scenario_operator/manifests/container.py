@@ -26,8 +26,13 @@ def termination_of(pod: Mapping[str, Any]) -> JsonObject:
 
 def beside(pod: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the containers of a probe or a hook that are not ours: somebody's admission has put them there."""
-    found = [*_statuses(pod, "initContainerStatuses"), *_statuses(pod, "containerStatuses")]
-    return tuple(c["name"] for c in found if c["name"] != CONTAINER)
+    return tuple(c["name"] for c in statuses_beside(pod))
+
+
+def statuses_beside(pod: Mapping[str, Any]) -> Iterator[JsonObject]:
+    """Return what the kubelet says of the containers before and beside ours."""
+    for field in ("initContainerStatuses", "containerStatuses"):
+        yield from (c for c in _statuses(pod, field) if c.get("name") != CONTAINER)
 
 
 def _statuses(pod: Mapping[str, Any], field: str) -> Iterator[JsonObject]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from scenario_operator.api.reasons import Reason
-from scenario_operator.manifests.container import CONTAINER
+from scenario_operator.manifests.container import statuses_beside
 
 _LONGEST_TROUBLE: Final = 512
 PREPARING: Final = ("ContainerCreating", "PodInitializing")
@@ -60,10 +60,8 @@ def trouble_beside(status: Mapping[str, Any], container: Mapping[str, Any]) -> s
     """Say what ails the container before or beside ours that keeps the pod from serving, "" when none does."""
     if container.get("ready"):
         return ""
-    beside = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
-    for other in beside:
-        told = trouble_of({}, other) if other["name"] != CONTAINER else ""
-        if told:
+    for other in statuses_beside({"status": status}):
+        if told := trouble_of({}, other):
             word, _, rest = told.partition(": ")
             return f"{word}: container {other['name']}{': ' + rest if rest else ''}"[:_LONGEST_TROUBLE]
     return ""
