@@ -9,20 +9,33 @@ from typing import Any, Final, NamedTuple
 
 from tests.sim.setups import BROKEN, FORWARD, FRESH, KEEP_SAME, WINDOW
 from tests.unit.execution.life import HOLD, Life, at, granted
-from tests.unit.rollout.fleets import V1, V2, Published, attempt, fleet, grant_of, returned, run, runs, status
+from tests.unit.rollout.fleets import (
+    V1,
+    V2,
+    Published,
+    attempt,
+    ended,
+    fleet,
+    grant_of,
+    returned,
+    run,
+    runs,
+    status,
+)
 from tests.unit.rollout.test_standing import destructive, failed, held
 
 from docs import prose
 from scenario_operator.api import names
+from scenario_operator.api.conditions import PATIENCE_SECONDS
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.execution.decide import decide
 from scenario_operator.execution.status import render, unreadable
-from scenario_operator.execution.view import Gate, View
+from scenario_operator.execution.view import Gate, Health, View
 from scenario_operator.planning.validity import Problem
-from scenario_operator.rollout.facts import Attempt, Fleet, RunName, Unread
+from scenario_operator.rollout.facts import Attempt, Fleet, Report, RunName, Unread
 from scenario_operator.rollout.wire import dump_attempt
 
 JsonObject = dict[str, Any]
@@ -96,6 +109,15 @@ def with_pods(life: Life, stored: JsonObject | None = None, **pod: Any) -> JsonO
     return of(changed._replace(stored=view.stored._replace(**(stored or {}))))
 
 
+def unwell(**pod: Any) -> JsonObject:
+    """Return the status of a run whose pod has been like this for ten minutes."""
+    view = on_v1(wanted="v1").view()
+    pods = tuple(p._replace(ready=False, started=False, running=False, **pod) for p in view.world.pods)
+    since = view.now - PATIENCE_SECONDS
+    sick = view._replace(world=view.world._replace(pods=pods), health=Health(1, since, since))
+    return of(sick)
+
+
 def out_of_sync() -> JsonObject:
     """Return the status of a run whose state claim is gone."""
     view = on_v1(wanted="v1").put("pods", 1, None).put("workloads", 1, None).view()
@@ -140,6 +162,18 @@ RUNS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
         seen(Life.unborn().run(lambda life: life.state.record.journal is not None)),
     ],
     "pod not ready yet, no plan open": lambda: [with_pods(on_v1(wanted="v1"), **NOT_READY)],
+    "worked, and has not served for 10 minutes in a state that time does not mend": lambda: (
+        [
+            unwell(trouble=f"{word}: told")
+            for word in (
+                "CrashLoopBackOff",
+                "ImagePullBackOff",
+                "CreateContainerConfigError",
+                "Unschedulable",
+            )
+        ]
+        + [unwell(terminating=True)]
+    ),
     "learning": lambda: [with_pods(on_v1(wanted="v1"), LEARNS, ready=False, started=True)],
     "a plan of an attempt went back, or was aborted": lambda: [
         seen(went_back()),
@@ -283,6 +317,35 @@ SCENARIOS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     "some runs went back and the attempt is over, or the version does not start on a new run": lambda: [
         status(failed()),
         status(hanging()),
+    ],
+    "an attempt was aborted before it began": lambda: [
+        status(
+            fleet(
+                runs(1, V1),
+                [
+                    attempt(
+                        abort=True,
+                        finished=True,
+                        closed=True,
+                        phase=AttemptPhase.ABORTED,
+                        reports=(Report("ns", "r001", "uid-r001", "", "", ended(Outcome.ABORTED, grant="")),),
+                    )
+                ],
+            )
+        )
+    ],
+    "nothing moves but for `spec.hold` of some runs": lambda: [
+        status(fleet((run("h", V1, hold=True), run("g", V2)), [attempt()])),
+        status(fleet((run("n", None, hold=True, asks="Held"), run("g", V2)))),
+    ],
+    "each run that is left waits for a person": lambda: [
+        status(
+            fleet(
+                (run("w", V1, journal_grant="s-1.1", waits=True), run("g", V2)),
+                [attempt(active=(grant_of("w", parked=True),), granted=1)],
+            )
+        ),
+        status(fleet((run("w", V2, journal_grant="", journal_revisions=("v2", "v2"), waits=True),))),
     ],
     "the attempt was rejected": lambda: [
         status(
