@@ -18,7 +18,7 @@ MARKED = re.compile(r"<!-- fuzzer -->.*?<!-- /fuzzer -->", re.DOTALL)
 def main() -> None:
     """Play, print and perhaps write."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--examples", type=int, default=200, help="cases of each kind (default: %(default)s)")
+    parser.add_argument("--examples", type=int, default=100, help="cases of each kind (default: %(default)s)")
     parser.add_argument("--write", action="store_true", help=f"write the counts into {PAGE.name}")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
