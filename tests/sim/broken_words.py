@@ -16,8 +16,8 @@ def says_no_reason(patch: pytest.MonkeyPatch) -> None:
     """A step under way has a word that no Reason is."""
     real = describe.progress
 
-    def mumbled(view: Any, journal: Any, step: Any, waiting: str) -> Any:
-        return real(view, journal, step, waiting)._replace(reason="Busy")
+    def mumbled(*args: Any, **kwargs: Any) -> Any:
+        return real(*args, **kwargs)._replace(reason="Busy")
 
     everywhere(patch, describe.progress, mumbled)
 
