@@ -47,13 +47,13 @@ class Explorer:
         return self.decisions[key]
 
     def meet(self, view: View, made: Decision) -> None:
-        """Note what a decision meets, and tell users of it: once for each thing that there is to tell."""
+        """Note what a decision meets, and tell users of it unless all that it says has been told."""
         self.met |= coverage.met(view, made)
         if made.record.journal is not None:
             self.planned |= {step.kind for step in made.record.journal.steps}
-        status = told.depends_on(view, made)
-        if status not in self.told:
-            self.told.add(status)
+        parts = told.parts(made)
+        if not parts <= self.told:
+            self.told |= parts
             told.check_told(view, made)
 
     def moves(self, state: State) -> Iterator[Move]:

@@ -18,11 +18,12 @@ from scenario_operator.execution.wire import load
 from .states import Violation
 
 
-def depends_on(view: View, decision: Decision) -> object:
-    """Return what a status depends on, so that each is rendered once: what is decided, and what conditions look at."""
-    serving = tuple(p.ready and not p.terminating for p in view.world.pods if not p.foreign)
-    wanted = view.wanted.name if view.wanted else ""
-    return decision.record, decision.situation, serving, wanted, view.run.pinned
+def parts(decision: Decision) -> set[object]:
+    """Return the two parts of a status, what is recorded and what conditions say of it.
+
+    Neither is written differently for the other, so whoever has rendered each once has rendered all.
+    """
+    return {("record", decision.record), ("situation", decision.situation)}
 
 
 def check_told(view: View, decision: Decision) -> None:
