@@ -94,8 +94,10 @@ def test_a_hook_beyond_the_quota_is_told_and_run_as_soon_as_there_is_room(cluste
     quota = Quota(cluster, pods=0)
     asked_and_approved(cluster)
 
-    seen = cluster.until_condition("srun", "r", "ActionRequired", "True")
-    assert "exceeded quota: narrow" in seen["message"]
+    cluster.until(
+        "the quota to be named",
+        lambda: "exceeded quota: narrow" in cluster.condition("srun", "r", "ActionRequired")["message"],
+    )
     assert cluster.get("pvc", "state-r-1-0")["metadata"].get("deletionTimestamp") is None
 
     quota.allow(pods=2)

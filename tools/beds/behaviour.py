@@ -112,6 +112,10 @@ class Images:
     def pullable(self, image: str) -> bool:
         return "missing" not in image or image in self.present
 
+    def is_on_the_node(self, image: str) -> bool:
+        """Say whether a node has an image that no registry is asked for: not one that came to be pullable since."""
+        return "missing" not in image
+
     def identity(self, image: str) -> str:
         """imageID: the repository and a digest that follows from the image's name, unless mapped."""
         repository, _, digest = image.partition("@")

@@ -201,7 +201,8 @@ def _up_to_date(view: View, decision: Decision) -> Assessment:
     current = view._replace(stored=stored)
     if stored.applied is not None and not is_behind(current):
         return Assessment(_C.UP_TO_DATE, "True", Reason.UP_TO_DATE, f"on version {stored.applied.version}")
-    return Assessment(_C.UP_TO_DATE, "False", _asking(situation), situation.rolled_back or situation.message)
+    reason = Reason.ROLLED_BACK if situation.rolled_back else Reason(situation.reason)
+    return Assessment(_C.UP_TO_DATE, "False", reason, situation.rolled_back or situation.message)
 
 
 def _without(status: Mapping[str, Any], kinds: set[str]) -> JsonObject:

@@ -77,6 +77,11 @@ class Container:
 
     def _try_to_run(self, now: float) -> None:
         image = self.spec["image"]
+        if self.spec.get("imagePullPolicy") == "Never" and not self.pod.host.images.is_on_the_node(image):
+            self.due = NEVER
+            text = f'Container image "{image}" is not present with pull policy of Never'
+            self.state = {"waiting": {"reason": "ErrImageNeverPull", "message": text}}
+            return
         if not self.pod.host.images.pullable(image):
             backing_off = self.state["waiting"]["reason"] in ("ErrImagePull", "ImagePullBackOff")
             reason = "ImagePullBackOff" if backing_off else "ErrImagePull"
