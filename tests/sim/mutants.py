@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from scenario_operator.api.foreign import NOTHING
 from scenario_operator.api.journal import Kind
 from scenario_operator.execution import close, facts, opening, own, rest, upkeep
 from scenario_operator.execution import decide as decide_module
@@ -78,7 +79,7 @@ def works_during_a_hold(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         decide_module,
         "_carry_on",
-        lambda view, journal: real(view._replace(run=view.run._replace(hold="")), journal),
+        lambda view, journal: real(view._replace(run=view.run._replace(hold=NOTHING)), journal),
     )
 
 

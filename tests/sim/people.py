@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.api.outcomes import WENT_BACK
 from scenario_operator.api.strategy import WindowMode
 from scenario_operator.execution.decide import Record
@@ -138,7 +139,7 @@ def _restarts(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
 
 
 def _holds(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
-    held = "" if state.run.hold else "somebody looks at it"
+    held = NOTHING if state.run.hold else Foreign("somebody looks at it")
     yield "hold" if held else "let go", edited(state, state.run._replace(hold=held))
 
 

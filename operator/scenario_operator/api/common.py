@@ -15,6 +15,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from scenario_operator.api.foreign import escaped
+
 JsonObject = dict[str, Any]
 
 _INITIALISMS = {"id": "ID", "uid": "UID"}
@@ -143,10 +145,12 @@ _MESSAGE_END = 640
 
 
 def shortened(text: str) -> str:
-    """Cut the middle out of what people or programs said: a status write must never fail because of its length.
+    """Bring a message onto one line and cut its middle out: a status write must never fail because of its length.
 
-    The end stays, for it is the command that moves things on.
+    The end stays, for it is the command that moves things on. Foreign text in it was escaped where it came in; this is
+    for what came in elsewhere.
     """
+    text = escaped(text)
     if len(text) <= _MESSAGE:
         return text
     return f"{text[: _MESSAGE - _MESSAGE_END - 1]}…{text[-_MESSAGE_END:]}"

@@ -7,7 +7,7 @@ generated, so that a repeated create finds what the first one made.
 
 import hashlib
 import re
-from typing import Final
+from typing import Final, NewType
 
 GROUP: Final = "scenarios.dev"
 VERSION: Final = "v1alpha1"
@@ -62,6 +62,20 @@ FINALIZER_REPORT: Final = f"{GROUP}/report"
 ENV_PREFIX: Final = "SCENARIO_"
 RESERVED_VOLUMES: Final = frozenset({"state", "results", "artifact", "tmp"})
 RESERVED_VOLUME_PREFIX: Final = "scenario"
+
+# --- Names that may stand in a command ------------------------------------------------------------
+
+PlainName = NewType("PlainName", str)
+"""A name or hash made of nothing but a-z, 0-9, - and . so that no shell reads more into it."""
+_PLAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+def plain(text: str) -> PlainName:
+    """Return a name as one that may stand in a command; raises ValueError if it has signs of a shell."""
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of an object")
+    return PlainName(text)
+
 
 # --- Derived names --------------------------------------------------------------------------------
 

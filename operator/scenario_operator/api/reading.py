@@ -11,6 +11,8 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from scenario_operator.api.foreign import Foreign
+
 _T = TypeVar("_T")
 _LONGEST = 300
 
@@ -36,7 +38,7 @@ def reading(read: Callable[[], _T], where: str) -> _T | Unreadable:
         return read()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        return Unreadable(_path(where, first["loc"]), _bounded(first["msg"]))
+        return Unreadable(_bounded(_path(where, first["loc"])), _bounded(first["msg"]))
     except Exception as error:  # noqa: BLE001 (whatever a parser raises, it is the object that cannot be read)
         return Unreadable(where or "metadata", _bounded(f"{type(error).__name__}: {error}"))
 
@@ -48,6 +50,5 @@ def _path(where: str, parts: tuple[int | str, ...]) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Return a message on one line and short enough for a condition, with what is left of foreign text escaped."""
-    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
+    """Return a message short enough for a condition; it may repeat what somebody wrote."""
+    return Foreign(text).shown(_LONGEST)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from scenario_operator.api import names
+from scenario_operator.api import commands, names
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import KubernetesClient
 
@@ -48,6 +48,5 @@ async def _problem(client: KubernetesClient) -> str | None:
     if not missing:
         return None
     kinds = ", ".join(sorted(missing))
-    return (
-        f"the API server does not serve {kinds} of {names.API_VERSION}; install them: kubectl apply -f crds/"
-    )
+    install = commands.install_definitions()
+    return f"the API server does not serve {kinds} of {names.API_VERSION}; install them: {install}"

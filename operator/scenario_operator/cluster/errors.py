@@ -25,7 +25,11 @@ This module knows HTTP and the API server's `Status` object; it must not know wh
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
+
+from scenario_operator.api.foreign import Foreign
+
+_LONGEST_LOGGED: Final = 2048
 
 
 class StatusCause(NamedTuple):
@@ -37,10 +41,18 @@ class StatusCause(NamedTuple):
 
 
 class ClusterError(Exception):
-    """Base of all failures of this package."""
+    """Base of all failures of this package; what the server said stands in it, so it is foreign."""
 
     #: True when a write that failed this way may nevertheless have taken effect.
     may_have_landed: ClassVar[bool] = False
+
+    @property
+    def told(self) -> Foreign:
+        """What the server or the network said."""
+        return Foreign(self.args[0] if self.args else "")
+
+    def __str__(self) -> str:
+        return self.told.shown(_LONGEST_LOGGED)
 
 
 class Transient(ClusterError):  # noqa: N818 (the two families of the house style)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
+from scenario_operator.api.foreign import escaped
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.kinds import EVENT, JsonObject
@@ -136,6 +137,7 @@ class EventPoster:
 
 
 def _cut(note: str) -> str:
+    note = escaped(note)
     encoded = note.encode()
     if len(encoded) <= _LONGEST_NOTE_BYTES:
         return note

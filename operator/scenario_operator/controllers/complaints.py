@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.kinds import EVENT
@@ -19,7 +20,6 @@ Object: TypeAlias = Mapping[str, Any]
 _SLACK_SECONDS: Final = 5.0
 """Clocks differ a little, and times of Events have whole seconds."""
 _FIRST_LOOK_SECONDS: Final = 4.0
-_LONGEST: Final = 512
 
 
 class Missing(NamedTuple):
@@ -45,23 +45,23 @@ def missing(run: Object, record: Record, makers: Iterable[Object], pods: Iterabl
     return Missing(maker, since) if maker is not None and since is not None else None
 
 
-async def complaint(client: Client, lacking: Missing | None) -> str:
-    """Return why a pod cannot be made, as its controller says; "" when nothing is missing, or it does not complain.
+async def complaint(client: Client, lacking: Missing | None) -> Foreign:
+    """Return why a pod cannot be made, as its controller says; nothing when none is missing or it does not complain.
 
     The newest Event counts, and only one since the pod has been missing: an old trouble is none.
     """
     if lacking is None:
-        return ""
+        return NOTHING
     metadata = lacking.maker["metadata"]
     try:
         selector = f"regarding.uid={metadata['uid']}"
         events = (await client.list(EVENT, metadata["namespace"], field_selector=selector)).items
     except errors.ClusterError:
-        return ""  # only a word less for people: no reason to stand still
+        return NOTHING  # only a word less for people: no reason to stand still
     newest = max(events, key=_told_at, default=None)
     if newest is None or newest.get("type") != "Warning" or _told_at(newest) < lacking.since - _SLACK_SECONDS:
-        return ""
-    return str(newest.get("note", ""))[:_LONGEST]
+        return NOTHING
+    return Foreign(newest.get("note", ""))
 
 
 def _since(run: Object, record: Record) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.keys import BY_CLAIM
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, Ref, ResourceKind
@@ -39,7 +40,7 @@ class Things(NamedTuple):
     pods: tuple[JsonObject, ...]
     claims: tuple[JsonObject, ...]
     jobs: tuple[JsonObject, ...]
-    refused: str = ""
+    refused: Foreign = NOTHING
 
 
 def cached(store: Store, run: JsonObject) -> Things:
@@ -109,10 +110,10 @@ async def live(client: Client, store: Store, run: JsonObject) -> Things:
     return Things(run, workloads, pods, claims, jobs, refused)
 
 
-def view_of(things: Things, around: Surroundings, *, now: float, refusal: str) -> View:
+def view_of(things: Things, around: Surroundings, *, now: float, refusal: Foreign) -> View:
     """Put the picture of a run together from its objects and from what is around it.
 
-    `now` is in epoch seconds; `refusal` is what the API server refuses, "" for nothing.
+    `now` is in epoch seconds; `refusal` is what the API server refuses, if it does.
     """
     run, record = run_of(things.run), record_of(things.run)
     view = View(

@@ -236,13 +236,13 @@ class Publisher:
         """
         told, lost = read_hook_end(job, pods)
         if told:
-            return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told}")
+            return Problem(Reason.VALIDATION_FAILED, f"spec.hooks.validate: {told.shown()}")
         stood = current(scenario, ConditionType.VALID)
         if stood.get("reason") == Reason.VALIDATION_FAILED.value:
             return Problem(Reason.VALIDATION_FAILED, stood.get("message", ""))
         if "deletionTimestamp" not in job["metadata"] and self._resolver.is_due(scenario, job):
             await self._context.remove(JOB, job)
-        why = f" ({lost})" if lost else ""
+        why = f" ({lost.shown()})" if lost else ""
         return Problem(Reason.RESOLVING, f"hooks.validate is run again: its pod was lost{why}; {AGAIN}")
 
     async def _clean(self, scenario: JsonObject) -> None:

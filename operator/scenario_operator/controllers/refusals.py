@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.cluster.errors import ServerError, Terminal
 from scenario_operator.cluster.keys import Key
 
 REFUSALS: Final = (Terminal, ServerError)
 _LASTING: Final = 5
 """Server errors in a row after which they are told."""
-_LONGEST: Final = 512
 
 
 class _Known(NamedTuple):
-    text: str
+    text: Foreign
     certain: bool
     times: int = 1
 
@@ -37,17 +37,17 @@ class Refusals:
         before = self.told(key)
         known = self._known.get(key)
         if isinstance(error, Terminal):
-            self._known[key] = _Known(str(error)[:_LONGEST], certain=True)
+            self._known[key] = _Known(error.told, certain=True)
         elif known is None or known.certain:
-            self._known[key] = _Known(str(error)[:_LONGEST], certain=False)
+            self._known[key] = _Known(error.told, certain=False)
         else:
             self._known[key] = known._replace(times=known.times + 1)
         return self.told(key) != before
 
-    def told(self, key: Key) -> str:
-        """Return what is to be told, "" when there is nothing."""
+    def told(self, key: Key) -> Foreign:
+        """Return what is to be told, if there is anything."""
         known = self._known.get(key)
-        return known.text if known and (known.certain or known.times >= _LASTING) else ""
+        return known.text if known and (known.certain or known.times >= _LASTING) else NOTHING
 
     def forget(self, key: Key) -> None:
         """What was to be written has been let through, or is not wanted any more."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from scenario_operator.api import commands
+from scenario_operator.api import commands, names
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
@@ -172,7 +172,7 @@ class ScenarioController:
             if not told:
                 raise
             newest = max(this.revisions.values(), key=lambda r: r.number, default=None)
-            this.published = Published(newest, pending=Problem(Reason.REFUSED, told))
+            this.published = Published(newest, pending=Problem(Reason.REFUSED, told.shown()))
         else:
             self._refused_revisions.forget(this.key)
         if this.published.revision is not None:
@@ -188,9 +188,9 @@ class ScenarioController:
             await self._attempts.mark(obj, problem, self._context.now())
         rollout = strategy.spec.rollout if strategy.spec else None
         this.fleet = Fleet(
-            namespace=this.key.namespace,
+            namespace=names.plain(this.key.namespace),
             told=told_of(this.published),
-            scenario=this.key.name,
+            scenario=names.plain(this.key.name),
             wanted=this.published.revision,
             revisions=this.revisions,
             strategy=strategy.snapshot,
@@ -297,12 +297,12 @@ def _frozen(
         return published.problem
     for obj, problem in unread:
         name = obj["metadata"]["name"]
-        see = commands.show("supg", namespace, name)
+        see = commands.show("supg", names.plain(namespace), names.plain(name))
         return Problem(Reason.UNREADABLE, f"ScenarioUpgrade {name} cannot be read: {problem}; see: {see}")
     if strategy.unread:
         return Problem(Reason.UNREADABLE, strategy.unread)
     if strategy.missing:
-        see = f"kubectl -n {namespace} get ustrat"
+        see = commands.listing("ustrat", names.plain(namespace))
         told = f"there is no UpgradeStrategy {strategy.missing}, which says the pace; see: {see}"
         return Problem(Reason.STRATEGY_NOT_FOUND, told)
     return None

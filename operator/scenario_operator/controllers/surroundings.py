@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from scenario_operator.api import commands
+from scenario_operator.api import commands, names
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.strategy import StrategySpec
@@ -164,7 +164,7 @@ def scenario_strategy(context: Context, scenario: JsonObject | None) -> Strategy
         return Strategy()
     metadata, policy = scenario["metadata"], read_policy(scenario)
     if isinstance(policy, Unreadable):
-        edit = commands.edit("scn", metadata["namespace"], metadata["name"])
+        edit = commands.edit("scn", names.plain(metadata["namespace"]), names.plain(metadata["name"]))
         told = f"Scenario {metadata['name']} cannot be read: {policy}; edit: {edit}"
         return Strategy(_LAST_READ.get(metadata["uid"]), unread=told)
     found = Strategy(policy.strategy)
@@ -182,9 +182,8 @@ def strategy_named(context: Context, namespace: str, name: str) -> Strategy:
         return Strategy(missing=name)
     uid, spec = obj["metadata"]["uid"], read_strategy(obj)
     if isinstance(spec, Unreadable):
-        told = (
-            f"UpgradeStrategy {name} cannot be read: {spec}; edit: {commands.edit('ustrat', namespace, name)}"
-        )
+        edit = commands.edit("ustrat", names.plain(namespace), names.plain(name))
+        told = f"UpgradeStrategy {name} cannot be read: {spec}; edit: {edit}"
         return Strategy(_LAST_READ.get(uid), unread=told)
     _remember(uid, spec)
     return Strategy(spec)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from scenario_operator.api.foreign import NOTHING
 from scenario_operator.api.journal import Heading, Kind, Turn
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
@@ -74,7 +75,7 @@ def decide(view: View) -> Decision:
 
 def _told(view: View, decision: Decision) -> Decision:
     """Add what the API server refuses: a quota, a webhook, a missing right is nowhere else to be seen."""
-    refusal = (view.refusal if decision.effects else "") or view.world.refused
+    refusal = (view.refusal if decision.effects else NOTHING) or view.world.refused
     if not refusal:
         return decision
     return decision._replace(situation=refused(view, decision.situation, refusal))
@@ -290,7 +291,7 @@ def _held(view: View, journal: Journal) -> Decision:
     """Hold: nothing moves, and its time counts towards no deadline."""
     if journal.held_since is None:
         journal = journal._replace(held_since=view.now)
-    message = f"spec.hold: {view.run.hold}"
+    message = f"spec.hold: {view.run.hold.shown()}"
     attention = f"{message}; to go on: {unhold_command(view)}"
     situation = Situation(Standing.STALLED, Reason.HELD, message, attention)
     return Decision(Record(view.stored, journal), situation, (), WAKE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenario_operator.api import commands
+from scenario_operator.api import commands, names
 from scenario_operator.api.journal import Heading
 from scenario_operator.api.outcomes import WENT_BACK
 from scenario_operator.api.reasons import Reason
@@ -92,13 +92,17 @@ def _onward(view: View, journal: Journal, step: Step, attempt: str) -> str:
         return f"publish a fixed version, or {retry}"
     if not step.args.committed:
         return f"what never committed is cleaned up first, and given up after its attempts; {retry}"
-    give_up = f"give the hook up, its results stay: {commands.skip_revert(view.run.namespace, attempt)}, or "
+    give_up = (
+        f"give the hook up, its results stay: {commands.skip_revert(view.run.namespace, names.plain(attempt))}, or "
+        if attempt
+        else ""
+    )
     newer = (
         f"{view.wanted.version} starts"
         if view.wanted and superseded(view, journal)
         else "a newer version would start"
     )
-    return f"{newer} only after this hook of the old one; mend what it needs, {give_up if attempt else ''}{retry}"
+    return f"{newer} only after this hook of the old one; mend what it needs, {give_up}{retry}"
 
 
 def situation(view: View) -> Situation:
@@ -140,7 +144,7 @@ def _with_unknown_parameters(view: View, found: Situation) -> Situation:
 def _held(view: View) -> Situation | None:
     if not view.run.hold:
         return None
-    message = f"spec.hold: {view.run.hold}"
+    message = f"spec.hold: {view.run.hold.shown()}"
     return Situation(Standing.BLOCKED, Reason.HELD, message, f"{message}; to go on: {unhold_command(view)}")
 
 
@@ -285,11 +289,8 @@ def _never_recomputed(view: View) -> Situation | None:
 
 def _next_step(view: View, gate: Gate) -> str:
     """Return what a person has to do about a gate; it is the Scenario that has to change, if not said otherwise."""
-    if gate.command:
-        return f"{gate.message}; {gate.command}"
-    if "kubectl" in gate.message:
-        return gate.message
-    return f"{gate.message}; edit: {commands.edit('scn', view.run.namespace, view.run.scenario)}"
+    command = gate.command or f"edit: {commands.edit('scn', view.run.namespace, view.run.scenario)}"
+    return f"{gate.message}; {command}"
 
 
 def _version(view: View) -> str:

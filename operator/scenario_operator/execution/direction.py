@@ -150,7 +150,7 @@ def stuck_at(view: View, journal: Journal, step: Step, check: Todo | Failed) -> 
     if not _expired(view, journal, step):
         return None
     refusal = view.refusal or view.world.refused
-    told = f": {refusal}" if refusal else ""
+    told = f": {refusal.shown()}" if refusal else ""
     message = f"{_deadline(journal, step)} s passed waiting for {waiting}{told}"
     # A stop that takes too long is no failure: nothing is forced, only abort or a newer revision turns it.
     human = step.nature.patient

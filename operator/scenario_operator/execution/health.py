@@ -131,12 +131,14 @@ def _ailment_of(view: View, pod: Pod, number: int) -> Ailment | None:
     # One that ends again and again runs in between; the kubelet, too, forgives it after ten minutes.
     loops = pod.loops and not (pod.running and view.now - pod.started_at >= PATIENCE_SECONDS)
     if pod.ailment is Reason.CRASH_LOOPING or loops:
-        told = f"pod {name} ends again and again, last with {pod.last_end or pod.trouble}"
-        return Ailment(Reason.CRASH_LOOPING, told, commands.logs_before(view.run.namespace, name))
+        told = f"pod {name} ends again and again, last with {(pod.last_end or pod.trouble).shown()}"
+        return Ailment(
+            Reason.CRASH_LOOPING, told, commands.logs_before(view.run.namespace, names.plain(name))
+        )
     if pod.ready:
         return None
     if pod.ailment is not None:
-        return Ailment(pod.ailment, f"pod {name}: {pod.trouble}", _describe(view, name))
+        return Ailment(pod.ailment, f"pod {name}: {pod.trouble.shown()}", _describe(view, name))
     if pod.abandoned:
         told = f"the node of pod {name} does not answer"
         return Ailment(Reason.NODE_LOST, told, _describe(view, name))
@@ -153,4 +155,4 @@ def _own(view: View) -> list[Pod]:
 def _describe(view: View, pod: str) -> str:
     if not pod:
         return commands.describe("srun", view.run.namespace, view.run.name)
-    return commands.describe("pod", view.run.namespace, pod)
+    return commands.describe("pod", view.run.namespace, names.plain(pod))

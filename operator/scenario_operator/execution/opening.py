@@ -84,7 +84,7 @@ def _refusal(view: View, grant: Grant) -> tuple[Outcome, Reason, str] | None:
     if view.run.pinned:
         return Outcome.PINNED, Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}"
     if view.run.hold:
-        return Outcome.HELD, Reason.HELD, f"spec.hold: {view.run.hold}"
+        return Outcome.HELD, Reason.HELD, f"spec.hold: {view.run.hold.shown()}"
     if view.wanted is not None and view.overtaken(grant.revision):
         return Outcome.SUPERSEDED, Reason.SUPERSEDED, f"revision {view.wanted.name} is wanted now"
     return None

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from scenario_operator.api import names
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.run import DesiredState, ScenarioRun
 from scenario_operator.execution import facts, wire
@@ -39,14 +41,14 @@ def run_of(obj: Mapping[str, Any]) -> Run:
     parsed = ScenarioRun.read(obj)
     spec = parsed.spec
     return Run(
-        namespace=parsed.metadata.namespace,
-        name=parsed.metadata.name,
+        namespace=names.plain(parsed.metadata.namespace),
+        name=names.plain(parsed.metadata.name),
         uid=parsed.metadata.uid,
         generation=parsed.metadata.generation,
-        scenario=spec.scenario_ref.name,
+        scenario=names.plain(spec.scenario_ref.name),
         desired_running=spec.desired_state is DesiredState.RUNNING,
         pinned=spec.pinned_version or "",
-        hold=spec.hold or "",
+        hold=Foreign(spec.hold or ""),
         bounds=bounds_of(spec),
         parameters=tuple(sorted(spec.parameters.items())),
         recompute_nonce=spec.recompute_nonce or "",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from scenario_operator.api import commands, names
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.view import View
 
@@ -51,7 +52,7 @@ def keep_volume_command(view: View) -> str:
     """Return the command that lets a live volume outlive its claim."""
     name, results = view.run.name, view.world.results == "deleting"
     claim = names.results_claim(name) if results else names.state_claim(name, view.stored.live)
-    return commands.keep_volume(view.run.namespace, claim)
+    return commands.keep_volume(view.run.namespace, names.plain(claim))
 
 
 def unhold_command(view: View) -> str:
@@ -71,19 +72,20 @@ def retry_command(view: View) -> str:
 def abort_command(view: View, attempt: str) -> str:
     """Return the command that takes a plan back, of an attempt or of the run's own."""
     if attempt:
-        return commands.abort(view.run.namespace, attempt)
+        return commands.abort(view.run.namespace, names.plain(attempt))
     return commands.patch_run(view.run.namespace, view.run.name, abortNonce=f"{view.stored.plans}")
 
 
-def refused(view: View, situation: Situation, refusal: str) -> Situation:
+def refused(view: View, situation: Situation, refusal: Foreign) -> Situation:
     """Return the situation of a run for which the API server refuses what has to be done next.
 
     What was pressing already keeps its word; else the refusal is the word, since nothing moves until it is gone.
     """
-    message = situation.message if refusal in situation.message else f"{situation.message}: {refusal}"
+    told = refusal.shown()
+    message = situation.message if told in situation.message else f"{situation.message}: {told}"
     look = commands.behind_refusal(view.run.namespace, refusal)
     if situation.attention:
-        attention = f"{refusal}; see: {look}; {situation.attention}"
+        attention = f"{told}; see: {look}; {situation.attention}"
         return situation._replace(message=message, attention=attention, degraded=message)
     attention = f"{message}; it is tried again, correct what refuses it; see: {look}"
     return Situation(Standing.STALLED, Reason.REFUSED, message, attention, message)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from scenario_operator.api import commands
+from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import ONLY_WHILE_TRUE, Assessment, ConditionType, merge_conditions
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
@@ -44,16 +44,18 @@ def render(view: View, decision: Decision, old: Mapping[str, Any]) -> JsonObject
     }
 
 
-def unreadable(obj: Mapping[str, Any], kind: str, problem: Unreadable, now: datetime) -> JsonObject:
+def unreadable(obj: Mapping[str, Any], kind: commands.Kind, problem: Unreadable, now: datetime) -> JsonObject:
     """Return the status of an object that cannot be read: its record stays, and so does all else that was said of it.
 
     `kind` is its short name for kubectl.
     """
     metadata, old = obj["metadata"], obj.get("status") or {}
     reason = Reason.UNREADABLE if problem.of_status else Reason.INVALID_SPEC
-    where = kind, metadata["namespace"], metadata["name"]
-    way = f"a newer operator or a hand wrote it: update the operator, or see: {commands.show(*where)}"
-    attention = f"{problem}; {way}" if problem.of_status else f"{problem}; edit: {commands.edit(*where)}"
+    where = names.plain(metadata["namespace"]), names.plain(metadata["name"])
+    way = f"a newer operator or a hand wrote it: update the operator, or see: {commands.show(kind, *where)}"
+    attention = (
+        f"{problem}; {way}" if problem.of_status else f"{problem}; edit: {commands.edit(kind, *where)}"
+    )
     stated = [
         Assessment(_C.READY, "False", reason, str(problem)),
         Assessment(_C.STALLED, "True", reason, str(problem)),

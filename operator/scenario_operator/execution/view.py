@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.foreign import NOTHING, Foreign
+from scenario_operator.api.names import PlainName
 from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.execution.journal import Journal
 from scenario_operator.manifests.claim import Claim
@@ -50,14 +52,14 @@ RENDERER = 2
 class Run(NamedTuple):
     """What the user asks of the run."""
 
-    namespace: str
-    name: str
+    namespace: PlainName
+    name: PlainName
     uid: str
     generation: int = 1
-    scenario: str = ""
+    scenario: PlainName = PlainName("")
     desired_running: bool = True
     pinned: str = ""
-    hold: str = ""
+    hold: Foreign = NOTHING
     bounds: Bounds = Bounds()
     parameters: Pairs = ()
     recompute_nonce: str = ""
@@ -120,7 +122,7 @@ class World(NamedTuple):
     results: str = ""
     strangers: tuple[int, ...] = ()
     reverting: tuple[str, ...] = ()
-    refused: str = ""
+    refused: Foreign = NOTHING
 
     def workload(self, number: int) -> Workload | None:
         """Return the workload of an incarnation, if it exists."""
@@ -166,7 +168,7 @@ class View(NamedTuple):
     strategy: Snapshot | None = None
     gate: Gate | None = None
     unplanned: Blocked | None = None
-    refusal: str = ""
+    refusal: Foreign = NOTHING
     taken_back: frozenset[tuple[str, str]] = frozenset()
     watched_since: float = 0.0
     health: Health = Health()

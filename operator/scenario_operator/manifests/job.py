@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.api.scenario import Hook
 from scenario_operator.manifests import pod
 from scenario_operator.manifests.container import termination_of
@@ -44,16 +45,16 @@ class Job(NamedTuple):
     handle: Handle
     name: str
     state: str
-    message: str = ""
+    message: Foreign = NOTHING
     numbers: tuple[tuple[str, int], ...] = ()
     deleting: bool = False
 
 
 class HookEnd(NamedTuple):
-    """How a hook without a run ended: in its own words, "" when nobody knows; and why its pod was lost, "" if not."""
+    """How a hook without a run ended: in its own words, none when nobody knows; and why its pod was lost, if it was."""
 
-    told: str = ""
-    lost: str = ""
+    told: Foreign = NOTHING
+    lost: Foreign = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
         handle=handle(obj),
         name=metadata["name"],
         state=state,
-        message=": ".join(part for part in (message, told) if part),
+        message=Foreign(": ".join(part for part in (message, told) if part)),
         numbers=read_numbers(told),
         deleting="deletionTimestamp" in metadata,
     )
@@ -240,11 +241,11 @@ def read_hook_end(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> 
             lost = status.get("reason") or next((c.get("reason", "") for c in disrupted), "") or "deleted"
             continue
         if (ended := termination_of(obj)) and not _killed(job, ended):
-            return HookEnd(_words(ended))
+            return HookEnd(Foreign(_words(ended)))
         lost = f"{status.get('reason', '')}: {status.get('message', '')}".strip(": ")
     if is_timeout(job) and not lost:
-        return HookEnd(job_failure(job))
-    return HookEnd(lost=lost)
+        return HookEnd(Foreign(job_failure(job)))
+    return HookEnd(lost=Foreign(lost))
 
 
 def _true_conditions(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,15 @@ take off what the namespace's `restricted` Pod Security Standard asks for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject, wire
+from scenario_operator.api.foreign import NOTHING, Foreign
+from scenario_operator.api.names import PlainName
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.workload import Workload
 from scenario_operator.manifests.claim import incarnation_of
@@ -36,6 +39,9 @@ _PLACEMENT = ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "pr
 _LAST_WORDS: Final = "FallbackToLogsOnError"
 
 
+_FIRST_WORD = re.compile(r"\A([A-Za-z]+)")
+
+
 class Pod(NamedTuple):
     """One pod of the run, or a foreign pod that mounts its claim (`incarnation` is then that claim's).
 
@@ -58,12 +64,12 @@ class Pod(NamedTuple):
     exit_code: int | None = None
     finished_at: str | None = None
     report: StopReport | None = None
-    trouble: str = ""
+    trouble: Foreign = NOTHING
     restarts: int = 0
     born: float = 0.0
     running: bool = False
-    name: str = ""
-    last_end: str = ""
+    name: PlainName = PlainName("")
+    last_end: Foreign = NOTHING
     abandoned: bool = False
     preparing: bool = False
     kin: bool = False
@@ -71,7 +77,7 @@ class Pod(NamedTuple):
     @property
     def ailment(self) -> Reason | None:
         """Return the word for a state that time alone does not mend, None when it is in no such state."""
-        return NO_CURE.get(self.trouble.partition(":")[0].partition(" ")[0])
+        return NO_CURE.get(self.trouble.word(_FIRST_WORD))
 
     @property
     def needs_a_hand(self) -> bool:
@@ -335,12 +341,12 @@ def _read_pod(obj: Mapping[str, Any], number: int) -> Pod:
         exit_code=terminated.get("exitCode"),
         finished_at=terminated.get("finishedAt"),
         report=read_report(terminated.get("message", ""), terminated.get("exitCode")) if terminated else None,
-        trouble=trouble_of(status, container) or trouble_beside(status, container),
+        trouble=Foreign(trouble_of(status, container) or trouble_beside(status, container)),
         restarts=container.get("restartCount", 0),
         born=epoch(status["startTime"]) if "startTime" in status else 0.0,
         running=running is not None,
         name=metadata["name"],
-        last_end=last_end_of(container),
+        last_end=Foreign(last_end_of(container)),
         abandoned=is_abandoned(stated),
         preparing=(state.get("waiting") or {}).get("reason") in PREPARING,
     )

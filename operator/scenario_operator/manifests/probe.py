@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from scenario_operator.api.common import JsonObject
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.workload import Workload
 from scenario_operator.manifests import pod
@@ -128,7 +129,7 @@ def read_probe(pod: Mapping[str, Any], image: str, *, pulled: bool = True, decla
     if waiting.get("reason") in _PULL_TROUBLE:
         told = f"spec.artifact.image: {image} cannot be pulled: {waiting.get('message', waiting['reason'])}"
         again = f"; {AGAIN}, and goes on by itself when the image is there"
-        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, told[:_LONGEST] + again))
+        return Probed(None, Problem(Reason.ARTIFACT_UNAVAILABLE, Foreign(told).shown(_LONGEST) + again))
     obstacle = _obstacle(pod, image, waiting)
     if not obstacle:
         return unanswered(image)
@@ -137,7 +138,7 @@ def read_probe(pod: Mapping[str, Any], image: str, *, pulled: bool = True, decla
 
 def unanswered(image: str) -> Probed:
     """Return what a probe says that was only just made."""
-    return Probed(None, Problem(Reason.RESOLVING, f"resolving {image}"), unanswered=True)
+    return Probed(None, Problem(Reason.RESOLVING, Foreign(f"resolving {image}").shown()), unanswered=True)
 
 
 def _found(image: str, image_id: str, *, pulled: bool, declared: str) -> Probed:
@@ -150,7 +151,7 @@ def _found(image: str, image_id: str, *, pulled: bool, declared: str) -> Probed:
     matched = _DIGEST.search(image_id)
     if matched is None:
         told = f"spec.artifact.digest: the node tells no digest of {image}, only {image_id}; declare it"
-        return Probed(None, Problem(Reason.RESOLVING, told[:_LONGEST]), undisclosed=True)
+        return Probed(None, Problem(Reason.RESOLVING, Foreign(told).shown(_LONGEST)), undisclosed=True)
     digest = f"sha256:{matched[1]}"
     asked = repository(image)
     same = bool(at) and _spelt_out(name) == _spelt_out(asked)
@@ -190,7 +191,7 @@ def _obstacle(pod: Mapping[str, Any], image: str, waiting: Mapping[str, Any]) ->
         remedy = "spec.workload.hookPodLabels or hookPodAnnotations: can tell an injector to stay away"
     else:
         return ""
-    told = f"resolving {image}: {told}"[:_LONGEST]
+    told = Foreign(f"resolving {image}: {told}").shown(_LONGEST)
     return f"{remedy}; {told}" if remedy else told
 
 

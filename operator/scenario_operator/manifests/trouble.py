@@ -8,7 +8,6 @@ from typing import Any, Final
 from scenario_operator.api.reasons import Reason
 from scenario_operator.manifests.container import statuses_beside
 
-_LONGEST_TROUBLE: Final = 512
 PREPARING: Final = ("ContainerCreating", "PodInitializing")
 
 NO_CURE: Final[Mapping[str, Reason]] = {
@@ -39,7 +38,7 @@ def last_end_of(container: Mapping[str, Any]) -> str:
     if not ended:
         return ""
     told = f"exit code {ended.get('exitCode', '?')}: {ended.get('message') or ended.get('reason') or ''}"
-    return told[:_LONGEST_TROUBLE].rstrip(": ")
+    return told.rstrip(": ")
 
 
 def trouble_of(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
@@ -49,10 +48,10 @@ def trouble_of(status: Mapping[str, Any], container: Mapping[str, Any]) -> str:
         last = (container.get("lastState") or {}).get("terminated") or {}
         told = last.get("message") or waiting.get("message") or ""
         exit_code = f" (exit code {last['exitCode']})" if "exitCode" in last else ""
-        return f"{waiting['reason']}{exit_code}: {told}"[:_LONGEST_TROUBLE].rstrip(": ")
+        return f"{waiting['reason']}{exit_code}: {told}".rstrip(": ")
     scheduled = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), None)
     if scheduled is not None and scheduled["status"] == "False":
-        return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}"[:_LONGEST_TROUBLE]
+        return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}"
     return ""
 
 
@@ -63,5 +62,5 @@ def trouble_beside(status: Mapping[str, Any], container: Mapping[str, Any]) -> s
     for other in statuses_beside({"status": status}):
         if told := trouble_of({}, other):
             word, _, rest = told.partition(": ")
-            return f"{word}: container {other['name']}{': ' + rest if rest else ''}"[:_LONGEST_TROUBLE]
+            return f"{word}: container {other['name']}{': ' + rest if rest else ''}"
     return ""

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from scenario_operator.api.foreign import escaped
 
 Format = Literal["console", "json"]
 
@@ -42,6 +44,14 @@ class _Console(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
 
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the library's name)
+        """One record is one line, whatever somebody else's words in it are."""
+        return escaped(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (the library's name)
+        """Indent a traceback: no line of it passes for one of ours."""
+        return _traceback(super().formatException(ei), "    ")
+
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         key = _key.get()
@@ -61,12 +71,16 @@ class _Json(logging.Formatter):
             time=datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             level=record.levelname,
             logger=record.name,
-            message=record.getMessage(),
+            message=escaped(record.getMessage()),
         )
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = _traceback(self.formatException(record.exc_info), "")
         return json.dumps(fields, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, int | float | bool | None) else escaped(str(value))
+
+
+def _traceback(text: str, indent: str) -> str:
+    return "\n".join(f"{indent}{escaped(line)}" for line in text.split("\n"))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scenario_operator.api.common import ApiModel, wire_name
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.scenario import ClaimSpec, ScenarioSpec
 from scenario_operator.planning.revision import NOT_CONTENT, Revision
 from scenario_operator.planning.stored import Applied
@@ -73,9 +74,8 @@ def differences(
 
 
 def shown(text: object) -> str:
-    """Return foreign text as it may stand in a line: one line, everything that does not print escaped, bounded."""
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-    return plain if len(plain) <= _WORD else f"{plain[: _WORD - 1]}…"
+    """Return foreign text as it may stand in a line beside others."""
+    return Foreign(text).shown(_WORD)
 
 
 def _parts() -> Iterable[str]:

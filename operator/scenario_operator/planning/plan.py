@@ -11,6 +11,7 @@ import json
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from scenario_operator.api.names import PlainName
 from scenario_operator.planning.steps import Args, Draft, Step, Timeouts
 from scenario_operator.planning.windows import Bound, Bounds
 
@@ -73,7 +74,7 @@ class Plan(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @property
-    def plan_hash(self) -> str:
+    def plan_hash(self) -> PlainName:
         """Return the identity under which this plan is shown, approved, granted and executed."""
         content = {
             "planner": PLANNER,
@@ -86,7 +87,7 @@ class Plan(NamedTuple):
             "parameters": sorted(self.parameters),
             "attention": self.attention,
         }
-        return digest_of(content)[:20]
+        return PlainName(digest_of(content)[:20])
 
     @property
     def point_of_no_return(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from scenario_operator.api import commands
+from scenario_operator.api import commands, names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.canary import failed_canaries
@@ -37,7 +37,7 @@ def asked_by(attempt: Attempt, fleet: Fleet) -> Asking | None:
     match attempt.phase:
         case AttemptPhase.SUSPENDED:
             told = f"{attempt.name} is suspended with {len(attempt.groups)} plans"
-            see = f"see: kubectl -n {fleet.namespace} get supg {attempt.name} -o yaml"
+            see = f"see: {commands.show('supg', fleet.namespace, attempt.name)}"
             return Asking(Reason.SUSPENDED, told, see)
         case AttemptPhase.HELD:
             return _held_by_failures(attempt, fleet)
@@ -73,7 +73,9 @@ def _held_by_failures(attempt: Attempt, fleet: Fleet) -> Asking:
     if failed:
         told = f"{attempt.name}: canary {', '.join(failed[:5])} did not arrive, so no other run is led on"
         return Asking(
-            Reason.CANARY_FAILED, told, f"see: {commands.describe('srun', fleet.namespace, failed[0])}"
+            Reason.CANARY_FAILED,
+            told,
+            f"see: {commands.describe('srun', fleet.namespace, names.plain(failed[0]))}",
         )
     see = commands.describe("supg", fleet.namespace, attempt.name)
     return Asking(Reason.ROLLOUT_HELD, f"{attempt.name} is held by failures", f"see: {see}")

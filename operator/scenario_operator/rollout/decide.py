@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scenario_operator.api.names import PlainName
 from scenario_operator.api.outcomes import FAILURES
 from scenario_operator.api.upgrade import MAX_NAMED_RUNS, AttemptCause
 from scenario_operator.planning.compile import Blocked
@@ -80,7 +81,7 @@ def _released(fleet: Fleet, decided: list[Attempt], opening: Opening | None, pla
     behind = [run for run in fleet.runs if not run.left_out and is_behind(run, wanted)]
     if fleet.frozen and (behind or fleet.unread):
         return False  # whether their plans need consent is not known
-    unasked = Attempt("", "", 0, wanted.name)
+    unasked = Attempt(PlainName(""), "", 0, wanted.name)
     plans = (planner.plan(run, wanted, Cause.UPGRADE) for run in behind)
     return all(isinstance(plan, Blocked) or consent(plan, unasked, fleet).given for plan in plans)
 

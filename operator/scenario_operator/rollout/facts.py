@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.foreign import NOTHING, Foreign
+from scenario_operator.api.names import PlainName
 from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
@@ -23,8 +25,8 @@ class RunFacts(NamedTuple):
     why, if it is before its first plan can be made.
     """
 
-    namespace: str
-    name: str
+    namespace: PlainName
+    name: PlainName
     uid: str
     stored: Stored
     parameters: Pairs = ()
@@ -66,9 +68,9 @@ class Grant(NamedTuple):
 
     id: str
     run_uid: str
-    namespace: str
-    name: str
-    plan_hash: str
+    namespace: PlainName
+    name: PlainName
+    plan_hash: PlainName
     parked: bool = False
     approver: str = ""
 
@@ -94,7 +96,7 @@ class PlanApproval(NamedTuple):
 class Group(NamedTuple):
     """Runs whose plans are equal."""
 
-    plan_hash: str
+    plan_hash: PlainName
     source_version: str
     source_state: str
     strategy: str
@@ -172,7 +174,7 @@ class Attempt(NamedTuple):
     `abort_ignored`: its spec asks for an abort by another uid than its own.
     """
 
-    name: str
+    name: PlainName
     uid: str
     sequence: int
     revision: str
@@ -182,7 +184,7 @@ class Attempt(NamedTuple):
     suspend: bool = False
     abort: bool = False
     abort_ignored: bool = False
-    reject: str = ""
+    reject: Foreign = NOTHING
     skip_revert: bool = False
     approvals: tuple[PlanApproval, ...] = ()
     phase: AttemptPhase = AttemptPhase.PENDING
@@ -257,7 +259,7 @@ class Fleet(NamedTuple):
     when it may be: what is not known is not taken for absent. `unread` are the runs that cannot be read.
     """
 
-    scenario: str
+    scenario: PlainName
     wanted: Revision | None
     revisions: Mapping[str, Revision]
     strategy: Snapshot | None
@@ -273,7 +275,7 @@ class Fleet(NamedTuple):
     strategy_unread: str = ""
     frozen: Problem | None = None
     unread: tuple[Unread, ...] = ()
-    namespace: str = ""
+    namespace: PlainName = PlainName("")
     told: Told = Told()
 
     @property

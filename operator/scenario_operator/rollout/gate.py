@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from scenario_operator.api import commands, names
+from scenario_operator.api import commands
+from scenario_operator.api.names import PlainName
 from scenario_operator.api.outcomes import FAILURES
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
@@ -15,7 +16,6 @@ from scenario_operator.execution.own import case_of, is_behind
 from scenario_operator.execution.situation import retry_command
 from scenario_operator.execution.view import Gate, Grant, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
-from scenario_operator.planning.diff import shown
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout import facts
@@ -82,9 +82,9 @@ def gate_of(view: View, around: Around) -> Gate | None:
     """Say why a run that is behind has no grant, or why it has nothing to start on; None: it is its turn's matter."""
     if around.told is None:
         name = view.run.scenario
-        see = f"kubectl -n {view.run.namespace} get scn"
-        message = f"spec.scenarioRef: there is no Scenario {name}; apply it, see: {see}"
-        return Gate(Reason.SCENARIO_NOT_FOUND.value, message, attention=True)
+        see = f"apply it, see: {commands.listing('scn', view.run.namespace)}"
+        message = f"spec.scenarioRef: there is no Scenario {name}"
+        return Gate(Reason.SCENARIO_NOT_FOUND.value, message, attention=True, command=see)
     if view.entry is None:
         if view.stored.replaced and view.wanted is not None and not view.run.pinned:
             told = f"the rollout of {view.wanted.version}, on which the run starts anew, is suspended"
@@ -95,8 +95,8 @@ def gate_of(view: View, around: Around) -> Gate | None:
         return None
     lacking = unplanned(around)
     if lacking is not None:
-        see = f"; see: kubectl -n {view.run.namespace} get ustrat" if around.strategy_missing else ""
-        return Gate(lacking.reason.value, f"{lacking.message}{see}", attention=True)
+        see = f"see: {commands.listing('ustrat', view.run.namespace)}" if around.strategy_missing else ""
+        return Gate(lacking.reason.value, lacking.message, attention=True, command=see)
     plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if asks else Cause.UPGRADE))
     if isinstance(plan, Blocked):
         return Gate(plan.reason.value, plan.message, attention=True)
@@ -130,7 +130,7 @@ def _grant(attempt: Attempt, given: facts.Grant) -> Grant:
     )
 
 
-def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str) -> Gate | None:
+def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: PlainName) -> Gate | None:
     run = RunName(view.run.namespace, view.run.name)
     here = [a for a in around.attempts if a.revision == wanted.name and a.is_about(run)]
     waits = [a for a in here if not a.finished]
@@ -140,15 +140,15 @@ def _attempts_gate(view: View, around: Around, wanted: Revision, plan_hash: str)
         return refused
     rejected = next((a for a in here if a.reject), None)
     if not waits and aborted is None and rejected is not None:
-        told = f"{rejected.name} to {wanted.version} was rejected: {shown(rejected.reject)}"
+        told = f"{rejected.name} to {wanted.version} was rejected: {rejected.reject.shown()}"
         return Gate(Reason.REJECTED.value, told)
     ended = None if waits else _ended_badly(view, here)
     if ended is not None:
         return ended
     if not waits and aborted is not None:
         retry = f"publish a fixed version, or try again: {retry_command(view)}"
-        told = f"{aborted.name} to {wanted.version} was aborted; {retry}"
-        return Gate(Reason.ABORTED.value, told, attention=True)
+        told = f"{aborted.name} to {wanted.version} was aborted"
+        return Gate(Reason.ABORTED.value, told, attention=True, command=retry)
     found = next((g for a in waits if (g := _attempt_gate(view, a, wanted, plan_hash)) is not None), None)
     # A suspension is somebody's word; all else would not help while nothing can be granted.
     return found if refused is None or (found and found.reason == Reason.SUSPENDED.value) else refused
@@ -165,7 +165,7 @@ def _ended_badly(view: View, attempts: list[Attempt]) -> Gate | None:
     return None
 
 
-def _attempt_gate(view: View, attempt: Attempt, wanted: Revision, plan_hash: str) -> Gate | None:
+def _attempt_gate(view: View, attempt: Attempt, wanted: Revision, plan_hash: PlainName) -> Gate | None:
     name = f"{attempt.name} to {wanted.version}"
     if attempt.phase is AttemptPhase.SUSPENDED:
         return Gate(Reason.SUSPENDED.value, f"{name} is suspended")
@@ -205,12 +205,12 @@ def no_revision(told: Told, view: View) -> Gate:
     name, namespace = view.run.scenario, view.run.namespace
     if view.run.pinned:
         missing = f"spec.pinnedVersion: no revision of {name} has version {view.run.pinned}"
-        see = f"kubectl -n {namespace} get controllerrevisions -l {names.LABEL_SCENARIO}={name}"
-        return Gate(Reason.REVISION_NOT_FOUND.value, f"{missing}; see: {see}", attention=True)
+        see = f"see: {commands.revisions_of(namespace, name)}"
+        return Gate(Reason.REVISION_NOT_FOUND.value, missing, attention=True, command=see)
     reason = told.ready.reason if told.ready.reason in _REASONS else Reason.RESOLVING.value
     if not told.stalled:
         message = f"Scenario {name} has no released revision yet: {reason} {told.ready.message}".rstrip()
         return Gate(reason, message)
-    see = commands.describe("scn", namespace, name)
-    message = f"Scenario {name} has no valid revision: {reason} {told.ready.message}; see: {see}"
-    return Gate(Reason.NO_VALID_REVISION.value, message, attention=True)
+    see = f"see: {commands.describe('scn', namespace, name)}"
+    message = f"Scenario {name} has no valid revision: {reason} {told.ready.message}"
+    return Gate(Reason.NO_VALID_REVISION.value, message, attention=True, command=see)

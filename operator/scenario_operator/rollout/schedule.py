@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api.names import PlainName
 from scenario_operator.api.outcomes import BACK_TO_WAITING, ENDED_BADLY, FAILURES, Outcome
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.compile import Blocked
-from scenario_operator.planning.diff import shown
 from scenario_operator.planning.plan import Plan
 from scenario_operator.planning.stored import Ended
 from scenario_operator.rollout.canary import choose, failed_canaries
@@ -28,7 +28,7 @@ class Planned(NamedTuple):
 
     run: RunFacts
     plan: Plan
-    plan_hash: str
+    plan_hash: PlainName
     consent: Consent
 
 
@@ -171,7 +171,7 @@ def plans_of(
     if target is None:
         return ()
     # Equal runs share one plan object, so that it is hashed and judged once.
-    judged: dict[int, tuple[str, Consent]] = {}
+    judged: dict[int, tuple[PlainName, Consent]] = {}
     found: list[Planned] = []
     for run in waiting:
         plan = planner.plan(run, target, cause_of(attempt))
@@ -301,7 +301,7 @@ def _closing_word(attempt: Attempt) -> AttemptPhase:
 def _groups(attempt: Attempt, planned: tuple[Planned, ...], fleet: Fleet) -> tuple[Group, ...]:
     """Merge the groups of those who wait into the groups that granted or settled runs belong to."""
     used = {e.plan_hash for e in attempt.active} | {r.plan_hash for r in attempt.reports}
-    kept = {g.plan_hash: g._replace(runs=0) for g in attempt.groups if g.plan_hash in used}
+    kept: dict[str, Group] = {g.plan_hash: g._replace(runs=0) for g in attempt.groups if g.plan_hash in used}
     for grant in attempt.active:
         _count(kept, grant.plan_hash)
     for report in attempt.reports:
@@ -364,7 +364,7 @@ def _never(run: RunFacts, attempt: Attempt, fleet: Fleet) -> Report:
     if attempt.abort:
         message = "the attempt was aborted before this run was granted"
     elif attempt.reject:
-        message = f"the attempt was rejected: {shown(attempt.reject)}"
+        message = f"the attempt was rejected: {attempt.reject.shown()}"
     ended = _ended("", attempt, _unbegun(attempt), message, fleet.now)
     applied = run.stored.applied
     ended = ended._replace(from_version=applied.version if applied else "")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from scenario_operator.api import commands
+from scenario_operator.api import commands, names
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import GATED, AttemptPhase
 from scenario_operator.execution.situation import OF_THE_SCENARIO
-from scenario_operator.planning.diff import shown
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.validity import Problem
@@ -72,7 +72,7 @@ def _most_pressing(published: Publication, fleet: Fleet, decision: FleetDecision
     if published.pending is not None:
         pending = published.pending
         if pending.reason is Reason.REFUSED:
-            return refused(pending.message, fleet)
+            return refused(Foreign(pending.message), fleet)
         return ScenarioStanding(pending.reason.value, pending.message, reconciling=True)
     attempt = _current(fleet, decision)
     if fleet.frozen is not None and (attempt is not None or _concerned(fleet)):
@@ -108,14 +108,15 @@ def _unread(fleet: Fleet) -> str:
 
 def _see_unread(fleet: Fleet) -> str:
     first = fleet.unread[0].run
-    return commands.describe("srun", first.namespace, first.name)
+    return commands.describe("srun", names.plain(first.namespace), names.plain(first.name))
 
 
-def refused(refusal: str, fleet: Fleet) -> ScenarioStanding:
+def refused(refusal: Foreign, fleet: Fleet) -> ScenarioStanding:
     """Return how a Scenario stands for which the API server refuses what has to be written next."""
     look = commands.behind_refusal(fleet.namespace, refusal)
-    attention = f"{refusal}; it is tried again, correct what refuses it; see: {look}"
-    return ScenarioStanding(Reason.REFUSED.value, refusal, stalled=True, attention=attention)
+    told = refusal.shown()
+    attention = f"{told}; it is tried again, correct what refuses it; see: {look}"
+    return ScenarioStanding(Reason.REFUSED.value, told, stalled=True, attention=attention)
 
 
 def render(
@@ -208,7 +209,7 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     failed = [r for r in fleet.runs if _unsettled_failure(r, fleet.wanted)]
     rejected = next((a for a in fleet.attempts if a.reject and a.revision == fleet.wanted.name), None)
     if rejected is not None and failed and not any(r.failed for r in failed):
-        told = f"{rejected.name} to {fleet.wanted.version} was rejected: {shown(rejected.reject)}"
+        told = f"{rejected.name} to {fleet.wanted.version} was rejected: {rejected.reject.shown()}"
         return ScenarioStanding(Reason.REJECTED.value, told, ready=True)
     aborted = next((a for a in fleet.attempts if a.abort and a.revision == fleet.wanted.name), None)
     if failed:

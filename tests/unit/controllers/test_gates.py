@@ -93,7 +93,7 @@ def test_a_run_whose_attempt_was_aborted_says_how_to_try_again(
     view = seen(*attempts)
     assert (view.gate.reason if view.gate else None) == reason
     if reason is not None:
-        assert "retryNonce" in (view.gate or Gate("", "")).message
+        assert "retryNonce" in (view.gate or Gate("", "")).command
 
 
 @pytest.mark.parametrize(

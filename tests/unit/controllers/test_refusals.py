@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.cluster.client import Client, Listing
 from scenario_operator.cluster.errors import Forbidden, ServerError, Unreachable
 from scenario_operator.cluster.keys import Key
@@ -24,7 +25,7 @@ def test_a_refusal_for_good_is_told_at_once_and_once() -> None:
 
     assert known.note(KEY, Forbidden("Forbidden", "no"))
     assert not known.note(KEY, Forbidden("Forbidden", "no"))
-    assert (known.told(KEY), known.told(OTHER)) == ("no", "")
+    assert (known.told(KEY), known.told(OTHER)) == (Foreign("no"), NOTHING)
     assert known.note(KEY, Forbidden("Forbidden", "still no"))
 
 
@@ -34,7 +35,7 @@ def test_a_server_error_is_told_when_it_lasts_in_its_first_words() -> None:
     news = [known.note(KEY, ServerError(f"webhook down, port {port}")) for port in range(8)]
 
     assert news == [False] * 4 + [True] + [False] * 3
-    assert known.told(KEY) == "webhook down, port 0"
+    assert known.told(KEY) == Foreign("webhook down, port 0")
 
 
 def test_what_was_let_through_is_forgotten() -> None:
@@ -44,14 +45,14 @@ def test_what_was_let_through_is_forgotten() -> None:
     known.forget(KEY)
 
     assert not known.note(KEY, ServerError("down"))
-    assert known.told(KEY) == ""
+    assert not known.told(KEY)
 
 
 def test_a_long_refusal_is_cut() -> None:
     known = Refusals()
     known.note(KEY, Forbidden("Forbidden", "x" * 5000))
 
-    assert len(known.told(KEY)) == 512
+    assert len(known.told(KEY).shown()) == 512
 
 
 # --- What controllers say -------------------------------------------------------------------------
@@ -92,7 +93,7 @@ class Told:
 
 def said(told: Told, maker: JsonObject, pods: tuple[JsonObject, ...] = (), run: JsonObject = RUN) -> str:
     client = cast("Client", told)
-    return asyncio.run(complaint(client, missing(run, record_of(run), [maker], pods)))
+    return asyncio.run(complaint(client, missing(run, record_of(run), [maker], pods))).shown()
 
 
 @pytest.mark.parametrize("maker", [workload(), job()])

@@ -17,6 +17,7 @@ from tests.sim.search import Explorer
 from tests.sim.setups import KEEP_SAME, STRATEGY, begin, first_start, started
 from tests.sim.states import Luck, Move, Setup
 
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, decide
@@ -135,7 +136,9 @@ class Life:
     # --- what others do -----------------------------------------------------------------------------
 
     def edit(self, **fields: Any) -> Life:
-        """Change the run's spec."""
+        """Change the run's spec; a hold's reason is what a person wrote."""
+        if "hold" in fields:
+            fields["hold"] = Foreign(fields["hold"])
         self.state = self.state._replace(run=self.state.run._replace(**fields))
         return self
 

@@ -61,12 +61,12 @@ def test_a_suspended_grant_is_kept_and_not_begun() -> None:
 
 def test_a_gate_is_said_and_asks_for_attention_only_when_a_person_must_act() -> None:
     life = Life.on_v1(KEEP_SAME)
-    gate = Gate("AwaitingApproval", "approve it: kubectl …", attention=True)
+    gate = Gate("AwaitingApproval", "not approved", attention=True, command="approve it: kubectl …")
     asked = decide(life.view()._replace(gate=gate)).situation
     assert (asked.standing, asked.reason, asked.attention) == (
         Standing.BLOCKED,
         "AwaitingApproval",
-        gate.message,
+        "not approved; approve it: kubectl …",
     )
     queued = decide(life.view()._replace(gate=gate._replace(attention=False))).situation
     assert (queued.standing, queued.attention) == (Standing.WAITING, "")

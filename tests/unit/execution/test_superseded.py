@@ -10,6 +10,7 @@ from tests.sim.search import Explorer
 from tests.sim.setups import CONTINUE, FORWARD, FRESH, KEEP_SAME, STRATEGY
 from tests.unit.execution.life import HOLD, Life, at, heal, told, with_parameter
 
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.journal import Heading
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.decide import decide
@@ -108,7 +109,7 @@ def test_the_clean_up_of_what_never_committed_may_give_up() -> None:
 def looped(life: Life, trouble: str) -> View:
     """Return what is seen when the new version's pod is in this trouble."""
     view = life.view()
-    pods = tuple(pod._replace(trouble=trouble, started=False) for pod in view.world.pods)
+    pods = tuple(pod._replace(trouble=Foreign(trouble), started=False) for pod in view.world.pods)
     return view._replace(world=view.world._replace(pods=pods))
 
 

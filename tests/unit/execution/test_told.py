@@ -9,6 +9,7 @@ from tests.sim.setups import CONTINUE, FRESH, KEEP_SAME
 from tests.unit.execution.life import Life, at, closed, with_parameter
 
 from scenario_operator.api.conditions import ConditionType
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.execution.decide import decide
 from scenario_operator.execution.read import record_of
 from scenario_operator.execution.status import assess, render
@@ -45,7 +46,7 @@ def test_a_report_says_what_is_wrong_with_it(text: str, fault: str) -> None:
         ({"report": StopReport(fault="what it wrote is not JSON"), "exit_code": 0}, "is not JSON"),
         ({"report": StopReport(), "exit_code": 137}, "killed after its grace period"),
         (
-            {"report": StopReport(), "exit_code": 137, "last_end": "exit code 137: OOMKilled"},
+            {"report": StopReport(), "exit_code": 137, "last_end": Foreign("exit code 137: OOMKilled")},
             "for its memory",
         ),
         ({"report": read_report("a log", 3), "exit_code": 3}, "ended with exit code 3"),
@@ -89,7 +90,9 @@ def _probed() -> Revision:
 
 RUNS = Pod(Handle("p", "1"), 1, "v2", running=True)
 ENDED = RUNS._replace(
-    running=False, trouble="CrashLoopBackOff (exit code 137)", last_end="exit code 137: Error"
+    running=False,
+    trouble=Foreign("CrashLoopBackOff (exit code 137)"),
+    last_end=Foreign("exit code 137: Error"),
 )
 
 
@@ -100,7 +103,11 @@ ENDED = RUNS._replace(
         (RUNS, False, ""),
         (ENDED, True, "CrashLoopBackOff (exit code 137); ended from outside, as a startup probe does"),
         (ENDED, False, "CrashLoopBackOff (exit code 137)"),
-        (ENDED._replace(last_end="exit code 1: boom", trouble="Error: boom"), True, "Error: boom"),
+        (
+            ENDED._replace(last_end=Foreign("exit code 1: boom"), trouble=Foreign("Error: boom")),
+            True,
+            "Error: boom",
+        ),
     ],
 )
 def test_the_startup_probe_is_named_when_it_is_what_fails(pod: Pod, probed: bool, told: str) -> None:

@@ -9,6 +9,7 @@ from tests.sim.setups import KEEP_SAME
 from tests.unit.execution.life import Life
 
 from scenario_operator.api.conditions import PATIENCE_SECONDS
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.execution.decide import decide
 from scenario_operator.execution.read import health_of
 from scenario_operator.execution.situation import Standing
@@ -20,15 +21,15 @@ from scenario_operator.planning.windows import Window
 SERVES = Pod(Handle("p", "1"), 1, "v2", started=True, ready=True, running=True, name="r-1-0")
 DOWN = SERVES._replace(started=False, ready=False, running=False)
 LOOPS = DOWN._replace(
-    trouble="CrashLoopBackOff (exit code 1): cannot load the state",
-    last_end="exit code 1: cannot load the state",
+    trouble=Foreign("CrashLoopBackOff (exit code 1): cannot load the state"),
+    last_end=Foreign("exit code 1: cannot load the state"),
     restarts=5,
 )
 SICK = {
     "CrashLooping": LOOPS,
-    "ImageUnavailable": DOWN._replace(trouble="ImagePullBackOff: no such image"),
-    "ContainerNotMade": DOWN._replace(trouble="CreateContainerConfigError: secret not found"),
-    "Unschedulable": DOWN._replace(trouble="Unschedulable: 0/3 nodes are available"),
+    "ImageUnavailable": DOWN._replace(trouble=Foreign("ImagePullBackOff: no such image")),
+    "ContainerNotMade": DOWN._replace(trouble=Foreign("CreateContainerConfigError: secret not found")),
+    "Unschedulable": DOWN._replace(trouble=Foreign("Unschedulable: 0/3 nodes are available")),
     "NodeLost": SERVES._replace(terminating=True),
 }
 

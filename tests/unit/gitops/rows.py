@@ -27,6 +27,7 @@ from tests.unit.rollout.test_standing import destructive, failed, held
 from docs import prose
 from scenario_operator.api import names
 from scenario_operator.api.conditions import PATIENCE_SECONDS
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
@@ -203,8 +204,8 @@ RUNS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     ],
     "a step of going back fails": lambda: [cannot_go_back()],
     "the API server refuses the next write, or a pod of the run": lambda: [
-        seen(on_v1().run(granted), refusal="403 Forbidden"),
-        seen(Life.unborn(), refusal="403 Forbidden"),
+        seen(on_v1().run(granted), refusal=Foreign("403 Forbidden")),
+        seen(Life.unborn(), refusal=Foreign("403 Forbidden")),
     ],
     "claims do not fit the record": lambda: [out_of_sync()],
     "before its first start: its Scenario is on its way": lambda: [
@@ -350,7 +351,8 @@ SCENARIOS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     "the attempt was rejected": lambda: [
         status(
             fleet(
-                runs(2, V1), [attempt(reject="no", finished=True, closed=True, phase=AttemptPhase.REJECTED)]
+                runs(2, V1),
+                [attempt(reject=Foreign("no"), finished=True, closed=True, phase=AttemptPhase.REJECTED)],
             )
         )
     ],

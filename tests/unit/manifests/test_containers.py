@@ -131,7 +131,7 @@ def test_a_hook_is_over_when_its_own_container_is() -> None:
 def test_a_hook_that_works_is_not_over_because_a_sidecar_is() -> None:
     works = {"name": "scenario", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
     job = seen(PROXY_ENDED, works)
-    assert (job.state, job.message) == ("Active", "")
+    assert (job.state, job.message.shown()) == ("Active", "")
     assert list(reverting(RUN, [hook_pod(PROXY_ENDED, works)])) == ["job-1"]
 
 
@@ -142,7 +142,7 @@ def test_a_hook_that_succeeded_beside_a_sidecar_that_failed_has_succeeded() -> N
 
 def test_a_hook_that_failed_says_why_beside_a_sidecar_that_goes_on() -> None:
     job = seen(PROXY, ended(4, "no rights"))
-    assert (job.state, job.message, job.numbers) == ("Failed", "exit code 4: no rights", ())
+    assert (job.state, job.message.shown(), job.numbers) == ("Failed", "exit code 4: no rights", ())
 
 
 @pytest.mark.parametrize(

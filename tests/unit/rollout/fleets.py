@@ -155,7 +155,7 @@ def passed(known: Fleet) -> tuple[Fleet, FleetDecision]:
 
 def _asked(of: Attempt) -> dict[str, Any]:
     """Return what people asked of an attempt, as its spec says it."""
-    called_off = {"abort": of.uid if of.abort else "", "reject": of.reject}
+    called_off = {"abort": of.uid if of.abort else "", "reject": of.reject.shown()}
     return {"suspend": of.suspend, **{key: value for key, value in called_off.items() if value}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scenario_operator.api.conditions import ConditionType
+from scenario_operator.api.foreign import Foreign
 from scenario_operator.rollout.decide import Opening, decide
 from scenario_operator.rollout.facts import Attempt, Fleet
 from scenario_operator.rollout.wire import assess, load_attempt
@@ -31,7 +32,7 @@ ALWAYS = NEVER._replace(approval="Always")
 
 def rejected(**more: Any) -> Fleet:
     """Return a fleet whose only attempt was rejected, after all has settled."""
-    of = attempt(reject="breaks the reports", phase="AwaitingApproval")
+    of = attempt(reject=Foreign("breaks the reports"), phase="AwaitingApproval")
     return settled(fleet(runs(2, V1), [of], revisions=FRESH, strategy=ALWAYS, sequence=1, **more))
 
 
@@ -85,7 +86,7 @@ def loaded(spec: dict[str, Any], **status: Any) -> Attempt:
 
 
 def test_a_rejection_that_comes_after_the_first_grant_says_nothing() -> None:
-    assert loaded({"reject": "no"}).reject == "no"
+    assert loaded({"reject": "no"}).reject == Foreign("no")
     assert not loaded({"reject": "no"}, startTime="2026-01-01T00:00:00Z").reject
 
 

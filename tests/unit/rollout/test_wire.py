@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scenario_operator.api.foreign import NOTHING
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import AttemptPhase, UpgradeStatus
 from scenario_operator.planning.stored import Ended, Loss
@@ -83,7 +84,7 @@ ATTEMPTS = st.builds(
     suspend=st.just(False),
     abort=st.just(False),
     abort_ignored=st.just(False),
-    reject=st.just(""),
+    reject=st.just(NOTHING),
     skip_revert=st.just(False),
     approvals=st.just(()),
     finished=st.just(False),

@@ -27,7 +27,7 @@ class DeleteState(Row):
         if claim is not None and claim.deleting and view.world.workload(number) is None and not left:
             name = names.state_claim(view.run.name, number)
             keeps = f", which {', '.join(claim.kept_by[:3])} keeps" if claim.kept_by else ""
-            look = commands.describe("pvc", view.run.namespace, name)
+            look = commands.describe("pvc", view.run.namespace, names.plain(name))
             return Todo(
                 f"claim {name} to go{keeps}", lasts=Lasting(Reason.DELETE_STATE, look, claim.doomed_at)
             )

@@ -31,9 +31,9 @@ def job_check(view: View, journal: Journal, step: Step) -> Check:
     if job is None or job.deleting:
         return Todo("its Job to be created")
     if job.state == "Succeeded":
-        return Done(facts.answered(step, {"message": job.message[:1024], **dict(job.numbers)}))
+        return Done(facts.answered(step, {"message": job.message.shown(1024), **dict(job.numbers)}))
     if job.state == "Failed":
-        return Failed(Reason.HOOK_FAILED, job.message or "the hook failed", uid=job.handle.uid)
+        return Failed(Reason.HOOK_FAILED, job.message.shown(1024) or "the hook failed", uid=job.handle.uid)
     return Todo(f"Job {job.name}")
 
 

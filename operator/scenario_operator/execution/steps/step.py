@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import RETAINED
 
-_ENDED_FROM_OUTSIDE = ("exit code 137", "exit code 143")
+_ENDED_FROM_OUTSIDE = re.compile(r"\Aexit code 1(37|43)")
 
 
 class Done(NamedTuple):
@@ -127,12 +128,12 @@ def short_of_started(pods: Iterable[Pod], revision: Revision) -> str:
     probed = revision.spec.workload.startup_probe is not None
     for pod in pods:
         if probed and pod.running and not pod.started:
-            before = f", it ended before with {pod.last_end}" if pod.last_end else ""
+            before = f", it ended before with {pod.last_end.shown()}" if pod.last_end else ""
             return f"its startup probe has not succeeded{before}"
-        if probed and pod.trouble and pod.last_end.startswith(_ENDED_FROM_OUTSIDE):
-            return f"{pod.trouble}; ended from outside, as a startup probe does that has failed"
+        if probed and pod.trouble and pod.last_end.says(_ENDED_FROM_OUTSIDE):
+            return f"{pod.trouble.shown()}; ended from outside, as a startup probe does that has failed"
         if pod.trouble:
-            return pod.trouble
+            return pod.trouble.shown()
     return ""
 
 

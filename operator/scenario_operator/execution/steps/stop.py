@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from scenario_operator.api import names
@@ -19,6 +20,7 @@ from scenario_operator.planning.steps import Args, Step
 from scenario_operator.planning.stored import LastStop
 
 _KILLED = 137
+_OUT_OF_MEMORY = re.compile("OOMKilled")
 """The exit code of what was ended by SIGKILL."""
 
 
@@ -112,7 +114,7 @@ def _fault(words: StopReport, ended: list[Pod]) -> str | None:
         return None
     killed = next((p for p in ended if p.exit_code == _KILLED), None)
     if killed is not None:
-        memory = "OOMKilled" in killed.last_end
+        memory = killed.last_end.says(_OUT_OF_MEMORY)
         return f"the program was killed {'for its memory' if memory else 'after its grace period'}"
     return words.fault or None
 
