@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BLOCKING = frozenset({"Held", "ScenarioNotFound", "StrategyNotFound", "RevisionNotFound", "Downgrade"})
 """Reasons that only a person can take away."""
+OUT_OF_SYNC = frozenset({"StateOutOfSync", "StrategyRequired", "CleanLogicMissing"})
+"""Reasons that somebody has caused who took away what a record names."""
 
 
 def goal(explorer: Explorer, state: State) -> bool:
@@ -48,6 +50,8 @@ def _answered(state: State) -> bool:
     stored, run = state.record.stored, state.run
     if stored.refused or stored.applied is None:
         return True
+    if run.desired_running and _cannot_start(state):
+        return True
     restarted = not run.restart_nonce or stored.handled.restart == run.restart_nonce
     return restarted and stored.stopped is not run.desired_running
 
@@ -70,8 +74,21 @@ def _reasoned(explorer: Explorer, state: State) -> bool:
         case Standing.WAITING:
             return situation.reason == "Pinned" or state.suspended
         case Standing.BLOCKED | Standing.STALLED:
-            return situation.reason in BLOCKING and "kubectl" in situation.attention
+            known = situation.reason in BLOCKING
+            known = known or (situation.reason in OUT_OF_SYNC and _out_of_sync(explorer.setup, state))
+            return known and "kubectl" in situation.attention
     return False
+
+
+def _out_of_sync(setup: Setup, state: State) -> bool:
+    """Say whether somebody took away what the run's record names, and what nothing makes anew."""
+    return bool(state.gone) or setup.luck.lost_results != state.luck.lost_results
+
+
+def _cannot_start(state: State) -> bool:
+    """Say whether a stopped run has nothing to start on any more."""
+    stored = state.record.stored
+    return stored.stopped and stored.applied is not None and stored.applied.revision in state.gone
 
 
 def _waits(explorer: Explorer, state: State) -> bool:
@@ -79,7 +96,7 @@ def _waits(explorer: Explorer, state: State) -> bool:
     decision = explorer.decision(state, True)
     silent = decision.record == state.record and not decision.effects
     waits = decision.situation.standing in (Standing.STALLED, Standing.PAST_RETURN)
-    waits = waits and decision.situation.reason != "StateOutOfSync"
+    waits = waits and (decision.situation.reason != "StateOutOfSync" or _out_of_sync(explorer.setup, state))
     waits = waits and (decision.situation.reason not in EXPIRED or _can_take_long(explorer.setup, state))
     return silent and waits and "kubectl" in decision.situation.attention and decision.wake is not None
 

@@ -33,7 +33,7 @@ class W(NamedTuple):
 
 
 class P(NamedTuple):
-    """A pod. `phase`: pending, started, ready or ended."""
+    """A pod. `phase`: pending, started, ready or ended. `words`: what is odd about its end, see `ODD_ENDS`."""
 
     template: Template
     phase: str = "pending"
@@ -42,6 +42,7 @@ class P(NamedTuple):
     ran: bool = False
     evicted: bool = False
     of: str = "uid"
+    words: str = ""
 
 
 class C(NamedTuple):
@@ -64,11 +65,19 @@ class J(NamedTuple):
     of: str = "uid"
 
 
+ODD_ENDS = ("missing", "killed", "lying")
+"""A pod that leaves no report, one that is killed after its grace, one whose report is not true.
+
+A lie about the format names one that the claim's stamp does not know: within the stamp a report is all there is (R11).
+"""
+
+
 class R(NamedTuple):
-    """The results claim, which all incarnations of a run share."""
+    """The results claim, which all incarnations of a run share; one that is made anew has another uid."""
 
     deleting: bool = False
     of: str = "uid"
+    uid: str = "results"
 
 
 class Call(NamedTuple):
@@ -148,11 +157,13 @@ def world_of(
     late: bool,
     uid: str = "uid",
     judged: frozenset[str] = frozenset(),
+    numbers: tuple[tuple[str, int], ...] = (("reverted", 1),),
 ) -> World:
     """Return the cluster as one read of the API server shows it to the run with that uid.
 
     `judged`: revisions with a verify hook. It is asked after a pod has been stable for its time and before any deadline
-    has passed, for which time has no value of its own here: such a pod has been stable once it is ready.
+    has passed, for which time has no value of its own here: such a pod has been stable once it is ready. `numbers`:
+    what hooks answer.
     """
     mine = [(n, w) for n, w in cluster.workloads if w.of == uid]
     hooks = [(name, j) for name, j in cluster.jobs if j.state == "Active" and j.hook == "revert"]
@@ -181,11 +192,12 @@ def world_of(
             ViewClaim(Handle(f"c{n}", ""), n, c.of == uid, c.formats, c.deleting) for n, c in cluster.claims
         ),
         jobs=tuple(
-            ViewJob(Handle(f"{name}#{j.failed}", ""), name, j.state, numbers=(("reverted", 1),))
+            ViewJob(Handle(f"{name}#{j.failed}", ""), name, j.state, numbers=numbers)
             for name, j in cluster.jobs
             if j.of == uid
         ),
         results=_results(cluster, uid),
+        results_uid=claim.uid if isinstance(claim := get(cluster, RESULTS), R) else "",
         reverting=tuple(name for name, j in hooks if j.of == uid),
     )
 
@@ -209,6 +221,10 @@ def _left(cluster: Cluster, number: int) -> int:
 def _pod(number: int, pod: P, formats: dict[str, str], late: bool, *, stable: bool) -> Pod:
     name = pod.template.revision
     words = StopReport(report_time(number, name), formats[name] or None) if pod.ran else None
+    if pod.words in ("missing", "killed"):
+        words = None
+    elif pod.words.startswith("lying"):
+        words = StopReport("2099-01-01T00:00:00Z", pod.words.partition(" ")[2], 7)
     ended = pod.phase == "ended"
     return Pod(
         Handle(f"p{number}", ""),
@@ -220,7 +236,7 @@ def _pod(number: int, pod: P, formats: dict[str, str], late: bool, *, stable: bo
         ready=pod.phase == "ready",
         started_at=-LATE if stable else 0.0 if late else 1e12,
         ended=ended,
-        exit_code=0 if ended else None,
+        exit_code=None if not ended else 137 if pod.words == "killed" else 0,
         finished_at="2026-02-01T00:00:00Z" if ended else None,
         report=words if ended else None,
         running=pod.phase in ("started", "ready"),

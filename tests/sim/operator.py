@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
+from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.execution import effects as fx
 from scenario_operator.execution.decide import Decision, Record
 from scenario_operator.execution.view import View
@@ -17,7 +18,7 @@ from scenario_operator.planning.stored import Loss
 from scenario_operator.rollout.facts import Told
 from scenario_operator.rollout.gate import Around, entry_of, gate_of
 
-from . import model, promises
+from . import ghosts, model, promises
 from .model import C, Call, Cluster, Flight, J, P, R, W, get, key_of, put
 from .states import Move, Rules, Setup, State
 
@@ -33,17 +34,19 @@ def view(setup: Setup, state: State, late: bool) -> View:
     journal = state.record.journal.grant_id if state.record.journal else ""
     grants = sorted(state.grants, key=lambda g: (g.id != journal, spent(g.id)))
     newest = setup.revisions[state.wanted] if state.scenario else None
+    left = {name: revision for name, revision in setup.revisions.items() if name not in state.gone}
     view = View(
         run=state.run,
         stored=state.record.stored,
         journal=state.record.journal,
         grant=grants[0] if grants else None,
         wanted=newest,
-        revisions=setup.revisions,
-        world=model.world_of(state.cluster, setup.formats, late, state.run.uid, setup.judged),
+        revisions=left,
+        world=model.world_of(state.cluster, setup.formats, late, state.run.uid, setup.judged, setup.numbers),
         now=model.LATE if late else 0.0,
         strategy=setup.strategies[state.strategy] if newest else None,
         taken_back=frozenset(state.taken_back),
+        refusal=Foreign("exceeded quota") if state.refused else NOTHING,
     )
     around = _around(setup, state, view)
     view = view._replace(entry=entry_of(view, around))
@@ -177,6 +180,7 @@ def _call(rules: Rules, state: State, flight: Flight) -> tuple[tuple[State, Flig
     # This flight's own later calls are about other objects; freshness of theirs was updated in `changed`.
     remaining = Flight(flight.record, flight.fresh, tuple(_stale(c, key_of(call.effect)) for c in rest))
     over = not remaining.calls and remaining.record is None
+    after = after._replace(refused=False)
     return (after, None if over else remaining), label
 
 
@@ -186,6 +190,8 @@ def _call(rules: Rules, state: State, flight: Flight) -> tuple[tuple[State, Flig
 def write(setup: Setup, state: State, record: Record) -> State:
     """Write the run's status: whoever observed before is stale now."""
     promises.check_record(setup, state.record, record, state)
+    if setup.follows:
+        ghosts.check_record(state, record)
     active = state.active._replace(fresh=False) if state.active else None
     late = tuple(f._replace(fresh=False) for f in state.late)
     return state._replace(record=record, active=active, late=late)
@@ -220,7 +226,7 @@ def apply(rules: Rules, state: State, call: Call, key: tuple[str, object], known
         case fx.DeleteWorkload() | fx.DeleteJob():
             after = None
         case fx.CreateResults():
-            after = R(of=call.of)
+            after = R(of=call.of, uid=ghosts.next_results(state))
         case _:
             assert_never(effect)
     return put(state.cluster, key, after)

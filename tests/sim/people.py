@@ -67,7 +67,7 @@ def _grant(explorer: Explorer, state: State) -> Iterator[Move]:
         return
     if run.pinned or run.hold or run.deleting or not state.scenario:
         return
-    key = (stored, run, state.wanted, state.strategy, state.taken_back)
+    key = (stored, run, state.wanted, state.strategy, state.taken_back, state.gone)
     if key not in explorer.plans:
         explorer.plans[key] = _planned(explorer, state)
     plan_hash, cause = explorer.plans[key]

@@ -92,7 +92,8 @@ def check_start(setup: Setup, state: State, n: int, w: W) -> None:
     revision = setup.revisions[w.template.revision]
     if revision.has_state and get(state.cluster, ("claims", n)) is None:
         raise Violation(f"pod {n} made without its claim", [])
-    if revision.spec.results is not None and get(state.cluster, RESULTS) is None:
+    lost = setup.luck.lost_results != state.luck.lost_results
+    if revision.spec.results is not None and get(state.cluster, RESULTS) is None and not lost:
         raise Violation(f"pod {n} made without the results claim", [])
     journal = state.record.journal
     if journal is not None:
@@ -229,7 +230,7 @@ def _check_true(journal: Journal, steps: tuple[Step, ...], state: State) -> None
     ran = dict(state.ran)
     for step in steps:
         asks = step.kind in (Kind.PREFLIGHT, Kind.REVERT_RESULTS) or step.args.hook
-        given_up = (journal.fact(f"hook:{step.id}") or {}).get("skipped")
+        given_up = (journal.fact(f"hook:{step.id}") or {}).get("givenUp")
         asks = asks and journal.heading is Heading.FORWARD and not given_up
         if asks and not ran.get(f"{journal.id}-{step.id}-{state.run.uid}"):
             raise Violation(f"goes on although the hook of {step.id} has not succeeded", [])
@@ -269,6 +270,10 @@ def _check_opening(after: Journal, state: State) -> None:
 def _check_closing(setup: Setup, before: Journal, old: Stored, new: Stored, state: State) -> None:
     newest = setup.revisions[state.wanted].logic_hash
     comes_back = old.applied is not None and old.applied.logic_hash == newest
+    if old.applied is not None and new.applied is not None:
+        # Which label is wanted may have changed since the write was decided.
+        taken = setup.revisions[new.applied.revision]
+        comes_back |= taken.name != old.applied.revision and taken.logic_hash == old.applied.logic_hash
     as_it_was = _as_it_was(old, labelled=not comes_back) == _as_it_was(new, labelled=not comes_back)
     if before.heading is Heading.BACK and not as_it_was:
         raise Violation("going back did not end as before", [])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.view import View
 
-from . import coverage, goals, operator, people, promises, told, world
+from . import coverage, ghosts, goals, mischief, operator, people, promises, told, world
 from .graph import Graph
 from .states import Found, Move, Rules, Setup, State, Violation
 
@@ -29,7 +29,8 @@ class Explorer:
         self.told: set[object] = set()
         self.met: set[coverage.Part] = set()
         self.planned: set[coverage.Part] = set()
-        self.changes = [(luck, c) for luck, c in people.CHANGES.items() if getattr(setup.luck, luck)]
+        changes = {**people.CHANGES, **mischief.CHANGES}
+        self.changes = [(luck, c) for luck, c in changes.items() if getattr(setup.luck, luck)]
 
     def view(self, state: State, late: bool) -> View:
         """Return what a process sees when it observes now."""
@@ -38,11 +39,14 @@ class Explorer:
     def decision(self, state: State, late: bool) -> Decision:
         """Return the real decision, remembered by what it depends on."""
         around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
+        around = (*around, state.gone, state.refused)
         key = (state.record, state.cluster, state.run, *around, late)
         if key not in self.decisions:
             view = self.view(state, late)
             made = decide(view)
             self.meet(view, made)
+            if self.setup.follows:
+                ghosts.check_rest(self.setup, state, made)
             self.decisions[key] = made._replace(record=operator.squash(made.record))
         return self.decisions[key]
 
@@ -62,6 +66,7 @@ class Explorer:
         yield from operator.late_moves(self, state)
         yield from world.moves(self.setup, self.rules, state)
         yield from people.moves(self, state)
+        yield from mischief.moves(state)
 
     def explore(self, start: State) -> Found:
         """Explore everything reachable; raise Violation with the shortest trace that leads to one."""
@@ -70,6 +75,8 @@ class Explorer:
         for number, state in graph.walk():
             try:
                 promises.check_state(self.setup, state)
+                if self.setup.follows:
+                    ghosts.check_state(self.setup, state)
                 if goals.goal(self, state):
                     settled.append(number)
                 for label, after, luck in self.moves(state):

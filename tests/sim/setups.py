@@ -15,7 +15,7 @@ from scenario_operator.planning.stored import Handled, Incarnation, Stored
 from scenario_operator.planning.windows import Window
 
 from .model import C, Cluster, P, R, W
-from .states import Luck, Setup, State
+from .states import Luck, Setup, State, Truth
 
 STRATEGY = Snapshot(stable_seconds=10, max_attempts=2, backoff_seconds=10)
 WINDOW = Window(None, None, None)
@@ -173,7 +173,9 @@ def started(name: str, revisions: dict[str, Revision], luck: Luck, **more: objec
 
 def begin(setup: Setup) -> State:
     """Return the first state of an exploration."""
-    return State(setup.record, setup.cluster, setup.run, setup.wanted, (), 0, None, (), setup.luck)
+    state = State(setup.record, setup.cluster, setup.run, setup.wanted, (), 0, None, (), setup.luck)
+    ran = tuple(n for n, pod in setup.cluster.pods if pod.ran)
+    return state._replace(truth=Truth(published=ran)) if setup.follows else state
 
 
 CONTINUE = STRATEGY._replace(type="Continuation")

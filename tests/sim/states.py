@@ -19,8 +19,9 @@ RUN_UID = "uid"
 class Luck(NamedTuple):
     """How much bad luck and how many changes of mind an exploration allows.
 
-    The first three are the machine's; the others are people's, one for each thing that they can do at any moment.
-    What has an on and an off (toggles, holds, pins, strategies, scenarios, suspends) costs one for each change.
+    The first three, odd reports and refusals are the machine's; the others are people's, one for each thing that they
+    can do at any moment. What has an on and an off (toggles, holds, pins, strategies, scenarios, suspends) costs one
+    for each change.
     """
 
     late: int = 1
@@ -41,6 +42,23 @@ class Luck(NamedTuple):
     lost_attempts: int = 0
     deletions: int = 0
     replacements: int = 0
+    odd_reports: int = 0
+    refusals: int = 0
+    lost_results: int = 0
+    lost_revisions: int = 0
+    skips: int = 0
+
+
+class Truth(NamedTuple):
+    """What has really happened to the incarnations of a run, over all of its plans (ghost; see `ghosts`).
+
+    `published`: they have run, and nothing of it was reverted since; `reverted`: their hook has. `clean`: those whose
+    pod has ended by itself, each with the mark of the Stop that held it.
+    """
+
+    published: tuple[int, ...] = ()
+    reverted: tuple[int, ...] = ()
+    clean: tuple[tuple[int, str], ...] = ()
 
 
 class State(NamedTuple):
@@ -49,7 +67,8 @@ class State(NamedTuple):
     `ran`: how often the hook of each step of each journal has succeeded (ghost). `strategy`: which of the setup's
     strategies is in force. `scenario`: the Scenario exists. `suspended`: so is whatever attempt there is.
     `removed`: grants of attempts that somebody deleted (ghost). `taken_back`: what aborted attempts had been asked for.
-    A run that is gone has no uid.
+    A run that is gone has no uid. `gone`: revisions that somebody has deleted. `refused`: the API server refuses what
+    was called last. `truth` is kept where a setup follows several plans.
     """
 
     record: Record
@@ -67,6 +86,9 @@ class State(NamedTuple):
     suspended: bool = False
     removed: tuple[Grant, ...] = ()
     taken_back: tuple[tuple[str, str], ...] = ()
+    gone: frozenset[str] = frozenset()
+    refused: bool = False
+    truth: Truth = Truth()
 
 
 class Move(NamedTuple):
@@ -102,6 +124,7 @@ class Setup:
 
     `broken`: revisions that never start. `unreleased`: revisions that wait for consent. `others`: what the strategy
     may be changed to, None for one that is deleted.
+    `numbers`: what every revert hook answers. `follows`: the truth about all plans is kept beside the records.
     """
 
     name: str
@@ -116,6 +139,8 @@ class Setup:
     unreleased: frozenset[str] = frozenset()
     run: Run = field(default_factory=lambda: Run("ns", "r", RUN_UID))
     others: tuple[Snapshot | None, ...] = ()
+    numbers: tuple[tuple[str, int], ...] = (("reverted", 1),)
+    follows: bool = False
 
     @property
     def strategies(self) -> tuple[Snapshot | None, ...]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import promises
-from .model import RESULTS, C, J, P, R, W, get, put
+from . import ghosts, promises
+from .model import ODD_ENDS, RESULTS, C, J, P, R, W, get, put
 from .operator import changed
 from .states import Move, Rules, Setup, State
 
@@ -20,7 +20,7 @@ def moves(setup: Setup, rules: Rules, state: State) -> Iterator[Move]:
     for n, p in state.cluster.pods:
         yield from _kubelet(setup, state, n, p)
     for name, j in state.cluster.jobs:
-        yield from _job(rules, state, name, j)
+        yield from _job(setup, rules, state, name, j)
     for n, c in state.cluster.claims:
         reverts = any(j.hook == "revert" and j.incarnation == n for _, j in state.cluster.jobs)
         if c.deleting and not reverts and not get(state.cluster, ("pods", n)):
@@ -87,17 +87,17 @@ def _kubelet(setup: Setup, state: State, n: int, p: P) -> Iterator[Move]:
             promises.check_last_words(setup, state, n, p)
         after = p._replace(phase="ended") if p.held else None
         told = _wrote(setup, state, n, p, ended=True) if p.ran else state
-        yield Move(f"pod {n} ended", _set(told, key, after))
+        yield Move(f"pod {n} ended", ghosts.ended(setup, _set(told, key, after), n, p.held))
+        if state.luck.odd_reports and p.ran and after is not None:
+            yield from _odd_ends(setup, told, n, after)
     elif p.term and not p.held:
         yield Move(f"pod {n} gone", _set(state, key, None))
     elif not p.term:
         if p.phase == "pending" and _can_start(setup, state, n, p):
             if p.of == state.run.uid:
                 promises.check_past_report(state, n)
-            yield Move(
-                f"pod {n} started",
-                _set(_wrote(setup, state, n, p), key, p._replace(phase="started", ran=True)),
-            )
+            begun = _set(_wrote(setup, state, n, p), key, p._replace(phase="started", ran=True))
+            yield Move(f"pod {n} started", ghosts.published(setup, begun, n, p))
         if p.phase == "started":
             yield Move(f"pod {n} ready", _set(state, key, p._replace(phase="ready")))
         if state.luck.evictions:
@@ -107,6 +107,22 @@ def _kubelet(setup: Setup, state: State, n: int, p: P) -> Iterator[Move]:
                 _set(state, key, p._replace(term=True, evicted=True))._replace(luck=luck),
                 luck=True,
             )
+
+
+def _odd_ends(setup: Setup, state: State, n: int, ended: P) -> Iterator[Move]:
+    """Let a pod end without a report, by force, or with one that is not true."""
+    luck = state.luck._replace(odd_reports=state.luck.odd_reports - 1)
+    for words in ODD_ENDS:
+        said = f"lying {_false_format(setup, state, n, ended)}" if words == "lying" else words
+        after = _set(state, ("pods", n), ended._replace(words=said))._replace(luck=luck)
+        mark = "" if words == "killed" else ended.held
+        yield Move(f"pod {n} ended, its report is {words}", ghosts.ended(setup, after, n, mark), luck=True)
+
+
+def _false_format(setup: Setup, state: State, n: int, p: P) -> str:
+    mine, claim = setup.formats[p.template.revision], get(state.cluster, ("claims", n))
+    stamped = claim.formats if isinstance(claim, C) else ()
+    return next((other for other in setup.formats.values() if other not in (mine, *stamped)), mine)
 
 
 def _can_start(setup: Setup, state: State, n: int, p: P) -> bool:
@@ -127,11 +143,11 @@ def _wrote(setup: Setup, state: State, n: int, p: P, *, ended: bool = False) -> 
     return state._replace(cluster=put(state.cluster, ("claims", n), claim._replace(content=content)))
 
 
-def _job(rules: Rules, state: State, name: str, j: J) -> Iterator[Move]:
+def _job(setup: Setup, rules: Rules, state: State, name: str, j: J) -> Iterator[Move]:
     key = ("jobs", name)
     if j.state == "Active":
         done = _set(state, key, j._replace(state="Succeeded"))
-        yield Move(f"job {name} succeeded", _ran_hook(done, name, j))
+        yield Move(f"job {name} succeeded", ghosts.reverted(setup, _ran_hook(done, name, j), j))
         if state.luck.hook_failures:
             failed = _set(state, key, j._replace(state="Failed"))
             luck = state.luck._replace(hook_failures=state.luck.hook_failures - 1)

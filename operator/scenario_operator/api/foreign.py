@@ -8,12 +8,9 @@ bounded.
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import NoReturn
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories of signs that show nothing: controls, directions, halves of signs, separators of lines, what is none."""
 LONGEST = 512
 """Characters that are shown of a foreign text unless it is said otherwise."""
 
@@ -73,7 +70,7 @@ def escaped(text: str) -> str:
 def _sign(sign: str) -> str:
     if sign in _NAMED:
         return _NAMED[sign]
-    if unicodedata.category(sign) not in _UNSEEN:
+    if sign.isprintable():
         return sign
     code = ord(sign)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

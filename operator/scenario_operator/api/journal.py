@@ -74,7 +74,7 @@ class JournalStep(ApiModel):
     incarnation: Number | None = None
     """The incarnation it works on."""
     revision: RevisionName | None = None
-    """The revision it starts or takes the hook from."""
+    """The revision it starts or takes the hook from; of a stop: what runs there, when that has another name."""
     report: bool | None = None
     """Whether a stop needs the report."""
     committed: bool | None = None

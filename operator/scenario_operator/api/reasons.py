@@ -202,8 +202,8 @@ class Reason(StrEnum):
     )
     STATE_OUT_OF_SYNC = (
         "StateOutOfSync",
-        "The claims do not match what is recorded about the run.",
-        "Restore the claim or the record; nothing is started on state that is not the run's own.",
+        "The claims or the revision do not match what is recorded about the run.",
+        "Restore the claim, the revision or the record; nothing is started on state that is not the run's own.",
     )
     STOP_REPORT_MISSING = (
         "StopReportMissing",

@@ -28,6 +28,7 @@ from scenario_operator.api.common import (
     ScenarioRef,
     StateVersion,
     Time,
+    Uid,
     VersionLabel,
     cel,
     rules,
@@ -334,6 +335,15 @@ class Incarnation(ApiModel):
 # --- The object -----------------------------------------------------------------------------------
 
 
+class PublishedResults(ApiModel):
+    """What may have been published, over all plans; absent when no version of the run has declared results."""
+
+    claim: Uid | None = None
+    """UID of the results claim."""
+    incarnations: Annotated[tuple[Number, ...], Field(max_length=64)] = ()
+    """Incarnations that may have published and were not reverted."""
+
+
 class RunStatus(ApiModel):
     """Everything that is stored about the run."""
 
@@ -363,6 +373,8 @@ class RunStatus(ApiModel):
     """Since when the run has not served outside a plan; cleared after ten minutes of Available."""
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=5)] = ()
     """The last outcomes, newest first."""
+    results: PublishedResults | None = None
+    """What may have been published, and to which claim."""
     incarnations: Annotated[tuple[Incarnation, ...], Field(max_length=64)] = ()
     """Every incarnation that still matters; numbers are never used again."""
     stopped: bool = False

@@ -20,7 +20,7 @@ from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.read import health_of, record_of, run_of
 from scenario_operator.execution.view import RENDERER, Run, View, Workload, World
-from scenario_operator.manifests.claim import read_results_claim, read_state_claim
+from scenario_operator.manifests.claim import read_results_claim, read_state_claim, results_uid
 from scenario_operator.manifests.drift import changed_by_others
 from scenario_operator.manifests.identity import RunIdentity
 from scenario_operator.manifests.job import read_job, reverting
@@ -143,6 +143,7 @@ def world_of(run: Run, things: Things, revisions: Mapping[str, Revision]) -> Wor
         claims=tuple(c for obj in things.claims if (c := read_state_claim(mine, obj)) is not None),
         jobs=tuple(read_job(obj, things.pods) for obj in things.jobs if mine.owns(obj)),
         results=read_results_claim(mine, things.claims),
+        results_uid=results_uid(mine, things.claims),
         reverting=tuple(reverting(mine, things.pods)),
         refused=things.refused,
     )

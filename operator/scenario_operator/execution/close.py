@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from scenario_operator.api.journal import Heading, Turn
 from scenario_operator.api.outcomes import ENDED_BADLY, WENT_BACK, Outcome
-from scenario_operator.execution import facts
+from scenario_operator.execution import facts, results
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import Grant, View
 from scenario_operator.planning.plan import Cause
@@ -35,13 +37,15 @@ _TURNED: dict[str, Outcome] = {Turn.SUPERSEDED: Outcome.SUPERSEDED, Turn.ABORTED
 
 def close(view: View, journal: Journal, outcome: Outcome | None = None) -> Stored:
     """Return what is stored after the plan; `outcome` overrides what the heading says."""
+    never = 0
     match journal.heading:
         case Heading.FORWARD if outcome is None:
             stored = _committed(view, journal)
         case Heading.REPLACE:
-            stored = _replaced(view, journal)
+            stored, never = _replaced(view, journal), journal.upcoming
         case _:
-            stored = _restored(view, journal)
+            stored, never = _restored(view, journal), journal.upcoming
+    stored = results.accounted(journal, stored, never=never)
     word = _outcome(journal) if outcome is None else outcome
     if not journal.grant_id and word in WENT_BACK:
         stored = stored._replace(refused=journal.desire)
@@ -95,6 +99,9 @@ def _committed(view: View, journal: Journal) -> Stored:
     applied = stored.applied
     if journal.cause is not Cause.STOP and target is not None:
         applied = applied_of(target, _formats_after(view, journal, target, live))
+        if stored.applied is not None and journal.cause not in (Cause.UPGRADE, Cause.RECOMPUTE):
+            # What runs may have another label than what the run took on since: an own plan changes neither.
+            applied = _as_labelled(applied, stored.applied)
     records = tuple(
         _committed_record(journal, i, live, gone, started=bool(starts)) for i in stored.incarnations
     )
@@ -111,6 +118,13 @@ def _committed(view: View, journal: Journal) -> Stored:
     )
 
 
+def _as_labelled(applied: Applied, before: Applied) -> Applied:
+    """Return what has committed under the label that it had, if nothing else differs."""
+    if (applied.logic_hash, applied.config_hash) != (before.logic_hash, before.config_hash):
+        return applied
+    return applied._replace(revision=before.revision, version=before.version)
+
+
 def _committed_record(
     journal: Journal, record: Incarnation, live: int, gone: set[int], *, started: bool
 ) -> Incarnation:
@@ -118,7 +132,7 @@ def _committed_record(
     if record.number == live and started:
         return record._replace(revision=journal.target.revision, version=journal.target.version)
     if record.number in gone:
-        return _gone(journal, record)
+        return record._replace(state=DELETED)
     if record.state == LIVE and record.number != live and live:
         return record._replace(state=RETAINED, superseded_by=live)
     return record
@@ -142,7 +156,9 @@ def _restored(view: View, journal: Journal) -> Stored:
     )
     return stored._replace(
         window=window,
-        incarnations=_without(journal, stored),
+        incarnations=tuple(
+            i._replace(state=DELETED) if i.number == journal.upcoming else i for i in stored.incarnations
+        ),
         last_stop=_last_stop(journal) or stored.last_stop,
         applied=_narrowed(view, journal),
     )
@@ -163,7 +179,8 @@ def _replaced(view: View, journal: Journal) -> Stored:
     gone = {s.args.incarnation for s in (*journal.steps, *journal.path) if s.nature.destroys == STATE}
     only_copy = any(s.nature.wakes and s.args.irreversible for s in journal.steps)
     window = facts.planned_window(journal) or stored.window
-    records = tuple(_gone(journal, i) if i.number in gone else i for i in _without(journal, stored))
+    gone.add(journal.upcoming)
+    records = tuple(i._replace(state=DELETED) if i.number in gone else i for i in stored.incarnations)
     return stored._replace(
         applied=None,
         live=stored.live if only_copy else 0,
@@ -173,28 +190,19 @@ def _replaced(view: View, journal: Journal) -> Stored:
     )
 
 
-def _without(journal: Journal, stored: Stored) -> tuple[Incarnation, ...]:
-    """Return the records with that of the incarnation that never committed as gone."""
-    known = stored.incarnations
-    return tuple(_gone(journal, i, never=True) if i.number == journal.upcoming else i for i in known)
-
-
-def _gone(journal: Journal, record: Incarnation, *, never: bool = False) -> Incarnation:
-    """Return the record of an incarnation that is gone; results are taken for reverted on the hook's word only.
-
-    `never`: it never committed, so without a step that reverts there is nothing of it.
-    """
-    steps = (s for s in (*journal.steps, *journal.path) if s.nature.destroys == RESULTS)
-    words = [facts.hook_of(journal, s) for s in steps if s.args.incarnation == record.number]
-    told = [word for word in words if word is not None]
-    reverted = not any(word.get("skipped") for word in told) if told else never
-    return record._replace(state=DELETED, results=REVERTED if reverted else record.results)
-
-
 def _last_stop(journal: Journal) -> LastStop | None:
-    stops = [s for s in (*journal.steps, *journal.path) if s.nature.silences]
-    told = [fact for s in stops if (fact := facts.stop_of(journal, s))]
-    return LastStop(**told[-1]) if told else None
+    return next(reversed(_stops(journal)), None)
+
+
+def _stops(journal: Journal) -> list[LastStop]:
+    """Return what every stop of the plan recorded, in their order."""
+    stops = (s for s in (*journal.steps, *journal.path) if s.nature.silences)
+    return [LastStop(**fact) for s in stops if (fact := facts.stop_of(journal, s))]
+
+
+def _ran(stop: LastStop, journal: Journal) -> bool:
+    """Say whether there was something to stop: of what the plan made, nothing may have come up yet."""
+    return stop.incarnation != journal.upcoming or stop.finished_at is not None
 
 
 def _outcome(journal: Journal) -> Outcome:
@@ -246,13 +254,12 @@ def loss_of(view: View, journal: Journal) -> Loss:
     """Account for what the plan cost, from its facts."""
     stop = _last_stop(journal)
     window = facts.planned_window(journal)
-    hooks = [(s, facts.hook_of(journal, s)) for s in (*journal.steps, *journal.path)]
-    reverts = [(s, fact) for s, fact in hooks if s.nature.destroys == RESULTS and fact]
-    numbers = [fact for _, fact in reverts]
+    answers = results.answers(journal)
+    numbers = [answer.numbers for answer in answers]
     reads_again = window is not None and stop is not None and _before(window.start_from, stop.processed_until)
     return Loss(
         state_age_seconds=_age(stop),
-        unclean_stop=stop is not None and not stop.clean,
+        unclean_stop=any(not one.clean and _ran(one, journal) for one in _stops(journal)),
         input_at_risk=facts.at_risk(journal),
         reprocessed_from=window.start_from if window and reads_again else None,
         results_reverted=_total(numbers, "reverted"),
@@ -260,7 +267,7 @@ def loss_of(view: View, journal: Journal) -> Loss:
         results_not_revertible=_total(numbers, "notRevertible"),
         notifications_suppressed_until=window.notifications_from if window and reads_again else None,
         open_outputs=stop.open_outputs if stop and stop.open_outputs else None,
-        revert_skipped=any(fact.get("skipped") for fact in numbers),
+        revert_skipped=any(answer.given_up for answer in answers),
         notes=(*_kept_results(view, journal), *_from_the_beginning(window, reads_again=reads_again)),
     )
 
@@ -282,8 +289,8 @@ def _from_the_beginning(window: Window | None, *, reads_again: bool) -> tuple[st
     return ("input is processed again from the beginning",) if again else ()
 
 
-def _total(answers: list[dict[str, object]], name: str) -> int | None:
-    values = [value for answer in answers if isinstance(value := answer.get(name), int)]
+def _total(answers: list[Mapping[str, int]], name: str) -> int | None:
+    values = [answer[name] for answer in answers if name in answer]
     return sum(values) if values else None
 
 

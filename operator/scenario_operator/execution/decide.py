@@ -12,6 +12,7 @@ from scenario_operator.api.foreign import NOTHING
 from scenario_operator.api.journal import Heading, Kind, Turn
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
+from scenario_operator.execution import results
 from scenario_operator.execution.close import answer, close
 from scenario_operator.execution.describe import progress, trouble
 from scenario_operator.execution.direction import (
@@ -123,11 +124,15 @@ def _carry_on(view: View, journal: Journal) -> Decision:
 
 
 class _Look(NamedTuple):
-    """A ready step that is not done: what its row said, and whether and how it is stuck."""
+    """A ready step that is not done: what its row said, and whether and how it is stuck.
+
+    `ending`: it is given up, but its hook still runs and might succeed; what ends that, None when it is not so.
+    """
 
     step: Step
     check: Todo | Failed
     stuck: Stuck | None
+    ending: tuple[Effect, ...] | None = None
 
 
 class _Part(NamedTuple):
@@ -154,9 +159,14 @@ def _round(view: View, journal: Journal) -> Journal | Decision:
     overtaken = journal.heading is Heading.FORWARD and superseded(view, journal)
     if overtaken and not journal.begun:
         return _closed(view, journal, Outcome.SUPERSEDED)
-    for look in looks:
-        if (left := _given_up(journal, look, overtaken=overtaken)) is not None:
+    for place, look in enumerate(looks):
+        left = _given_up(journal, look, overtaken=overtaken)
+        if left is None:
+            continue
+        ending = _ending(view, journal, look.step)
+        if ending is None:
             return journal.finish(look.step, left)
+        looks[place] = look._replace(ending=ending)
     turning = [
         look.stuck.failure(look.step, view.now)
         for look in looks
@@ -187,6 +197,8 @@ def _combined(view: View, journal: Journal, looks: list[_Look]) -> Decision:
     for look in looks:
         if look.stuck is None:
             journal, part = _work(view, journal, look.step, look.check)
+        elif look.ending is not None:
+            part = _Part(trouble(view, journal, look.step, look.stuck), look.ending, WAKE)
         else:
             journal, part = _stand(view, journal, look.step, look.stuck)
         parts.append(part)
@@ -195,7 +207,8 @@ def _combined(view: View, journal: Journal, looks: list[_Look]) -> Decision:
     effects = tuple(dict.fromkeys(effect for part in parts for effect in part.effects))
     effects = (*_loose_ends(view, journal, effects), *effects)
     situation = min((part.situation for part in parts), key=_pressing)
-    return Decision(Record(view.stored, journal), situation, effects, min(part.wake for part in parts))
+    stored = results.entered(view, journal)
+    return Decision(Record(stored, journal), situation, effects, min(part.wake for part in parts))
 
 
 def _pressing(situation: Situation) -> tuple[bool, bool]:
@@ -229,6 +242,19 @@ def _given_up(journal: Journal, look: _Look, *, overtaken: bool) -> dict[str, An
     if journal.heading is Heading.FORWARD or step.args.committed:
         return VOCABULARY[step.kind].given_up(step) if journal.skip_revert and not overtaken else None
     return VOCABULARY[step.kind].given_up(step, stuck.message[:512]) if stuck.exhausted else None
+
+
+def _ending(view: View, journal: Journal, step: Step) -> tuple[Effect, ...] | None:
+    """Return what ends the hook of a step that is given up, None when none runs.
+
+    Only what has ended is given up: a hook that succeeds in the meantime has done what it was to do.
+    """
+    job = view.world.job(job_name(view, journal, step))
+    if job is None:
+        return () if job_name(view, journal, step) in view.world.reverting else None
+    if job.deleting:
+        return ()
+    return (DeleteJob(job.handle, job.name),) if job.state in ("Suspended", "Active") else None
 
 
 def _turns(journal: Journal, stuck: Stuck, *, overtaken: bool) -> bool:

@@ -155,6 +155,11 @@ def _out_of_sync(view: View) -> Situation | None:
         serves = any(p.ready for p in view.world.of(view.stored.live))
         attention = f"{doomed}; keep its volume: {keep_volume_command(view)}"
         return Situation(Standing.BLOCKED if serves else Standing.STALLED, reason, doomed, attention, doomed)
+    if deleted := _deleted_revision(view):
+        serves = any(p.ready for p in view.world.of(view.stored.live))
+        look = f"look: {commands.revisions_of(view.run.namespace, view.run.scenario)}"
+        standing = Standing.BLOCKED if serves else Standing.STALLED
+        return Situation(standing, reason, deleted, f"{deleted}; {look}", deleted)
     if lost(view):
         message = (
             "there are workloads or state claims of this run that its status does not know, and it cannot be told "
@@ -175,6 +180,21 @@ def _out_of_sync(view: View) -> Situation | None:
         f"{message}; look: {commands.claims_of(view.run.namespace, view.run.name)}",
         message,
     )
+
+
+def _deleted_revision(view: View) -> str:
+    """Say that somebody has deleted the revision that the run needs as it is, "" when it is there or not needed."""
+    applied, stored = view.stored.applied, view.stored
+    works = bool(stored.live) and not stored.stopped
+    if applied is None or not (works or view.run.desired_running):
+        return ""
+    if (view.running(stored.live) if works else view.revision(applied.revision)) is not None:
+        return ""
+    can = (
+        "what runs is only stopped or replaced, never started anew" if works else "it cannot be started on it"
+    )
+    told = f"revision {applied.revision} ({applied.version}), which the run is on, was deleted: {can}"
+    return f"{told}; restore it, or lead the run on to a published version by a strategy with fresh state"
 
 
 def _missing_scenario(view: View) -> Situation | None:

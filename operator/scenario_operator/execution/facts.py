@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import run as api
 from scenario_operator.api.common import ApiModel
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import View
+from scenario_operator.manifests.report import NUMBERS
 from scenario_operator.planning import windows
 from scenario_operator.planning.parameters import Pairs, ParameterConflict, Parameters
 from scenario_operator.planning.steps import Step
@@ -53,15 +55,38 @@ def stopped(step: Step, words: dict[str, Any]) -> dict[str, Any]:
     return {f"stop:{step.id}": words}
 
 
-def hook_of(journal: Journal, step: Step) -> dict[str, Any] | None:
-    """Return what the hook of a step answered, None before."""
+class Answer(NamedTuple):
+    """How the hook of a step ended: what it counted, or that it was given up, which is a mark of our own."""
+
+    numbers: Mapping[str, int] = MappingProxyType({})
+    given_up: bool = False
+
+
+def hook_of(journal: Journal, step: Step) -> Answer | None:
+    """Return how the hook of a step ended, None before.
+
+    An older operator wrote the numbers of the answer beside its own mark, `skipped: true`; a number is no mark.
+    """
     known: dict[str, Any] | None = journal.fact(f"hook:{step.id}")
-    return known
+    if known is None:
+        return None
+    given_up = known.get("givenUp") is True or known.get("skipped") is True
+    told = known.get("numbers", known)
+    numbers = {
+        k: v for k, v in told.items() if k in NUMBERS and isinstance(v, int) and not isinstance(v, bool)
+    }
+    return Answer(MappingProxyType(numbers), given_up)
 
 
-def answered(step: Step, words: dict[str, Any]) -> dict[str, Any]:
-    """Return the fact of a hook's answer."""
-    return {f"hook:{step.id}": words}
+def answered(step: Step, message: str = "", numbers: Iterable[tuple[str, int]] = ()) -> dict[str, Any]:
+    """Return the fact of a hook's answer: its numbers stand apart, where none can be taken for a mark of ours."""
+    words = {"message": message, "numbers": dict(numbers)}
+    return {f"hook:{step.id}": {key: value for key, value in words.items() if value}}
+
+
+def given_up(step: Step, message: str = "") -> dict[str, Any]:
+    """Return the fact that the hook of a step was given up; `message` says why."""
+    return {f"hook:{step.id}": {"givenUp": True, **({"message": message} if message else {})}}
 
 
 def removed(step: Step) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from scenario_operator.execution.view import Grant, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.plan import Cause, Plan
+from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import (
     LIVE,
     Handled,
@@ -115,7 +116,7 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opened:
         target=plan.target,
         level=plan.level,
         strategy=plan.strategy,
-        steps=plan.bind(stored.live, upcoming),
+        steps=_on_what_runs(view, plan.bind(stored.live, upcoming), plan.source.revision),
         live=stored.live,
         upcoming=upcoming,
         opened_at=view.now,
@@ -132,6 +133,19 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opened:
         records = (*records, Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE))
     opened = stored._replace(plans=stored.plans + 1, incarnations=records, handled=_acted(view, plan.cause))
     return Opened(opened, journal)
+
+
+def _on_what_runs(view: View, steps: tuple[Step, ...], source: str) -> tuple[Step, ...]:
+    """Let every stop of the live incarnation know what runs there: a label that was taken on since started nothing."""
+    running = view.running(view.stored.live)
+    if running is None or running.name == source or view.stored.stopped:
+        return steps
+    return tuple(
+        s._replace(args=s.args._replace(revision=running.name))
+        if s.nature.silences and s.args.incarnation == view.stored.live
+        else s
+        for s in steps
+    )
 
 
 def _acted(view: View, cause: Cause) -> Handled:

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.view import View
-from scenario_operator.planning.compile import Blocked, Case, plan_restart, plan_resume, plan_start, plan_stop
+from scenario_operator.planning.compile import (
+    Blocked,
+    Case,
+    plan_blind_stop,
+    plan_restart,
+    plan_resume,
+    plan_start,
+    plan_stop,
+    source_of,
+)
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.plan import Cause, Plan, Snapshot, digest_of
 from scenario_operator.planning.revision import Revision
@@ -26,10 +35,14 @@ def own_plan(view: View) -> Wish | None:
     """Return what the user's spec asks of the run beyond its version, None when nothing."""
     cause = _cause(view)
     target = _target(view)
+    if cause is Cause.STOP and target is None and view.stored.applied is not None:
+        # Somebody has deleted the revision. What runs is stopped all the same.
+        blind = plan_blind_stop(view.stored.applied, view.strategy)
+        return Wish(blind, _desire(view, cause, view.stored.applied.revision))
     if cause is None or target is None:
         return None
     case = Case(view.stored, view.revision(target.name), target, view.strategy, view.run.parameters, cause)
-    return Wish(_plan(view, case, cause), _desire(view, cause, target))
+    return Wish(_plan(view, case, cause), _desire(view, cause, target.name))
 
 
 def withdrawn(view: View, cause: Cause) -> bool:
@@ -95,16 +108,15 @@ def _parameters_changed(view: View) -> bool:
     return not merged.missing and merged.parameters.effective != view.stored.parameters.effective
 
 
-def _desire(view: View, cause: Cause, target: Revision) -> str:
+def _desire(view: View, cause: Cause, target: str) -> str:
     run = view.run
-    asked = [cause.value, target.name, run.parameters, run.restart_nonce, run.desired_running]
+    asked = [cause.value, target, run.parameters, run.restart_nonce, run.desired_running]
     return digest_of(asked)[:16]
 
 
 def case_of(view: View, wanted: Revision, cause: Cause) -> Case:
     """Return the planning case that leads this run to the wanted revision."""
-    applied = view.stored.applied
-    source = view.revision(applied.revision) if applied else None
+    source = source_of(view.stored, view.revisions)
     return Case(view.stored, source, wanted, view.strategy, view.run.parameters, cause)
 
 

@@ -201,7 +201,8 @@ def _available(view: View, decision: Decision) -> Assessment:
 def _up_to_date(view: View, decision: Decision) -> Assessment:
     stored, situation = decision.record.stored, decision.situation
     current = view._replace(stored=stored)
-    if stored.applied is not None and not is_behind(current):
+    unsound = situation.reason == Reason.STATE_OUT_OF_SYNC
+    if stored.applied is not None and not is_behind(current) and not unsound:
         return Assessment(_C.UP_TO_DATE, "True", Reason.UP_TO_DATE, f"on version {stored.applied.version}")
     reason = Reason.ROLLED_BACK if situation.rolled_back else Reason(situation.reason)
     return Assessment(_C.UP_TO_DATE, "False", reason, situation.rolled_back or situation.message)

@@ -20,6 +20,7 @@ from scenario_operator.planning.stored import (
     LIVE,
     RETAINED,
     Incarnation,
+    Results,
     Stored,
 )
 
@@ -51,9 +52,20 @@ def _needs_claim(view: View) -> bool:
 
 
 def steady_start(view: View) -> Step:
-    """Return the start that keeps the live incarnation on the revision of its record."""
-    record = view.stored.incarnation(view.stored.live)
-    return steady(view.stored.live, record.revision if record else "")
+    """Return the start that keeps the live incarnation on the revision of its record.
+
+    If somebody has deleted that one, nothing is restarted for it; what has to be made anew gets the equal one that the
+    run has taken the label of, if there is one.
+    """
+    stored = view.stored
+    record = stored.incarnation(stored.live)
+    name = record.revision if record else ""
+    other = view.running(stored.live)
+    workload = view.world.workload(stored.live)
+    idle = workload is None or (not workload.replicas and not view.world.of(stored.live))
+    if other is not None and idle:
+        name = other.name
+    return steady(stored.live, name)
 
 
 def _bury(view: View) -> list[Effect]:
@@ -98,6 +110,7 @@ def rebuilt(view: View) -> Stored:
     if claims and not revision.accepts(formats):
         return stored
     record = Incarnation(number, revision.version, revision.name, LIVE)
+    published = revision.spec.results is not None and view.world.results == "ours"
     merged = merge(stored.parameters, dict(view.run.parameters), revision.spec.parameters or ()).parameters
     return stored._replace(
         applied=applied_of(revision, formats),
@@ -106,13 +119,17 @@ def rebuilt(view: View) -> Stored:
         window=workload.template.window,
         parameters=merged._replace(effective=workload.template.parameters),
         plans=stored.plans + 1000,
+        results=Results(view.world.results_uid, (number,)) if published else None,
     )
 
 
 def relabelled(view: View) -> Stored:
     """Adopt a revision that differs in nothing a run is made of: level None costs one status write."""
     applied, wanted = view.stored.applied, view.wanted
-    if applied is None or wanted is None or applied.revision == wanted.name or view.run.hold:
+    if applied is None or wanted is None or applied.revision == wanted.name:
+        return view.stored
+    if view.run.hold or view.run.pinned:
+        # A pin says which label a run is to have; a hold, that nothing is to change.
         return view.stored
     same = (applied.logic_hash, applied.config_hash) == (wanted.logic_hash, wanted.config_hash)
     if not same:

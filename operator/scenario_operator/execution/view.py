@@ -108,7 +108,9 @@ class Health(NamedTuple):
 
 
 class World(NamedTuple):
-    """What exists of the run: by incarnation number, and Jobs by name. `results`: the results claim stands.
+    """What exists of the run: by incarnation number, and Jobs by name.
+
+    `results`: what stands under the name of the results claim, which has the uid `results_uid`.
 
     `strangers`: numbers under whose name there is a StatefulSet of somebody else, which is never touched.
     `reverting`: names of the Jobs, there or not, whose revert hooks still run.
@@ -120,6 +122,7 @@ class World(NamedTuple):
     claims: tuple[Claim, ...] = ()
     jobs: tuple[Job, ...] = ()
     results: str = ""
+    results_uid: str = ""
     strangers: tuple[int, ...] = ()
     reverting: tuple[str, ...] = ()
     refused: Foreign = NOTHING
@@ -207,3 +210,14 @@ class View(NamedTuple):
     def revision(self, name: str) -> Revision | None:
         """Return a revision that stored, journal or wanted name."""
         return self.revisions.get(name)
+
+    def running(self, number: int) -> Revision | None:
+        """Return the revision on which an incarnation was last started, None when somebody has deleted it.
+
+        A live incarnation that works may since have taken on the label of a revision with equal content, which will do.
+        """
+        record, applied = self.stored.incarnation(number), self.stored.applied
+        found = self.revision(record.revision) if record else None
+        if found is not None or number != self.stored.live or self.stored.stopped or applied is None:
+            return found
+        return self.revision(applied.revision)

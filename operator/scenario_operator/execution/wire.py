@@ -21,6 +21,7 @@ from scenario_operator.planning.stored import (
     Incarnation,
     LastStop,
     Loss,
+    Results,
     Stored,
     epoch,
     timestamp,
@@ -47,6 +48,7 @@ def dump(record: Record, run: str) -> JsonObject:
         "stopped": stored.stopped or None,
         "plans": stored.plans,
         "refused": stored.refused or None,
+        "results": _dump_results(stored.results) if stored.results else None,
         "upgrade": _dump_journal(record.journal) if record.journal else None,
     }
     return {key: value for key, value in status.items() if value is not None}
@@ -67,6 +69,7 @@ def load(status: Mapping[str, Any]) -> Record:
         history=tuple(_load_ended(ended) for ended in status.get("history") or ()),
         refused=status.get("refused", ""),
         plans=status.get("plans", 0),
+        results=_load_results(status["results"]) if "results" in status else None,
     )
     journal = status.get("upgrade")
     return Record(stored, _load_journal(journal) if journal else None)
@@ -120,6 +123,15 @@ def _load_incarnation(source: Mapping[str, Any]) -> Incarnation:
         source.get("results", "Kept"),
         int(successor.rsplit("-", 1)[1]) if successor else 0,
     )
+
+
+def _dump_results(results: Results) -> JsonObject:
+    claim = {"claim": results.claim} if results.claim else {}
+    return {**claim, "incarnations": list(results.incarnations)}
+
+
+def _load_results(source: Mapping[str, Any]) -> Results:
+    return Results(source.get("claim", ""), tuple(source.get("incarnations") or ()))
 
 
 def _dump_parameters(parameters: Parameters) -> JsonObject | None:

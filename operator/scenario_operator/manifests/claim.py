@@ -119,6 +119,13 @@ def read_results_claim(identity: RunIdentity, claims: Iterable[Mapping[str, Any]
     return "ours" if identity.labelled(obj) else "foreign"
 
 
+def results_uid(identity: RunIdentity, claims: Iterable[Mapping[str, Any]]) -> str:
+    """Return the uid of what stands under the name of the run's results claim, "" for nothing."""
+    name = names.results_claim(identity.name)
+    found = (claim["metadata"] for claim in claims if claim["metadata"]["name"] == name)
+    return next((str(metadata.get("uid", "")) for metadata in found), "")
+
+
 def _claim(metadata: JsonObject, volume: ClaimSpec) -> JsonObject:
     spec: JsonObject = {
         "accessModes": [volume.access_mode],

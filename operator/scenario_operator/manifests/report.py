@@ -14,7 +14,8 @@ from scenario_operator.api.common import normalise_time
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, OverflowError)
 """What parsing a termination message can raise."""
-_MOST_NUMBERS: Final = 32
+NUMBERS: Final = frozenset({"reverted", "kept", "notRevertible", "pending", "retargeted", "skipped"})
+"""The counts that a hook may answer; every other key says nothing."""
 
 
 _NO_TIME: Final = "its processedUntil is no time with an offset"
@@ -69,15 +70,14 @@ def _position(told: object) -> tuple[str | None, str]:
 
 
 def read_numbers(text: str) -> tuple[tuple[str, int], ...]:
-    """Read a termination message of a hook as counts by name, in the order of the names; the first 32 count."""
+    """Read a termination message of a hook as counts by name, in the order of the names."""
     try:
         told = json.loads(text)
     except _UNREADABLE_TEXT:
         return ()
     if not isinstance(told, dict):
         return ()
-    found = {k: v for k, v in told.items() if _is_count(v)}
-    return tuple(sorted(found.items())[:_MOST_NUMBERS])
+    return tuple(sorted((k, v) for k, v in told.items() if k in NUMBERS and _is_count(v)))
 
 
 def _count(value: object) -> int:

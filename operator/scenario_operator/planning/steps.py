@@ -14,12 +14,14 @@ from scenario_operator.api.reasons import Reason
 
 
 class Slot(NamedTuple):
-    """An incarnation as a plan names it: `live`, `next`, or so many before the live one."""
+    """An incarnation as a plan names it: `live`, `next`, or so many before the live one; after it, if negative."""
 
     base: str
     back: int = 0
 
     def __str__(self) -> str:
+        if self.back < 0:
+            return f"{self.base}-plus-{-self.back}"
         return f"{self.base}-{self.back}" if self.back else self.base
 
     def number(self, live: int, upcoming: int) -> int:

@@ -40,6 +40,13 @@ class Incarnation(NamedTuple):
     superseded_by: int = 0
 
 
+class Results(NamedTuple):
+    """Which incarnations may have published, and the uid of the results claim that they did it to, "" for none yet."""
+
+    claim: str
+    incarnations: tuple[int, ...] = ()
+
+
 class LastStop(NamedTuple):
     """What the last stop that we carried out left behind; `processed_until` None means no report.
 
@@ -113,6 +120,7 @@ class Stored(NamedTuple):
     history: tuple[Ended, ...] = ()
     refused: str = ""
     plans: int = 0
+    results: Results | None = None
 
     @property
     def replaced(self) -> bool:

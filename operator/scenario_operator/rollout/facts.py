@@ -211,6 +211,22 @@ class Attempt(NamedTuple):
         """Say whether any run was ever granted here."""
         return bool(self.active) or any(r.plan_hash for r in self.reports) or any(self.unlisted[:3])
 
+    def grant_id(self, number: int) -> str:
+        """Return the id of a grant: with a part of the uid, since another attempt may get this one's name.
+
+        A Scenario that is deleted and applied again counts its attempts from the beginning.
+        """
+        return f"{self.name}.{self._life}.{number}"
+
+    def saw(self, ended: Ended) -> bool:
+        """Say whether a run recorded this end in this attempt, not in one of its name; older grants do not tell."""
+        life, dot, _ = ended.grant_id.removeprefix(f"{self.name}.").rpartition(".")
+        return ended.attempt == self.name and (not dot or life == self._life)
+
+    @property
+    def _life(self) -> str:
+        return self.uid.partition("-")[0]
+
     def is_about(self, run: RunName) -> bool:
         """Say whether the attempt may lead this run on: it names it, or it names nobody."""
         return not self.only or run in self.only

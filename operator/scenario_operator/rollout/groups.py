@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptCause
-from scenario_operator.planning.compile import Blocked, Case, plan_upgrade
+from scenario_operator.planning.compile import Blocked, Case, plan_upgrade, source_of
 from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Stored
@@ -34,8 +34,7 @@ class Planner:
         return self._known[key]
 
     def _make(self, run: RunFacts, target: Revision, cause: Cause) -> Plan | Blocked:
-        applied = run.stored.applied
-        source = self._fleet.revisions.get(applied.revision) if applied else None
+        source = source_of(run.stored, self._fleet.revisions)
         chosen = run.strategy or self._fleet.strategy
         return plan_upgrade(Case(run.stored, source, target, chosen, run.parameters, cause))
 
@@ -75,4 +74,6 @@ def _shape(stored: Stored) -> object:
     """Return what a plan depends on, so that equal runs are planned once."""
     back = tuple((stored.live - i.number, i.state, i.results) for i in stored.incarnations)
     base = stored.parameters
-    return stored.applied, bool(stored.live), stored.stopped, back, stored.last_stop, base
+    ran = stored.incarnation(stored.live)
+    runs = ran.revision if ran else ""
+    return stored.applied, runs, bool(stored.live), stored.stopped, back, stored.last_stop, base

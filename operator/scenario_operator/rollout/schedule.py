@@ -113,7 +113,7 @@ def ended_badly(fleet: Fleet, attempts: frozenset[str], revision: str = "") -> f
         for run in fleet.runs
         if any(
             e.outcome in ENDED_BADLY
-            and (e.attempt in attempts or (e.grant_id and revision and e.to_revision == revision))
+            and (any(a.saw(e) for a in named) or (e.grant_id and revision and e.to_revision == revision))
             for e in run.stored.history
         )
     }
@@ -142,7 +142,7 @@ def _gave_up(attempt: Attempt, fleet: Fleet) -> frozenset[str]:
 
 def _ended_here(run: RunFacts, attempt: Attempt) -> bool:
     """Say whether the run itself remembers its end in this attempt: reports may be full."""
-    return any(e.attempt == attempt.name and e.outcome not in BACK_TO_WAITING for e in run.stored.history)
+    return any(attempt.saw(e) and e.outcome not in BACK_TO_WAITING for e in run.stored.history)
 
 
 def advance(attempt: Attempt, fleet: Fleet, planner: Planner) -> Attempt:
@@ -219,7 +219,7 @@ def give_grants(
         if canaries is not None and run.uid not in canaries:
             continue
         given, room = given + 1, room - 1
-        identity = f"{attempt.name}.{given}"
+        identity = attempt.grant_id(given)
         active.append(Grant(identity, run.uid, run.namespace, run.name, plan_hash, approver=word.approver))
     fresh = given - attempt.granted
     if fresh and canaries is not None:

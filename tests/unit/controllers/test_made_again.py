@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.unit.controllers.memory import Memory
 from tests.unit.planning.build import revision
 
@@ -47,5 +49,6 @@ async def test_no_attempt_gets_a_name_under_which_a_run_remembers_an_outcome() -
         await controller.reconcile(Key("scenario", "ns", "s"))
     assert server.names(UPGRADE) == ["s-2"]
     [entry] = server.objects[UPGRADE, "ns", "s-2"]["status"]["active"]
-    assert (entry["name"], entry["id"]) == ("r", "s-2.1")
+    assert entry["name"] == "r"
+    assert re.fullmatch(r"s-2\.[0-9a-f]{8}\.1", entry["id"])
     assert server.objects[SCENARIO, "ns", "s"]["status"]["lastUpgradeSequence"] == 2

@@ -11,11 +11,12 @@ from tests.unit.execution.life import Life, at, ends_with_a_command, told
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import Hook, ParameterDefinition
 from scenario_operator.execution import effects as fx
+from scenario_operator.execution.journal import Begun
 from scenario_operator.execution.situation import Standing
 from scenario_operator.execution.steps import VOCABULARY
-from scenario_operator.execution.steps.step import Done
+from scenario_operator.execution.steps.step import Done, Failed
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import DELETED, REVERTED, Incarnation
+from scenario_operator.planning.stored import DELETED, KEPT, REVERTED, Incarnation
 
 
 def test_skip_revert_gives_up_a_hook_that_fails_and_the_loss_says_so() -> None:
@@ -33,14 +34,48 @@ def test_results_are_taken_for_reverted_only_on_the_hooks_word(given_up: bool) -
     assert first == Incarnation(1, "1.0.0", "v1", DELETED, "Kept" if given_up else REVERTED)
 
 
-def test_results_whose_revision_is_gone_count_as_not_reverted() -> None:
-    """Given a revision that somebody deleted, when its results are to be reverted, then no hook has said so."""
+def test_what_was_consented_to_is_not_given_up_because_its_revision_is_gone() -> None:
+    """Given a revision that somebody deleted, when its results are to be reverted, then a person has to decide."""
     life = Life.on_v1(FRESH, FORWARD).run(at("revert-live"))
+    life.state = life.state._replace(gone=frozenset({"v1"}))
     step = next(s for s in life.journal.steps if s.id == "revert-live")
-    view = life.view()._replace(revisions={name: one for name, one in FRESH.items() if name != "v1"})
-    found = VOCABULARY[step.kind].check(view, life.journal, step)
-    assert isinstance(found, Done)
-    assert found.facts["hook:revert-live"]["skipped"]
+    view = life.view()
+    without = view._replace(world=view.world._replace(jobs=()))
+    found = VOCABULARY[step.kind].check(without, life.journal, step)
+    assert isinstance(found, Failed)
+    assert (found.reason, found.human) == (Reason.CLEAN_LOGIC_MISSING, True)
+    assert VOCABULARY[step.kind].effects(without, life.journal, step) == ()
+
+    uncommitted = step._replace(args=step.args._replace(committed=False, incarnation=2))
+    started = life.journal._replace(begun=(*life.journal.begun, Begun("start", 0.0)))
+    left = {name: one for name, one in FRESH.items() if name != "v2"}
+    given = VOCABULARY[step.kind].check(without._replace(revisions=left), started, uncommitted)
+    assert isinstance(given, Done)
+    assert given.facts["hook:revert-live"]["givenUp"] is True
+
+
+def test_a_hook_that_runs_when_its_revision_goes_is_waited_for() -> None:
+    """Given a revert hook under way, when somebody deletes its revision, then its answer still counts."""
+    life = Life.on_v1(FRESH, FORWARD).run(lambda one: one.job("Active") is not None)
+    life.state = life.state._replace(gone=frozenset({"v1"}))
+    life.run()
+    first = life.stored.incarnation(1)
+    assert first is not None
+    assert first.results == REVERTED
+
+
+def test_a_hook_that_is_given_up_while_it_runs_is_ended_first() -> None:
+    """Given a hook past its time, when a person gives it up, then it counts as given up once it has ended."""
+    life = Life.on_v1(FRESH, FORWARD).run(lambda one: one.job("Active") is not None)
+    life.attempt(skip_revert=True).wait(10_000)
+    decision = life.look()
+    assert [type(e).__name__ for e in decision.effects] == ["DeleteJob"]
+    assert decision.record.journal is not None
+    assert decision.record.journal.fact("hook:revert-live") is None
+    life.run()
+    first = life.stored.incarnation(1)
+    assert first is not None
+    assert first.results == KEPT
 
 
 def test_a_preflight_that_does_not_end_in_its_time_ends_the_plan_and_the_old_version_works_on() -> None:

@@ -145,7 +145,7 @@ def cannot_be_read(problem: Unreadable) -> JsonObject:
 
 LEARNS: Final = {"window": WINDOW._replace(output_actions_from="2030-01-01T00:00:00Z")}
 UNWANTED: Final = {"entry": None, "wanted": None}
-NOT_READY: Final = {"ready": False, "started": False, "trouble": ""}
+NOT_READY: Final = {"ready": False, "started": False, "trouble": Foreign("")}
 
 RUNS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     "on the wanted revision, pod ready": lambda: [seen(on_v1(wanted="v1"))],
@@ -165,7 +165,7 @@ RUNS: Final[Mapping[str, Callable[[], list[JsonObject]]]] = {
     "pod not ready yet, no plan open": lambda: [with_pods(on_v1(wanted="v1"), **NOT_READY)],
     "worked, and has not served for 10 minutes in a state that time does not mend": lambda: (
         [
-            unwell(trouble=f"{word}: told")
+            unwell(trouble=Foreign(f"{word}: told"))
             for word in (
                 "CrashLoopBackOff",
                 "ImagePullBackOff",

@@ -25,3 +25,4 @@ def test_binding_gives_numbers_revisions_and_a_chain() -> None:
 def test_a_slot_counts_back_from_the_live_incarnation() -> None:
     assert (str(Slot("live")), str(Slot("live", 2)), str(Slot("next"))) == ("live", "live-2", "next")
     assert (Slot("live", 2).number(5, 8), Slot("next").number(5, 8)) == (3, 8)
+    assert (str(Slot("live", -2)), Slot("live", -2).number(5, 8)) == ("live-plus-2", 7)

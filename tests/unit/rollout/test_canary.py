@@ -148,7 +148,7 @@ def test_the_retry_of_a_failed_canary_is_the_canary_of_the_attempt_that_takes_ov
     made: FleetDecision = decide(known)
     [retried] = made.attempts
     assert granted(retried) == ["r2"]
-    arrived = returned(run("r2", V2), Outcome.UPGRADED, "s-2.1", "s-2")
+    arrived = returned(run("r2", V2), Outcome.UPGRADED, "s-2.uid.1", "s-2")
     assert granted(one((run("r1", V1), arrived, run("r3", V1)), retried, sequence=2)) == ["r1", "r3"]
 
 
@@ -156,8 +156,8 @@ def test_a_higher_number_of_canaries_lets_so_many_go_and_all_of_them_have_to_arr
     first, second, *others = runs(4, V1)
     made = one((first, second, *others), attempt(), canaries=2)
     assert granted(made) == ["r001", "r002"]
-    arrived = returned(run("r001", V2), Outcome.UPGRADED, "s-1.1")
-    half = one((arrived, under_way(second, "s-1.2"), *others), made, canaries=2)
+    arrived = returned(run("r001", V2), Outcome.UPGRADED, "s-1.uid.1")
+    half = one((arrived, under_way(second, "s-1.uid.2"), *others), made, canaries=2)
     assert granted(half) == ["r002"]
 
 

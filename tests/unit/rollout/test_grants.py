@@ -21,7 +21,7 @@ def test_runs_that_are_behind_open_one_attempt_and_those_in_step_none() -> None:
 def test_an_attempt_grants_up_to_max_concurrent_in_the_order_of_the_runs() -> None:
     """Given three runs and maxConcurrent 2, when the attempt is looked at, then two are granted under new ids."""
     [made] = decide(fleet(runs(3, V1), [attempt()], pace=(2, 1))).attempts
-    assert [e.id for e in made.active] == ["s-1.1", "s-1.2"]
+    assert [e.id for e in made.active] == ["s-1.uid.1", "s-1.uid.2"]
     assert granted(made) == ["r001", "r002"]
     assert made.granted == 2
 

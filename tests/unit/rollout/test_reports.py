@@ -30,7 +30,7 @@ def test_an_answer_that_asks_for_another_try_puts_the_run_back_under_a_new_grant
     """Given a run that answered, when it is settled, then it waits again, and its old id is never used again."""
     back = run("r", V1, ended(outcome))
     [made] = decide(fleet((back,), [attempt(active=(grant_of("r"),), granted=1)])).attempts
-    assert [e.id for e in made.active] == ["s-1.2"]
+    assert [e.id for e in made.active] == ["s-1.uid.2"]
     assert not made.reports
 
 

@@ -26,7 +26,7 @@ def _step(known: Fleet, name: str, event: str) -> Fleet:
     if event == "toggle hold":
         after = found._replace(hold=not found.hold)
     elif given is not None and not spent:
-        name_of = given.id.rsplit(".", 1)[0]
+        name_of = given.id.partition(".")[0]
         match event:
             case "begin" | "wait":
                 after = found._replace(journal_grant=given.id, waits=event == "wait")

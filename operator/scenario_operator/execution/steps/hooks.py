@@ -31,19 +31,21 @@ def job_check(view: View, journal: Journal, step: Step) -> Check:
     if job is None or job.deleting:
         return Todo("its Job to be created")
     if job.state == "Succeeded":
-        return Done(facts.answered(step, {"message": job.message.shown(1024), **dict(job.numbers)}))
+        return Done(facts.answered(step, job.message.shown(1024), job.numbers))
     if job.state == "Failed":
         return Failed(Reason.HOOK_FAILED, job.message.shown(1024) or "the hook failed", uid=job.handle.uid)
     return Todo(f"Job {job.name}")
 
 
 def job_effects(
-    view: View, journal: Journal, step: Step, hook: str, revision: Revision
+    view: View, journal: Journal, step: Step, hook: str, revision: Revision | None
 ) -> tuple[Effect, ...]:
-    """Create the Job asleep, then release it with the handle of a live read (R3)."""
+    """Create the Job asleep, of a revision that is there; then release it with the handle of a live read (R3)."""
     name = job_name(view, journal, step)
     job = view.world.job(name)
     if job is None:
+        if revision is None:
+            return ()
         declared = getattr(revision.spec.hooks, hook, None)
         seconds = declared.timeout_seconds if declared else 300
         window, parameters = view.stored.window or Window(), view.stored.parameters.effective

@@ -8,7 +8,7 @@ from typing import Any
 from scenario_operator.api import names
 from scenario_operator.api.journal import Heading, Kind
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution import facts
+from scenario_operator.execution import facts, results
 from scenario_operator.execution.effects import Effect, HoldReport, PutToSleep, ReleaseReport
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.steps.claims import gives_up, in_use, lives_with_its_pod
@@ -37,6 +37,8 @@ class Stop(Row):
             return Failed(Reason.STATE_OUT_OF_SYNC, doomed, human=True)
         if (wait := _held_up(view, journal, step)) is not None:
             return wait
+        if lacking := results.lacking(view, journal, step):
+            return Failed(Reason.STATE_OUT_OF_SYNC, lacking, human=True)
         if workload is not None and not asleep(workload, stop_stamp(journal, step)):
             return Todo("the workload to be scaled to 0")
         if workload is not None and not workload.settled:
@@ -75,7 +77,9 @@ class Stop(Row):
         return tuple(ReleaseReport(p.handle, number) for p in own if p.held and released)
 
     def undo(self, journal: Journal, step: Step) -> tuple[Step, ...]:
-        resumed = Args(step.args.incarnation, revision=journal.source.revision, resume=True)
+        # An older operator did not record what runs; then it is what the plan comes from.
+        ran = step.args.revision or journal.source.revision
+        resumed = Args(step.args.incarnation, revision=ran, resume=True)
         return (Step("back-start", Kind.START, resumed),)
 
 
@@ -101,7 +105,8 @@ def _last_words(number: int, pods: tuple[Pod, ...]) -> dict[str, Any]:
         processed_until=words.processed_until,
         state_version=words.state_version,
         finished_at=max(finished, default=None),
-        clean=all(p.exit_code == 0 for p in ended),
+        # Where no pod was left to ask, nobody knows how it ended.
+        clean=bool(ended) and all(p.exit_code == 0 for p in ended),
         reported=words.processed_until is not None,
         open_outputs=words.open_outputs,
         fault=_fault(words, ended),

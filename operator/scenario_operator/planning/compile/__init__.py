@@ -18,10 +18,17 @@ from scenario_operator.planning.compile.common import (
     assembled,
     label,
     missing_parameter,
+    source_of,
 )
 from scenario_operator.planning.compile.fresh import plan_fresh
 from scenario_operator.planning.compile.keep import plan_keep
-from scenario_operator.planning.compile.own import plan_restart, plan_resume, plan_start, plan_stop
+from scenario_operator.planning.compile.own import (
+    plan_blind_stop,
+    plan_restart,
+    plan_resume,
+    plan_start,
+    plan_stop,
+)
 from scenario_operator.planning.diff import differences
 from scenario_operator.planning.legality import violations
 from scenario_operator.planning.plan import Cause, Plan
@@ -33,11 +40,13 @@ __all__ = [
     "Case",
     "Change",
     "classify",
+    "plan_blind_stop",
     "plan_restart",
     "plan_resume",
     "plan_start",
     "plan_stop",
     "plan_upgrade",
+    "source_of",
 ]
 
 

@@ -5,6 +5,7 @@ It knows no strategy and no cause of a plan: `change`, `keep`, `fresh` and `own`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from scenario_operator.api.common import Level
@@ -40,6 +41,20 @@ class Case(NamedTuple):
     strategy: Snapshot | None
     user: tuple[tuple[str, str], ...] = ()
     cause: Cause = Cause.UPGRADE
+
+
+def source_of(stored: Stored, revisions: Mapping[str, Revision]) -> Revision | None:
+    """Return the revision that a run is on, None when somebody has deleted it.
+
+    A run that took on a label still has the revision that it was started on, which has equal content.
+    """
+    applied = stored.applied
+    if applied is None:
+        return None
+    live = stored.incarnation(stored.live)
+    ran = revisions.get(live.revision) if live else None
+    same = ran is not None and (ran.logic_hash, ran.config_hash) == (applied.logic_hash, applied.config_hash)
+    return revisions.get(applied.revision) or (ran if same else None)
 
 
 def preflight(case: Case) -> tuple[Draft, ...]:

@@ -69,12 +69,13 @@ def _destroying(case: Case, axes: Axes) -> tuple[Draft, ...]:
     steps: list[Draft] = []
     stored = case.stored
     if axes.results == REVERT and _revertible(case):
-        kept = [i.number for i in stored.incarnations if i.results == KEPT and i.number <= stored.live]
+        # Also of one that never committed, if its clean-up was given up: that has a higher number than the live one.
+        kept = [i.number for i in stored.incarnations if i.results == KEPT]
         for number in sorted(kept, reverse=True):
             slot = Slot("live", stored.live - number)
             steps.append(Draft(f"revert-{slot}", Kind.REVERT_RESULTS, slot, Args(committed=True)))
     if axes.results == REVERT or stored.stopped:
-        retained = [i.number for i in stored.incarnations if i.state != DELETED and i.number <= stored.live]
+        retained = [i.number for i in stored.incarnations if i.state != DELETED]
         for number in sorted(retained, reverse=True):
             slot = Slot("live", stored.live - number)
             steps.append(Draft(f"delete-{slot}", Kind.DELETE_STATE, slot, Args(committed=True)))

@@ -15,8 +15,11 @@ from scenario_operator.planning.compile.common import (
     verify,
 )
 from scenario_operator.planning.compile.keep import keep_steps
-from scenario_operator.planning.plan import Cause, Plan
+from scenario_operator.planning.plan import Cause, End, Plan, Snapshot
 from scenario_operator.planning.steps import Args, Draft
+from scenario_operator.planning.stored import Applied
+
+STOP = (Draft("stop", Kind.STOP, LIVE, Args(report=True)), COMMIT)
 
 
 def plan_start(case: Case) -> Plan | Blocked:
@@ -37,8 +40,14 @@ def plan_start(case: Case) -> Plan | Blocked:
 
 def plan_stop(case: Case) -> Plan:
     """Make the plan of a stop that the user asked for."""
-    steps = (Draft("stop", Kind.STOP, LIVE, Args(report=True)), COMMIT)
-    return assembled(case, Cause.STOP, Level.RESTART, steps, reversible=True)
+    return assembled(case, Cause.STOP, Level.RESTART, STOP, reversible=True)
+
+
+def plan_blind_stop(applied: Applied, strategy: Snapshot | None) -> Plan:
+    """Make the plan of a stop of a run whose revision is no more: from its record alone."""
+    end = End(applied.revision, applied.version, applied.digest, applied.state_version)
+    stated = strategy or Snapshot()
+    return Plan(Cause.STOP, end, end, Level.RESTART.value, stated, STOP, (), reversible=True, destructive=())
 
 
 def plan_resume(case: Case) -> Plan | Blocked:
