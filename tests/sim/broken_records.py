@@ -195,7 +195,7 @@ RECORD_MUTANTS = (
         "gives up hooks whose revision was deleted",
         ("ForwardOnly, deleted revisions, a hook given up",),
         patch=gives_up_with_the_revision,
-        breaks="recorded as kept",
+        breaks="left behind by a recompute",
     ),
 )
 """What the truth about several plans has to catch."""
