@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import grant_states
+from .broken_records import RECORD_MUTANTS
 from .fleets import DEEP as DEEP_FLEETS
 from .fleets import QUICK as FLEETS
 from .grants import GrantExplorer
 from .mutants import MUTANTS
 from .search import Explorer
+from .sequences import DEEP_SEQUENCES, QUICK_SEQUENCES
 from .setups import DEEP, QUICK, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS
 from .states import Setup
@@ -31,9 +33,11 @@ def main() -> None:
     plans = [_explored(setup.name, (setup,)) for setup in (QUICK if options.quick else (*QUICK, *DEEP))]
     chosen = QUICK_SIGNALS if options.quick else (*QUICK_SIGNALS, *DEEP_SIGNALS)
     signals = [_explored(signal.name, signal.setups) for signal in chosen]
+    followed = QUICK_SEQUENCES if options.quick else (*QUICK_SEQUENCES, *DEEP_SEQUENCES)
+    sequences = [_explored(setup.name, (setup,)) for setup in followed]
     fleets = [_rolled_out(setup) for setup in (FLEETS if options.quick else (*FLEETS, *DEEP_FLEETS))]
     if options.write:
-        write(plans, signals, fleets)
+        write(plans, signals, sequences, fleets)
 
 
 class Row(NamedTuple):
@@ -61,10 +65,10 @@ def _rolled_out(setup: grant_states.Setup) -> Row:
     return Row(setup.name, 1, found.states, found.goals, 0)
 
 
-def write(plans: list[Row], signals: list[Row], fleets: list[Row]) -> None:
+def write(plans: list[Row], signals: list[Row], sequences: list[Row], fleets: list[Row]) -> None:
     """Replace the marked section of the page."""
-    number = sum(row.explorations for row in (*plans, *signals, *fleets))
-    states = sum(row.states for row in (*plans, *signals, *fleets))
+    number = sum(row.explorations for row in (*plans, *signals, *sequences, *fleets))
+    states = sum(row.states for row in (*plans, *signals, *sequences, *fleets))
     told = (
         f"{number} explorations of {states:,} states, no promise broken, a goal reachable from every state."
     )
@@ -75,11 +79,17 @@ def write(plans: list[Row], signals: list[Row], fleets: list[Row]) -> None:
         "|---|---|---|---|---|",
     ]
     people += [f"| {r.name} | {r.explorations} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in signals]
-    mutants = f"{len(MUTANTS)} executors with one broken rule each, all caught: "
-    mutants += ", ".join(m.name for m in MUTANTS) + "."
+    several = [
+        "| several plans, beside what has really happened | states | goals | deepest |",
+        "|---|---|---|---|",
+    ]
+    several += [f"| {r.name} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in sequences]
+    broken = (*MUTANTS, *RECORD_MUTANTS)
+    mutants = f"{len(broken)} executors with one broken rule each, all caught: "
+    mutants += ", ".join(m.name for m in broken) + "."
     rollouts = ["| rollout: grants, attempts and leaders | states | at rest |", "|---|---|---|"]
     rollouts += [f"| {r.name} | {r.states:,} | {r.goals:,} |" for r in fleets]
-    parts = (told, *("\n".join(rows) for rows in (table, people, rollouts)), mutants)
+    parts = (told, *("\n".join(rows) for rows in (table, people, several, rollouts)), mutants)
     section = "\n\n".join(parts)
     section = f"<!-- explorer -->\n{section}\n<!-- /explorer -->"
     text = PAGE.read_text() if PAGE.exists() else ""
