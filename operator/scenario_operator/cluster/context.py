@@ -55,6 +55,22 @@ class Context:
     namespaces: tuple[str, ...]
     version: str
 
+    async def write_status(self, kind: ResourceKind, obj: JsonObject, patch: JsonObject) -> JsonObject:
+        """Merge a patch into an object's status, fenced by the version that was read, and take in the answer.
+
+        Returns the object as it is now. Raises `Conflict` if it was changed since: look again.
+        """
+        metadata = obj["metadata"]
+        written = await self.client.patch(
+            Ref.to(kind, obj),
+            {"status": patch},
+            uid=metadata["uid"],
+            resource_version=metadata["resourceVersion"],
+            subresource="status",
+        )
+        self.store.offer(kind, "MODIFIED", written)
+        return written
+
     async def remove(self, kind: ResourceKind, obj: JsonObject) -> None:
         """Delete that very object, which the store knows; one that is gone already is forgotten.
 

@@ -74,15 +74,7 @@ class Attempts:
         new = unreadable(obj, "supg", problem, now)
         if old == new:
             return
-        metadata = obj["metadata"]
-        written = await self._context.client.patch(
-            Ref.to(UPGRADE, obj),
-            {"status": merge_patch(old, new)},
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            subresource="status",
-        )
-        self._context.store.offer(UPGRADE, "MODIFIED", written)
+        await self._context.write_status(UPGRADE, obj, merge_patch(old, new))
 
     async def gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
         """Return the holders of grants that a live read finds to be no more."""
@@ -99,8 +91,7 @@ class Attempts:
     async def write(self, key: Key, fleet: Fleet, decision: FleetDecision) -> None:
         """Write what has changed, predecessors first; a conflict means look again."""
         for attempt in decision.attempts:
-            ref = Ref(UPGRADE, key.namespace, attempt.name)
-            obj = await self._context.client.get(ref)
+            obj = await self._context.client.get(Ref(UPGRADE, key.namespace, attempt.name))
             if obj is None:
                 continue
             old = obj.get("status") or {}
@@ -111,14 +102,7 @@ class Attempts:
             if loaded(obj) != before:
                 self._context.wake(key)
                 return
-            written = await self._context.client.patch(
-                ref,
-                {"status": merge_patch(old, new)},
-                uid=obj["metadata"]["uid"],
-                resource_version=obj["metadata"]["resourceVersion"],
-                subresource="status",
-            )
-            self._context.store.offer(UPGRADE, "MODIFIED", written)
+            written = await self._context.write_status(UPGRADE, obj, merge_patch(old, new))
             self._tell(written, old, new)
             self._wake_runs(fleet, old, new)
             if len(decision.attempts) > 1:
@@ -127,17 +111,9 @@ class Attempts:
 
     async def open(self, key: Key, scenario: JsonObject, opening: Opening, sequence: int) -> JsonObject:
         """Write the next sequence number, then create the attempt under it: no number is used twice."""
-        metadata = scenario["metadata"]
-        written = await self._context.client.patch(
-            Ref(SCENARIO, key.namespace, key.name),
-            {"status": {"lastUpgradeSequence": sequence}},
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            subresource="status",
-        )
-        self._context.store.offer(SCENARIO, "MODIFIED", written)
+        written = await self._context.write_status(SCENARIO, scenario, {"lastUpgradeSequence": sequence})
         manifest = attempt_manifest(
-            ScenarioIdentity(key.namespace, key.name, metadata["uid"]),
+            ScenarioIdentity(key.namespace, key.name, scenario["metadata"]["uid"]),
             names.upgrade(key.name, sequence),
             revision=opening.revision,
             cause=opening.cause.value,

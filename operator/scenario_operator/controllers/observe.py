@@ -18,7 +18,7 @@ from scenario_operator.cluster.store import Store, filed
 from scenario_operator.controllers.complaints import complaint, missing
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import Record
-from scenario_operator.execution.read import health_of, record_of, run_of
+from scenario_operator.execution.read import ReadRun, health_of
 from scenario_operator.execution.view import RENDERER, Run, View, Workload, World
 from scenario_operator.manifests.claim import read_results_claim, read_state_claim, results_uid
 from scenario_operator.manifests.drift import changed_by_others
@@ -27,7 +27,7 @@ from scenario_operator.manifests.job import read_job, reverting
 from scenario_operator.manifests.pod import read_pods
 from scenario_operator.manifests.statefulset import incarnation_of, read_workload
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.stored import DELETED
+from scenario_operator.planning.stored import DELETED, Stored
 
 JsonObject = Mapping[str, Any]
 
@@ -43,24 +43,23 @@ class Things(NamedTuple):
     refused: Foreign = NOTHING
 
 
-def cached(store: Store, run: JsonObject) -> Things:
+def cached(store: Store, run: JsonObject, record: Record) -> Things:
     """Return what the watches brought of a run's objects."""
     value = filed(run["metadata"]["namespace"], run["metadata"]["name"])
 
     def found(kind: ResourceKind) -> tuple[JsonObject, ...]:
         return tuple(store.indexed(kind, "run", value))
 
-    pods = (*found(POD), *strangers(store, run))
+    pods = (*found(POD), *strangers(store, run, record.stored))
     return Things(run, found(STATEFUL_SET), pods, found(CLAIM), found(JOB))
 
 
-def strangers(store: Store, run: JsonObject) -> tuple[JsonObject, ...]:
+def strangers(store: Store, run: JsonObject, stored: Stored) -> tuple[JsonObject, ...]:
     """Return the pods that mount a claim of the run and do not carry its label, from the index of claims.
 
     One could be made the moment after any list, so a list of the namespace would prove no more.
     """
     namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
-    stored = record_of(run).stored
     numbers = [*(i.number for i in stored.incarnations), stored.next_incarnation()]
     claims = [*(names.state_claim(name, number) for number in numbers), names.results_claim(name)]
     mounting = {
@@ -72,7 +71,7 @@ def strangers(store: Store, run: JsonObject) -> tuple[JsonObject, ...]:
     return tuple(mounting.values())
 
 
-async def live(client: Client, store: Store, run: JsonObject) -> Things:
+async def live(client: Client, store: Store, run: JsonObject, record: Record) -> Things:
     """List what is labelled as the run's, and look by name for what should carry our labels and does not.
 
     Pods of others are those that the watches brought.
@@ -95,7 +94,6 @@ async def live(client: Client, store: Store, run: JsonObject) -> Things:
         found = await client.get(Ref(kind, namespace, wanted))
         return (found,) if found is not None else ()
 
-    record = record_of(run)
     jobs, workloads, claims = await listed(JOB), await listed(STATEFUL_SET), await listed(CLAIM)
     for number in _expected(record):
         workloads += await by_name(STATEFUL_SET, names.statefulset(name, number), workloads)
@@ -105,17 +103,18 @@ async def live(client: Client, store: Store, run: JsonObject) -> Things:
     for number in _expected(record):
         pods += await by_name(POD, names.pod(name, number), pods)
     known = {pod["metadata"]["uid"] for pod in pods}
-    pods += tuple(pod for pod in strangers(store, run) if pod["metadata"]["uid"] not in known)
+    pods += tuple(pod for pod in strangers(store, run, record.stored) if pod["metadata"]["uid"] not in known)
     refused = await complaint(client, missing(run, record, (*workloads, *jobs), pods))
     return Things(run, workloads, pods, claims, jobs, refused)
 
 
-def view_of(things: Things, around: Surroundings, *, now: float, refusal: Foreign) -> View:
+def view_of(things: Things, read: ReadRun, around: Surroundings, *, now: float, refusal: Foreign) -> View:
     """Put the picture of a run together from its objects and from what is around it.
 
-    `now` is in epoch seconds; `refusal` is what the API server refuses, if it does.
+    `read` is what the run says, as it was read. `now` is in epoch seconds; `refusal` is what the API server refuses, if
+    it does.
     """
-    run, record = run_of(things.run), record_of(things.run)
+    run, record = read
     view = View(
         run=run,
         stored=record.stored,

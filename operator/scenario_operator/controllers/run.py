@@ -33,7 +33,7 @@ from scenario_operator.controllers.surroundings import Surroundings, surrounding
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.effects import ReleaseReport
 from scenario_operator.execution.journal import Journal
-from scenario_operator.execution.read import read_run
+from scenario_operator.execution.read import ReadRun, read_run
 from scenario_operator.execution.status import is_news, merge_patch, render, unreadable
 from scenario_operator.execution.view import View
 from scenario_operator.manifests.identity import RunIdentity, handle
@@ -64,8 +64,8 @@ class RunController:
         read = read_run(known)
         if isinstance(read, Unreadable):
             return await self._leave_as_it_is(key)
-        things = cached(self._context.store, known)
-        view = self._view(key, things, surroundings(self._context, known))
+        things = cached(self._context.store, known, read.record)
+        view = self._view(key, read, things, surroundings(self._context, known))
         decision = decide(view)
         if decision.effects or self._worth(view, decision, known):
             return await self._act(key)
@@ -85,14 +85,7 @@ class RunController:
         old = obj.get("status") or {}
         new = unreadable(obj, "srun", problem, self._context.now())
         if new != old:
-            written = await self._context.client.patch(
-                Ref.to(RUN, obj),
-                {"status": merge_patch(old, new)},
-                uid=obj["metadata"]["uid"],
-                resource_version=obj["metadata"]["resourceVersion"],
-                subresource="status",
-            )
-            self._context.store.offer(RUN, "MODIFIED", written)
+            await self._context.write_status(RUN, obj, merge_patch(old, new))
             ready = new["conditions"][0]
             self._context.events.post(
                 obj, type_="Warning", reason=ready["reason"], action="Reconcile", note=ready["message"]
@@ -104,11 +97,12 @@ class RunController:
         """Look live, decide again, and carry out only that."""
         context = self._context
         obj = await context.client.get(Ref(RUN, key.namespace, key.name))
-        if obj is None or isinstance(read_run(obj), Unreadable):
+        read = read_run(obj) if obj is not None else None
+        if obj is None or read is None or isinstance(read, Unreadable):
             return timedelta(seconds=1)
         around = await surroundings(context, obj).live(context, obj)
-        things = await live(context.client, context.store, obj)
-        view = self._view(key, things, around)
+        things = await live(context.client, context.store, obj, read.record)
+        view = self._view(key, read, things, around)
         decision = decide(view)
         old = obj.get("status") or {}
         if self._worth(view, decision, obj):
@@ -149,9 +143,9 @@ class RunController:
         if again is None or again["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
             raise Conflict("the run changed while its world was read")
 
-    def _view(self, key: Key, things: Things, around: Surroundings) -> View:
+    def _view(self, key: Key, read: ReadRun, things: Things, around: Surroundings) -> View:
         now = self._context.now().timestamp()
-        view = view_of(things, around, now=now, refusal=self._refusals.told(key))
+        view = view_of(things, read, around, now=now, refusal=self._refusals.told(key))
         return view._replace(watched_since=self._since(key, view.journal, now))
 
     def _since(self, key: Key, journal: Journal | None, now: float) -> float:
@@ -172,17 +166,10 @@ class RunController:
         self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]
     ) -> JsonObject:
         """Write the status, fenced by the version that was read: a conflict means look again (R1)."""
-        metadata = obj["metadata"]
-        written = await self._context.client.patch(
-            Ref.to(RUN, obj),
-            {"status": merge_patch(old, render(view, decision, old))},
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            subresource="status",
-        )
+        patch = merge_patch(old, render(view, decision, old))
+        written = await self._context.write_status(RUN, obj, patch)
         # The watch will bring nothing new any more, so whoever else is concerned is told here.
-        self._context.store.offer(RUN, "MODIFIED", written)
-        self._context.wake(Key("scenario", metadata["namespace"], view.run.scenario))
+        self._context.wake(Key("scenario", obj["metadata"]["namespace"], view.run.scenario))
         return written
 
     def _tell(self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]) -> None:

@@ -238,19 +238,11 @@ class ScenarioController:
 
     async def _write(self, this: _Pass, scenario: JsonObject, standing: ScenarioStanding) -> None:
         """Write the status of the Scenario as it was read, if it says something new, and tell whom it concerns."""
-        old, metadata = scenario.get("status") or {}, scenario["metadata"]
-        generation = metadata.get("generation", 1)
+        old, generation = scenario.get("status") or {}, scenario["metadata"].get("generation", 1)
         new = render(standing, this.published, this.fleet, this.decision, old, generation)
         if old == new:
             return
-        written = await self._context.client.patch(
-            Ref.to(SCENARIO, scenario),
-            {"status": merge_patch(old, new)},
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            subresource="status",
-        )
-        self._context.store.offer(SCENARIO, "MODIFIED", written)
+        written = await self._context.write_status(SCENARIO, scenario, merge_patch(old, new))
         if _reason(old) != standing.reason:
             self._announce(written, standing)
         if _served(old) != _served(new):

@@ -21,7 +21,7 @@ from scenario_operator.cluster.kinds import (
 )
 from scenario_operator.cluster.store import Store
 from scenario_operator.controllers.observe import live, world_of
-from scenario_operator.execution.read import run_of
+from scenario_operator.execution.read import record_of, run_of
 
 RUN: JsonObject = {
     "apiVersion": names.API_VERSION,
@@ -72,7 +72,7 @@ def _workload(*, moved: bool) -> JsonObject:
 def test_a_hook_that_ends_between_two_lists_is_not_read_without_its_last_words(moves_after: int) -> None:
     """Given a hook that ends at any moment of the live read, when it is read as succeeded, then with its numbers."""
     client = cast("Client", MovingServer(moves_after))
-    things = asyncio.run(live(client, Store(indices=indices(WATCHED_KINDS)), RUN))
+    things = asyncio.run(live(client, Store(indices=indices(WATCHED_KINDS)), RUN, record_of(RUN)))
 
     [job] = world_of(run_of(RUN), things, {}).jobs
     assert job.state == "Active" or job.numbers == (("reverted", 3),)

@@ -13,6 +13,7 @@ from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import CONTROLLER_REVISION, POD, RUN, SCENARIO, STATEFUL_SET, Ref
 from scenario_operator.controllers.observe import live
 from scenario_operator.controllers.run import RunController
+from scenario_operator.execution.read import record_of
 from scenario_operator.manifests.revision import revision_manifest
 
 KEY = Key("run", "ns", "r")
@@ -126,5 +127,6 @@ async def test_a_pod_that_lost_its_label_is_found_by_its_name(bed: Bed) -> None:
     """Given our own pod without labels and without a claim, when the run stops, then its end is waited for."""
     pod = bed.server.objects[POD, "ns", "r-1-0"]
     bed.server.put(POD, {**pod, "metadata": {**pod["metadata"], "labels": {}}})
-    things = await live(cast("Client", bed.server), bed.server.store, bed.server.objects[RUN, "ns", "r"])
+    run = bed.server.objects[RUN, "ns", "r"]
+    things = await live(cast("Client", bed.server), bed.server.store, run, record_of(run))
     assert [p["metadata"]["name"] for p in things.pods] == ["r-1-0"]
