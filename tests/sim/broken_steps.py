@@ -156,15 +156,20 @@ def overwrites_facts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Stop, "check", relearn)
 
 
-def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
-    """The set of possible formats is never written to the claim."""
+def _never_makes(patch: pytest.MonkeyPatch, effect: type) -> None:
+    """Leave this effect out of what makes the claims of a start."""
     real = claims.make_claims
 
-    def silent(view: Any, journal: Any, step: Any, revision: Any) -> Any:
+    def poor(view: Any, journal: Any, step: Any, revision: Any) -> Any:
         found = real(view, journal, step, revision)
-        return tuple(e for e in found if not isinstance(e, fx.StampClaim))
+        return tuple(e for e in found if not isinstance(e, effect))
 
-    everywhere(patch, claims.make_claims, silent)
+    everywhere(patch, claims.make_claims, poor)
+
+
+def stamps_no_formats(patch: pytest.MonkeyPatch) -> None:
+    """The set of possible formats is never written to the claim."""
+    _never_makes(patch, fx.StampClaim)
 
 
 def makes_claims_for_strangers(patch: pytest.MonkeyPatch) -> None:
@@ -257,13 +262,7 @@ def keeps_grants(patch: pytest.MonkeyPatch) -> None:
 
 def makes_no_results(patch: pytest.MonkeyPatch) -> None:
     """Nobody makes the claim that a version publishes to."""
-    real = claims.make_claims
-
-    def poor(view: Any, journal: Any, step: Any, revision: Any) -> Any:
-        found = real(view, journal, step, revision)
-        return tuple(e for e in found if not isinstance(e, fx.CreateResults))
-
-    everywhere(patch, claims.make_claims, poor)
+    _never_makes(patch, fx.CreateResults)
 
 
 def makes_results_for_strangers(patch: pytest.MonkeyPatch) -> None:

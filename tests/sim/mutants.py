@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,7 +16,9 @@ from scenario_operator.planning import stored as stored_module
 from scenario_operator.planning.plan import Cause
 
 from . import broken_steps, broken_words, operator
-from .states import Rules
+from .search import Explorer
+from .setups import begin
+from .states import Rules, Setup
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -37,6 +39,11 @@ class Mutant(NamedTuple):
     patch: Patch = _nothing
     breaks: str = ""
     kind: Kind | None = None
+
+    def explore(self, setups: Mapping[str, Setup]) -> None:
+        """Explore the setups that should notice, which are found by their names."""
+        for setup in (setups[name] for name in self.setups):
+            Explorer(setup, self.rules).explore(begin(setup))
 
 
 def no_upkeep(patch: pytest.MonkeyPatch) -> None:

@@ -71,14 +71,9 @@ def test_an_executor_that_breaks_a_rule_is_caught(mutant: Mutant, monkeypatch: p
     """Given an executor with one broken rule, when it is explored, then a readable trace shows a broken promise."""
     mutant.patch(monkeypatch)
     with pytest.raises(Violation) as caught:
-        _explore_all(mutant)
+        mutant.explore(BY_NAME)
     assert mutant.breaks in caught.value.promise
     assert caught.value.trace, "a violation without a trace helps nobody"
-
-
-def _explore_all(mutant: Mutant) -> None:
-    for name in mutant.setups:
-        Explorer(BY_NAME[name], mutant.rules).explore(begin(BY_NAME[name]))
 
 
 def test_two_runs_of_an_exploration_find_the_same() -> None:

@@ -32,16 +32,11 @@ def test_records_stay_true_when_more_goes_wrong_at_once(setup: Setup) -> None:
     print(f"{setup.name}: {found.states} states, {found.goals} goals, {found.longest} moves deep")
 
 
-def _explore_all(mutant: Mutant) -> None:
-    for name in mutant.setups:
-        Explorer(BY_NAME[name], mutant.rules).explore(begin(BY_NAME[name]))
-
-
 @pytest.mark.parametrize("mutant", RECORD_MUTANTS, ids=_id)
 def test_a_record_that_does_not_stay_true_is_caught(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given an executor that keeps one record badly, when it is explored, then a trace shows what is not so."""
     mutant.patch(monkeypatch)
     with pytest.raises(Violation) as caught:
-        _explore_all(mutant)
+        mutant.explore(BY_NAME)
     assert mutant.breaks in caught.value.promise
     assert caught.value.trace

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from scenario_operator.api import commands, names
 from scenario_operator.api.reading import Unreadable
@@ -34,8 +34,8 @@ from scenario_operator.rollout.gate import (
     gate_of,
     grant_of,
     taken_back,
-    unplanned,
 )
+from scenario_operator.rollout.groups import unplanned
 from scenario_operator.rollout.wire import read_attempt
 
 
@@ -110,23 +110,33 @@ def surroundings(context: Context, run: JsonObject) -> Surroundings:
 def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, Revision]:
     """Return the published revisions of a scenario by name, but for those that only a newer operator can read."""
     found = context.store.indexed(CONTROLLER_REVISION, BY_SCENARIO, filed(namespace, scenario))
-    parsed = {obj["metadata"]["name"]: _parsed(obj) for obj in found if is_revision(obj)}
-    return {name: revision for name, revision in parsed.items() if revision is not None}
+    read = {obj["metadata"]["name"]: _revision(obj) for obj in found if is_revision(obj)}
+    return {name: revision for name, revision in read.items() if isinstance(revision, Revision)}
 
 
-_PARSED: dict[tuple[str, str], Revision | None] = {}
-"""Revisions are immutable, so each is parsed once; keyed by uid and version, bounded by `_REMEMBERED`."""
+_T = TypeVar("_T")
 _REMEMBERED = 4096
+"""How many versions of objects are known; then all are forgotten."""
 
 
-def _parsed(obj: JsonObject) -> Revision | None:
-    key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
-    if key not in _PARSED:
-        if len(_PARSED) >= _REMEMBERED:
-            _PARSED.clear()
-        parsed = read_revision(obj)
-        _PARSED[key] = parsed if isinstance(parsed, Revision) else None
-    return _PARSED[key]
+class _Once(Generic[_T]):
+    """Reads each version of an object once, for whoever looks at it; bounded by `_REMEMBERED`."""
+
+    def __init__(self, read: Callable[[JsonObject], _T]) -> None:
+        self._read = read
+        self._known: dict[tuple[str, str], _T] = {}
+
+    def __call__(self, obj: JsonObject) -> _T:
+        key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
+        if key not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = self._read(obj)
+        return self._known[key]
+
+
+_revision = _Once(read_revision)
+"""A revision is immutable, and every run of its Scenario looks at it."""
 
 
 class Strategy(NamedTuple):
@@ -231,15 +241,5 @@ def _missing(stated: Mapping[str, JsonObject]) -> Statement | None:
     return Statement(ready["reason"], ready.get("message", "")) if refused else None
 
 
-_LOADED: dict[tuple[str, str], Attempt | Unreadable] = {}
-"""Attempts as read, by uid and version: every run of a Scenario looks at the same ones."""
-
-
-def loaded(obj: JsonObject) -> Attempt | Unreadable:
-    """Read an attempt, once for each version of it."""
-    key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
-    if key not in _LOADED:
-        if len(_LOADED) >= _REMEMBERED:
-            _LOADED.clear()
-        _LOADED[key] = read_attempt(obj)
-    return _LOADED[key]
+loaded = _Once(read_attempt)
+"""An attempt, or which field of it cannot be read; every run of a Scenario looks at the same ones."""

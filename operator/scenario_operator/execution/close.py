@@ -156,9 +156,7 @@ def _restored(view: View, journal: Journal) -> Stored:
     )
     return stored._replace(
         window=window,
-        incarnations=tuple(
-            i._replace(state=DELETED) if i.number == journal.upcoming else i for i in stored.incarnations
-        ),
+        incarnations=_deleted(stored, {journal.upcoming}),
         last_stop=_last_stop(journal) or stored.last_stop,
         applied=_narrowed(view, journal),
     )
@@ -179,15 +177,18 @@ def _replaced(view: View, journal: Journal) -> Stored:
     gone = {s.args.incarnation for s in (*journal.steps, *journal.path) if s.nature.destroys == STATE}
     only_copy = any(s.nature.wakes and s.args.irreversible for s in journal.steps)
     window = facts.planned_window(journal) or stored.window
-    gone.add(journal.upcoming)
-    records = tuple(i._replace(state=DELETED) if i.number in gone else i for i in stored.incarnations)
     return stored._replace(
         applied=None,
         live=stored.live if only_copy else 0,
-        incarnations=records,
+        incarnations=_deleted(stored, {*gone, journal.upcoming}),
         window=facts.raised(journal, window) if window is not None else None,
         last_stop=_last_stop(journal) or stored.last_stop,
     )
+
+
+def _deleted(stored: Stored, numbers: set[int]) -> tuple[Incarnation, ...]:
+    """Return the records with these incarnations' state as deleted."""
+    return tuple(i._replace(state=DELETED) if i.number in numbers else i for i in stored.incarnations)
 
 
 def _last_stop(journal: Journal) -> LastStop | None:

@@ -150,15 +150,14 @@ def _held(view: View) -> Situation | None:
 
 def _out_of_sync(view: View) -> Situation | None:
     reason, message = Reason.STATE_OUT_OF_SYNC, ""
+    serves = any(p.ready for p in view.world.of(view.stored.live))
+    standing = Standing.BLOCKED if serves else Standing.STALLED
     doomed = lives_with_its_pod(view, view.stored.live) if view.stored.live else ""
     if doomed:
-        serves = any(p.ready for p in view.world.of(view.stored.live))
-        attention = f"{doomed}; keep its volume: {keep_volume_command(view)}"
-        return Situation(Standing.BLOCKED if serves else Standing.STALLED, reason, doomed, attention, doomed)
+        keep = f"keep its volume: {keep_volume_command(view)}"
+        return Situation(standing, reason, doomed, f"{doomed}; {keep}", doomed)
     if deleted := _deleted_revision(view):
-        serves = any(p.ready for p in view.world.of(view.stored.live))
         look = f"look: {commands.revisions_of(view.run.namespace, view.run.scenario)}"
-        standing = Standing.BLOCKED if serves else Standing.STALLED
         return Situation(standing, reason, deleted, f"{deleted}; {look}", deleted)
     if lost(view):
         message = (

@@ -153,6 +153,4 @@ def _own(view: View) -> list[Pod]:
 
 
 def _describe(view: View, pod: str) -> str:
-    if not pod:
-        return commands.describe("srun", view.run.namespace, view.run.name)
     return commands.describe("pod", view.run.namespace, names.plain(pod))

@@ -8,7 +8,7 @@ from scenario_operator.api import commands, names
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.canary import failed_canaries
-from scenario_operator.rollout.facts import Attempt, Fleet, Group
+from scenario_operator.rollout.facts import Attempt, Fleet, Group, listed
 from scenario_operator.rollout.schedule import waiting_runs
 
 
@@ -96,8 +96,7 @@ def _for_the_held(attempt: Attempt, fleet: Fleet) -> Asking | None:
     held = [run for run in waiting_runs(attempt, fleet) if run.hold] if stands_still(attempt) else []
     if not held:
         return None
-    told = f"{attempt.name}: spec.hold keeps {', '.join(run.name for run in held[:5])}"
-    told += f" and {len(held) - 5} more" if len(held) > 5 else ""
+    told = f"{attempt.name}: spec.hold keeps {listed([run.full_name for run in held], fleet.namespace)}"
     return Asking(
         Reason.HELD, told, f"to go on: {commands.patch_run(held[0].namespace, held[0].name, hold=None)}"
     )

@@ -30,22 +30,20 @@ def wanted_canaries(attempt: Attempt, fleet: Fleet) -> int:
 
 def failed_canaries(attempt: Attempt, fleet: Fleet) -> tuple[str, ...]:
     """Return the names of the canaries that hold the attempt."""
-    if not wanted_canaries(attempt, fleet):
-        return ()
-    runs = {run.uid: run for run in fleet.runs}
-    return tuple(
-        _name(attempt, runs, uid) for uid in attempt.canaries if _trial(attempt, runs, uid) is Trial.FAILED
-    )
+    return _those_that(Trial.FAILED, attempt, fleet)
 
 
 def canaries_ahead(attempt: Attempt, fleet: Fleet) -> tuple[str, ...]:
     """Return the names of the canaries that nobody may overtake."""
-    if not wanted_canaries(attempt, fleet):
+    return _those_that(Trial.AHEAD, attempt, fleet)
+
+
+def _those_that(trial: Trial, attempt: Attempt, fleet: Fleet) -> tuple[str, ...]:
+    """Name the canaries of which this is so. It is asked often; without canaries no run is looked at."""
+    if not attempt.canaries or not wanted_canaries(attempt, fleet):
         return ()
     runs = {run.uid: run for run in fleet.runs}
-    return tuple(
-        _name(attempt, runs, uid) for uid in attempt.canaries if _trial(attempt, runs, uid) is Trial.AHEAD
-    )
+    return tuple(_name(attempt, runs, uid) for uid in attempt.canaries if _trial(attempt, runs, uid) is trial)
 
 
 def choose(attempt: Attempt, fleet: Fleet, grantable: Iterable[RunFacts]) -> tuple[str, ...] | None:

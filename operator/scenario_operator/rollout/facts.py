@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scenario_operator.api import names
@@ -145,6 +145,12 @@ class RunName(NamedTuple):
     def written(self, home: str) -> str:
         """Return the name as it is written in the namespace `home`."""
         return self.name if self.namespace == home else f"{self.namespace}/{self.name}"
+
+
+def listed(runs: Sequence[RunName], home: str) -> str:
+    """Name the first few runs, as they are written in the namespace `home`, and count the rest."""
+    more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
+    return ", ".join(run.written(home) for run in runs[:5]) + more
 
 
 class Unread(NamedTuple):

@@ -20,6 +20,7 @@ from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout import facts
 from scenario_operator.rollout.facts import Attempt, RunName, Statement, Told
+from scenario_operator.rollout.groups import unplanned
 
 _FREEZING = frozenset(
     (Reason.UNREADABLE.value, Reason.STRATEGY_NOT_FOUND.value, Reason.DIGEST_MISMATCH.value)
@@ -43,15 +44,6 @@ class Around(NamedTuple):
     labelled: Revision | None = None
     suspended: bool = False
     strategy_unread: str = ""
-
-
-def unplanned(around: Around) -> Blocked | None:
-    """Say why the strategy allows no plan: it is not there, or cannot be read; None when it does, or none is set."""
-    if around.strategy_missing:
-        return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {around.strategy_missing}")
-    if around.strategy_unread:
-        return Blocked(Reason.UNREADABLE, around.strategy_unread)
-    return None
 
 
 def halt(told: Told) -> Statement | None:

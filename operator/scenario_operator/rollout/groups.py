@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade, source_of
@@ -9,6 +11,24 @@ from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.facts import Attempt, Fleet, Group, RunFacts
+
+
+class Strategic(Protocol):
+    """Who has a strategy: a run, a Scenario, or what a run sees of its Scenario."""
+
+    @property
+    def strategy_missing(self) -> str: ...
+    @property
+    def strategy_unread(self) -> str: ...
+
+
+def unplanned(about: Strategic) -> Blocked | None:
+    """Say why the strategy allows no plan: it is not there, or cannot be read; None when it does, or none is set."""
+    if about.strategy_missing:
+        return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {about.strategy_missing}")
+    if about.strategy_unread:
+        return Blocked(Reason.UNREADABLE, about.strategy_unread)
+    return None
 
 
 class Planner:
@@ -23,11 +43,9 @@ class Planner:
         strategy = run.strategy or self._fleet.strategy
         # A run that names a strategy of its own is never led by the Scenario's in its place.
         own = run.strategy is not None or bool(run.strategy_missing or run.strategy_unread)
-        about: RunFacts | Fleet = run if own else self._fleet
-        if about.strategy_missing:
-            return Blocked(Reason.STRATEGY_NOT_FOUND, f"there is no UpgradeStrategy {about.strategy_missing}")
-        if about.strategy_unread:
-            return Blocked(Reason.UNREADABLE, about.strategy_unread)
+        lacking = unplanned(run if own else self._fleet)
+        if lacking is not None:
+            return lacking
         key = (_shape(run.stored), run.parameters, target.name, strategy, cause)
         if key not in self._known:
             self._known[key] = self._make(run, target, cause)

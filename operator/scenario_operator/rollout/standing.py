@@ -18,7 +18,7 @@ from scenario_operator.planning.validity import Problem
 from scenario_operator.rollout.asking import Asking, asked_by, parked_in, stands_still
 from scenario_operator.rollout.census import artifact_of, counts_of, versions_of
 from scenario_operator.rollout.decide import FleetDecision
-from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts
+from scenario_operator.rollout.facts import Attempt, Fleet, RunFacts, listed
 from scenario_operator.rollout.groups import is_behind
 from scenario_operator.rollout.patience import has_lasted, told_of_this_spec
 
@@ -100,8 +100,7 @@ def _concerned(fleet: Fleet) -> bool:
 def _unread(fleet: Fleet) -> str:
     """Say how many runs cannot be read, which, and what is wrong with the first."""
     count = len(fleet.unread)
-    more = f" and {count - 5} more" if count > 5 else ""
-    which = ", ".join(u.run.written(fleet.namespace) for u in fleet.unread[:5]) + more
+    which = listed([unread.run for unread in fleet.unread], fleet.namespace)
     first = f"{fleet.unread[0].run.written(fleet.namespace)}: {fleet.unread[0].problem}"
     return f"{count} {'run' if count == 1 else 'runs'} cannot be read and left out: {which} ({first})"
 
@@ -218,18 +217,15 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
         called_off = aborted is not None and not any(r.failed for r in failed)
         reason = Reason.ABORTED if called_off else Reason.RUNS_FAILED
         told = f"not on {fleet.wanted.version}: {which}; publish a fixed version, or retry them"
-        look = f"{told}; see: {commands.describe('srun', failed[0].namespace, failed[0].name)}"
-        return ScenarioStanding(reason.value, told, stalled=True, attention=look)
+        return _stalled_by(failed[0], reason, told)
     hanging = [r for r in fleet.runs if _hangs(r, fleet.wanted)]
     if hanging:
         told = f"{fleet.wanted.version} does not start: {_listed(hanging, fleet.namespace)}; publish a fixed version"
-        look = f"{told}; see: {commands.describe('srun', hanging[0].namespace, hanging[0].name)}"
-        return ScenarioStanding(Reason.RUNS_FAILED.value, told, stalled=True, attention=look)
+        return _stalled_by(hanging[0], Reason.RUNS_FAILED, told)
     asking = [r for r in fleet.runs if _cannot_start(r, fleet.wanted)]
     if asking:
         told = f"cannot start: {_listed(asking, fleet.namespace)}"
-        look = f"{told}; see: {commands.describe('srun', asking[0].namespace, asking[0].name)}"
-        return ScenarioStanding(Reason.PLANS_BLOCKED.value, told, stalled=True, attention=look)
+        return _stalled_by(asking[0], Reason.PLANS_BLOCKED, told)
     busy = [r for r in fleet.runs if not _is_settled(r, fleet.wanted)]
     if busy and fleet.suspend and all(_is_unborn(r) for r in busy):
         told = f"{fleet.wanted.version} is suspended: {_listed(busy, fleet.namespace)} may not start on it"
@@ -252,6 +248,12 @@ def _settled(fleet: Fleet, decision: FleetDecision) -> ScenarioStanding:
     return ScenarioStanding(Reason.ROLLED_OUT.value, told, ready=True)
 
 
+def _stalled_by(first: RunFacts, reason: Reason, told: str) -> ScenarioStanding:
+    """Return how a Scenario stands that its runs stall; the first of them says more."""
+    look = f"{told}; see: {commands.describe('srun', first.namespace, first.name)}"
+    return ScenarioStanding(reason.value, told, stalled=True, attention=look)
+
+
 def _waits_on(run: RunFacts, wanted: Revision) -> bool:
     """Say whether a plan that leads to what is wanted waits for a person; an older one is about to give way."""
     return run.waits and wanted.name in run.journal_revisions
@@ -262,17 +264,14 @@ def _waits_for_people(runs: list[RunFacts], fleet: Fleet) -> ScenarioStanding:
     stuck = [r for r in runs if not r.hold]
     if stuck:
         told = f"wait for a person: {_listed(stuck, fleet.namespace)}"
-        look = f"{told}; see: {commands.describe('srun', stuck[0].namespace, stuck[0].name)}"
-        return ScenarioStanding(Reason.RUNS_STUCK.value, told, stalled=True, attention=look)
+        return _stalled_by(stuck[0], Reason.RUNS_STUCK, told)
     told = f"spec.hold keeps {_listed(runs, fleet.namespace)}"
     onward = f"to go on: {commands.patch_run(runs[0].namespace, runs[0].name, hold=None)}"
     return _gated(Reason.HELD, Asking(Reason.HELD, told, onward))
 
 
 def _listed(runs: list[RunFacts], home: str) -> str:
-    """Name the first few runs; `home` is the namespace of the Scenario."""
-    more = f" and {len(runs) - 5} more" if len(runs) > 5 else ""
-    return ", ".join(r.full_name.written(home) for r in runs[:5]) + more
+    return listed([run.full_name for run in runs], home)
 
 
 def _unsettled_failure(run: RunFacts, wanted: Revision) -> bool:

@@ -194,13 +194,12 @@ def _progress(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
         return (
             f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.plan_hash}: {why(first)}"
         )
-    held_by = failed_canaries(attempt, fleet)
-    if attempt.phase is AttemptPhase.HELD and held_by:
-        return (
-            f"canary {', '.join(held_by[:5])} did not arrive, so no other run is led on; "
-            "publish a fixed version, retry the canary, or set spec.rollout.canary.runs of the strategy to 0"
-        )
     if attempt.phase is AttemptPhase.HELD:
+        if held_by := failed_canaries(attempt, fleet):
+            return (
+                f"canary {', '.join(held_by[:5])} did not arrive, so no other run is led on; "
+                "publish a fixed version, retry the canary, or set spec.rollout.canary.runs of the strategy to 0"
+            )
         return (
             f"runs that have failed or wait for a person: {troubled(attempt)}, more than maxFailed "
             f"{fleet.pace.max_failed}; "
@@ -208,8 +207,8 @@ def _progress(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
         )
     done = counts["total"] - counts["waiting"] - counts["running"]
     bad = counts["rolledBack"] + counts["failed"]
-    ahead = canaries_ahead(attempt, fleet)
-    before = f"; canary {', '.join(ahead[:5])} goes first" if ahead and counts["waiting"] else ""
+    ahead = canaries_ahead(attempt, fleet) if counts["waiting"] else ()
+    before = f"; canary {', '.join(ahead[:5])} goes first" if ahead else ""
     return f"{done} of {counts['total']} runs settled, {bad} failed{before}"
 
 

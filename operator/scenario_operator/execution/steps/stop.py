@@ -20,8 +20,8 @@ from scenario_operator.planning.steps import Args, Step
 from scenario_operator.planning.stored import LastStop
 
 _KILLED = 137
-_OUT_OF_MEMORY = re.compile("OOMKilled")
 """The exit code of what was ended by SIGKILL."""
+_OUT_OF_MEMORY = re.compile("OOMKilled")
 
 
 class Stop(Row):
