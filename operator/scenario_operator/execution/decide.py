@@ -294,7 +294,8 @@ def _work(view: View, journal: Journal, step: Step, check: Todo | Failed) -> tup
     waiting = check.waiting if isinstance(check, Todo) else check.message
     due = [check.due if isinstance(check, Todo) else None, time_left(view, journal, step)]
     wake = max(0.1, min([WAKE, *(seconds + _GRACE for seconds in due if seconds is not None)]))
-    return journal, _Part(progress(view, journal, step, waiting, at_once=lasts is not None), effects, wake)
+    at_once = lasts is not None and not lasts.planned
+    return journal, _Part(progress(view, journal, step, waiting, at_once=at_once), effects, wake)
 
 
 def _loose_ends(view: View, journal: Journal, taken: tuple[Effect, ...]) -> tuple[Effect, ...]:

@@ -28,9 +28,8 @@ class DeleteState(Row):
             name = names.state_claim(view.run.name, number)
             keeps = f", which {', '.join(claim.kept_by[:3])} keeps" if claim.kept_by else ""
             look = commands.describe("pvc", view.run.namespace, names.plain(name))
-            return Todo(
-                f"claim {name} to go{keeps}", lasts=Lasting(Reason.DELETE_STATE, look, claim.doomed_at)
-            )
+            lasts = Lasting(Reason.DELETE_STATE, look, claim.doomed_at, planned=True)
+            return Todo(f"claim {name} to go{keeps}", lasts=lasts)
         return Todo("the workload and its claim to go")
 
     def effects(self, view: View, journal: Journal, step: Step) -> tuple[Effect, ...]:

@@ -29,12 +29,14 @@ class Lasting(NamedTuple):
     """A wait that time does not end by itself: its word and the command that shows what is waited for.
 
     `since`: when it can have begun at the earliest, in epoch seconds. `before`: the step has not begun, nor may it.
+    `planned`: the plan itself brings it about, and it passes most times, so it is said only when it takes long.
     """
 
     reason: Reason
     look: str
     since: float = 0.0
     before: bool = False
+    planned: bool = False
 
 
 class Todo(NamedTuple):
