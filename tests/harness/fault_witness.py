@@ -302,7 +302,7 @@ def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonO
             text = _UID.sub(lambda m: uids.get(m[0], "<uid>"), _TIME.sub("<time>", value))
             text = _WAITED_FOR.sub("<something>", text)
             for name, nth in attempts.items():
-                text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", nth, text)
+                text = re.sub(rf"(?<![\w-]){name}(?![\w-])", nth, text)
             return text.replace(namespace, "<namespace>")
         return value
 
@@ -310,10 +310,17 @@ def timeless(world: Mapping[str, JsonObject], namespace: str) -> dict[str, JsonO
 
 
 def _attempts(world: Mapping[str, JsonObject]) -> dict[str, str]:
-    """Return a name for each attempt that only says which one it is."""
+    """Return, for each pattern of an attempt's name, one that only says which one it is.
+
+    The id of a grant has the beginning of its attempt's uid behind the name; that of another attempt stays as it is.
+    """
     names = [name.split("/")[1] for name in world if name.startswith("ScenarioUpgrade/")]
     names.sort(key=lambda name: int(name.rpartition("-")[2]))
-    return {name: f"<attempt {i}>" for i, name in enumerate(names, 1)}
+    plain: dict[str, str] = {}
+    for i, name in enumerate(names, 1):
+        uid = world[f"ScenarioUpgrade/{name}"]["metadata"]["uid"]
+        plain[rf"{re.escape(name)}(?:\.{uid.split('-')[0]}(?=\.))?"] = f"<attempt {i}>"
+    return plain
 
 
 def _plain_name(name: str) -> str:
