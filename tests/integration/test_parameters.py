@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from tests.harness.cluster import Cluster
 from tests.harness.objects import compatible, run, scenario
 
@@ -79,3 +80,36 @@ def test_a70_a_users_value_waits_for_its_parameter_to_return(cluster: Cluster) -
     told = cluster.until_settled("r", "3.0.0")["status"]["parameters"]
     assert told.get("orphaned", []) == []
     assert given_to_the_container(cluster) == {"p": "u"}
+
+
+@pytest.mark.parametrize("mark", ["x", '"', "\\"], ids=["plain", "quotes", "backslashes"])
+def test_as_many_parameters_of_such_length_as_the_schema_takes_are_carried_over(
+    cluster: Cluster, mark: str
+) -> None:
+    """Given 64 values of 1,024 characters over 64 defaults that change, then the run arrives, and its pod is told."""
+    names = [f"{'p' * 61}{n:02}" for n in range(64)]
+    mine = dict.fromkeys(names, "u" + mark * 1023)
+    cluster.apply(shipped("1.0.0", **dict.fromkeys(names, "a" + mark * 1023)), run("r", "s", parameters=mine))
+    cluster.until_settled("r", "1.0.0")
+
+    cluster.apply(shipped("2.0.0", **dict.fromkeys(names, "b" + mark * 1023)))
+    told = cluster.until_settled("r", "2.0.0")["status"]["parameters"]
+
+    assert len(told["conflicts"]) == 64
+    assert told["effective"] == mine == given_to_the_container(cluster)
+
+
+def test_parameters_that_no_pod_can_be_told_are_refused_before_anything_is_touched(cluster: Cluster) -> None:
+    """Given a run that works, when its values become longer than its status and its pod can hold, then it says so."""
+    names = [f"p{n:02}" for n in range(64)]
+    cluster.apply(shipped("1.0.0", **dict.fromkeys(names, "a")), run("r", "s"))
+    cluster.until_settled("r", "1.0.0")
+    before = cluster.get("pod", "r-1-0")["metadata"]["uid"]
+
+    cluster.apply(run("r", "s", parameters=dict.fromkeys(names, "\u0001" * 1024)))
+    told = cluster.until_condition("srun", "r", "ActionRequired", "True", reason="ParametersTooLarge")
+
+    assert told["message"].startswith(
+        "spec.parameters, merged with the defaults of version 1.0.0, take 393792 bytes"
+    )
+    assert cluster.get("pod", "r-1-0")["metadata"]["uid"] == before

@@ -161,7 +161,8 @@ def _shorten(value: object) -> object:
 
 
 Message = Annotated[str, BeforeValidator(_shorten), Field(max_length=_MESSAGE)]
-FactValue = Annotated[str, Field(max_length=262144)]
+FactValue = Annotated[str, Field(max_length=1_048_576)]
+"""Room for the whole merge of parameters, which an operator of before records while the CRDs are newer already."""
 Text = Annotated[str, Field(max_length=1024)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 CamelWord = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
@@ -201,7 +202,9 @@ DAY_SECONDS = 86_400
 Seconds = Annotated[int, Field(ge=0, le=YEAR_SECONDS)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=7 * DAY_SECONDS)]
 LookbackSeconds = Annotated[int, Field(ge=1, le=100 * YEAR_SECONDS)]
-Count = Annotated[int, Field(ge=0, le=10**15)]
+MOST_COUNTED = 10**15
+"""What is counted: more is not told from it, so that every number survives JSON readers that have floats only."""
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 Number = Annotated[int, Field(ge=0, le=10**9)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 

@@ -73,7 +73,10 @@ class Condition(ApiModel):
     """Why, for people; where something must be done it ends with the command."""
 
 
-Conditions = Annotated[tuple[Condition, ...], Field(max_length=24, json_schema_extra=keyed("type"))]
+MOST_CONDITIONS = 24
+Conditions = Annotated[
+    tuple[Condition, ...], Field(max_length=MOST_CONDITIONS, json_schema_extra=keyed("type"))
+]
 
 
 class Assessment(NamedTuple):
@@ -91,7 +94,8 @@ def merge_conditions(
     """Return the conditions to write.
 
     `lastTransitionTime` stays as long as `status` does. Reconciling and Stalled are present only while
-    True. One of our types that is not stated is dropped; conditions of other writers stay as they are, last.
+    True. One of our types that is not stated is dropped; conditions of other writers stay as they are, last, as many as
+    have room.
 
     Raises:
         ValueError: a type is stated twice, or Reconciling and Stalled are both True.
@@ -121,7 +125,8 @@ def merge_conditions(
         if kind in stated
     ]
     ours = {kind.value for kind in ConditionType}
-    return merged + [dict(condition) for condition in old if condition["type"] not in ours]
+    others = [dict(condition) for condition in old if condition["type"] not in ours]
+    return merged + others[: MOST_CONDITIONS - len(merged)]
 
 
 def _since(before: Mapping[str, Any] | None, status: Status, now: datetime) -> str:

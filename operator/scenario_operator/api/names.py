@@ -82,6 +82,7 @@ def plain(text: str) -> PlainName:
 MAX_NAME: Final = 40
 _MAX_LABEL: Final = 63
 _JOB_DIGEST: Final = 10
+_DIGITS: Final = 9
 
 
 def run_id(run: str, incarnation: int) -> str:
@@ -134,8 +135,11 @@ def revision_number(name: str) -> int:
 
 
 def number(text: str) -> int:
-    """Return the number that a part of a name is, 0 when it is none: `²` is a digit to Python, and no number."""
-    return int(text) if text.isascii() and text.isdigit() else 0
+    """Return the number that a part of a name is, 0 when it is none: `²` is a digit to Python, and no number.
+
+    One with more digits than a status takes is none of ours: somebody else gave the name.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
 
 
 def artifact_copy(revision_name: str) -> str:

@@ -165,10 +165,20 @@ class Reason(StrEnum):
         "The version is declared compatible but does not accept the stored format.",
         "Correct compatibility or state.accepts, or approve the plan hash.",
     )
+    TOO_MANY_INCARNATIONS = (
+        "TooManyIncarnations",
+        "So many incarnations of the run keep their state that its status has no room for another one.",
+        "Let the run become Ready: the older ones then go. Or use a strategy of type ForwardOnly, which deletes them.",
+    )
     PARAMETER_REQUIRED = (
         "ParameterRequired",
         "A required parameter has no value.",
         "Set it in spec.parameters of the run.",
+    )
+    PARAMETERS_TOO_LARGE = (
+        "ParametersTooLarge",
+        "The run's parameters, merged with the defaults of the version, are more than a pod can be told.",
+        "Shorten values in spec.parameters of the run, or the defaults of the Scenario.",
     )
     UNKNOWN_PARAMETER = (
         "UnknownParameter",
@@ -226,6 +236,11 @@ class Reason(StrEnum):
         "VerifyFailed",
         "The new incarnation restarted, or did not prove itself within verifySeconds.",
         "See the pod's logs and the verify hook's message.",
+    )
+    STATUS_REFUSED = (
+        "StatusRefused",
+        "The API server does not take the status that the operator has to write; the message names the field.",
+        "Apply the CRDs of the operator's version; if they are applied, report it with the field.",
     )
     REFUSED = (
         "Refused",

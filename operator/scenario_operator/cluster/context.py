@@ -1,9 +1,9 @@
 """What a controller is given, and what is expected of it: the seam between this package and `controllers`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.events import EventSink
@@ -55,7 +55,7 @@ class Context:
     namespaces: tuple[str, ...]
     version: str
 
-    async def write_status(self, kind: ResourceKind, obj: JsonObject, patch: JsonObject) -> JsonObject:
+    async def write_status(self, kind: ResourceKind, obj: JsonObject, patch: Mapping[str, Any]) -> JsonObject:
         """Merge a patch into an object's status, fenced by the version that was read, and take in the answer.
 
         Returns the object as it is now. Raises `Conflict` if it was changed since: look again.

@@ -157,6 +157,9 @@ class _Status(NamedTuple):
         )
 
 
+#: What etcd says to an object beyond 1.5 MiB; the API server passes it on as a fault of its own.
+_TOO_LARGE = "request is too large"
+
 #: A 422 on one of these says that the object is not the one that was read.
 _IDENTITY_FIELDS = frozenset({"metadata.uid", "metadata.resourceVersion"})
 
@@ -175,6 +178,8 @@ def from_response(code: int, headers: Mapping[str, Any], body: bytes, *, context
         return Gone(message)
     if code == 401:
         return Unauthenticated(message)
+    if code >= 500 and _TOO_LARGE in status.message:
+        return Rejected("TooLarge", message, status.causes)
     if code >= 500:
         return ServerError(message)
     return _terminal(status, message)

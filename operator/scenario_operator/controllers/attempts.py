@@ -19,6 +19,7 @@ from scenario_operator.cluster.errors import AlreadyExists
 from scenario_operator.cluster.keys import BY_SCENARIO, Key
 from scenario_operator.cluster.kinds import RUN, SCENARIO, UPGRADE, JsonObject, Ref
 from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.statuses import Statuses
 from scenario_operator.controllers.surroundings import loaded
 from scenario_operator.execution.status import merge_patch, unreadable
 from scenario_operator.manifests.attempt import attempt_manifest, is_attempt
@@ -43,8 +44,9 @@ class ReadAttempts(NamedTuple):
 class Attempts:
     """Reads and writes the attempts of one Scenario at a time."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, statuses: Statuses) -> None:
         self._context = context
+        self._statuses = statuses
 
     async def read(self, key: Key, sequence: int) -> ReadAttempts:
         """Return the attempts: finished ones as known, since they never change, all others live.
@@ -68,13 +70,13 @@ class Attempts:
             tuple((obj, problem) for obj, problem in read if isinstance(problem, Unreadable)),
         )
 
-    async def mark(self, obj: JsonObject, problem: Unreadable, now: datetime) -> None:
+    async def mark(self, key: Key, obj: JsonObject, problem: Unreadable, now: datetime) -> None:
         """Say on an attempt that cannot be read which field it is; nothing else of it is touched."""
         old = obj.get("status") or {}
         new = unreadable(obj, "supg", problem, now)
         if old == new:
             return
-        await self._context.write_status(UPGRADE, obj, merge_patch(old, new))
+        await self._statuses.write(key, UPGRADE, obj, merge_patch(old, new))
 
     async def gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
         """Return the holders of grants that a live read finds to be no more."""
@@ -102,7 +104,7 @@ class Attempts:
             if loaded(obj) != before:
                 self._context.wake(key)
                 return
-            written = await self._context.write_status(UPGRADE, obj, merge_patch(old, new))
+            written = await self._statuses.write(key, UPGRADE, obj, merge_patch(old, new))
             self._tell(written, old, new)
             self._wake_runs(fleet, old, new)
             if len(decision.attempts) > 1:
@@ -111,7 +113,7 @@ class Attempts:
 
     async def open(self, key: Key, scenario: JsonObject, opening: Opening, sequence: int) -> JsonObject:
         """Write the next sequence number, then create the attempt under it: no number is used twice."""
-        written = await self._context.write_status(SCENARIO, scenario, {"lastUpgradeSequence": sequence})
+        written = await self._statuses.write(key, SCENARIO, scenario, {"lastUpgradeSequence": sequence})
         manifest = attempt_manifest(
             ScenarioIdentity(key.namespace, key.name, scenario["metadata"]["uid"]),
             names.upgrade(key.name, sequence),

@@ -29,6 +29,7 @@ from scenario_operator.controllers.observe import (
 )
 from scenario_operator.controllers.perform import Extra, perform
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
+from scenario_operator.controllers.statuses import Statuses
 from scenario_operator.controllers.surroundings import Surroundings, surroundings
 from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.effects import ReleaseReport
@@ -48,6 +49,7 @@ class RunController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._refusals = Refusals()
+        self._statuses = Statuses(context)
         #: The plan that is watched of each run, and since when.
         self._watched: dict[Key, tuple[str, float]] = {}
 
@@ -56,11 +58,14 @@ class RunController:
         known = self._context.store.get(RUN, key.namespace, key.name)
         if known is None:
             self._refusals.forget(key)
+            self._statuses.forget(key)
             self._watched.pop(key, None)
             await self._release_orphans(key)
             return None
         if self._holds_for_another(known):
             await self._release_orphans(key)
+        if (rest := self._statuses.rests(key, known)) is not None:
+            return rest
         read = read_run(known)
         if isinstance(read, Unreadable):
             return await self._leave_as_it_is(key)
@@ -85,7 +90,7 @@ class RunController:
         old = obj.get("status") or {}
         new = unreadable(obj, "srun", problem, self._context.now())
         if new != old:
-            await self._context.write_status(RUN, obj, merge_patch(old, new))
+            await self._statuses.write(key, RUN, obj, merge_patch(old, new))
             ready = new["conditions"][0]
             self._context.events.post(
                 obj, type_="Warning", reason=ready["reason"], action="Reconcile", note=ready["message"]
@@ -106,7 +111,7 @@ class RunController:
         decision = decide(view)
         old = obj.get("status") or {}
         if self._worth(view, decision, obj):
-            obj = await self._write(obj, view, decision, old)
+            obj = await self._write(key, obj, view, decision, old)
             self._tell(obj, view, decision, old)
         elif decision.effects:
             await self._still(obj)
@@ -163,11 +168,11 @@ class RunController:
         return is_news(view, decision, old, render(view, decision, old))
 
     async def _write(
-        self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]
+        self, key: Key, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]
     ) -> JsonObject:
         """Write the status, fenced by the version that was read: a conflict means look again (R1)."""
         patch = merge_patch(old, render(view, decision, old))
-        written = await self._context.write_status(RUN, obj, patch)
+        written = await self._statuses.write(key, RUN, obj, patch)
         # The watch will bring nothing new any more, so whoever else is concerned is told here.
         self._context.wake(Key("scenario", obj["metadata"]["namespace"], view.run.scenario))
         return written

@@ -23,6 +23,7 @@ from scenario_operator.cluster.store import filed
 from scenario_operator.controllers.attempts import Attempts
 from scenario_operator.controllers.publish import Published, Publisher
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
+from scenario_operator.controllers.statuses import Statuses
 from scenario_operator.controllers.surroundings import (
     Strategy,
     is_suspended,
@@ -95,7 +96,8 @@ class ScenarioController:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._publisher = Publisher(context)
-        self._attempts = Attempts(context)
+        self._statuses = Statuses(context)
+        self._attempts = Attempts(context, self._statuses)
         self._refused_revisions = Refusals()
         self._refused_rollouts = Refusals()
         self._read: dict[Key, dict[tuple[str, str], RunFacts | Unread]] = {}
@@ -106,6 +108,8 @@ class ScenarioController:
         if known is None:
             await self._leave(key)
             return None
+        if (rest := self._statuses.rests(key, known)) is not None:
+            return rest
         this = await self._begin(key, known)
         for phase in (
             self._publish,
@@ -128,6 +132,7 @@ class ScenarioController:
         self._read.pop(key, None)
         self._refused_revisions.forget(key)
         self._refused_rollouts.forget(key)
+        self._statuses.forget(key)
 
     async def _begin(self, key: Key, known: JsonObject) -> _Pass:
         """Read what a pass begins with: the Scenario live, its runs and revisions as the watches brought them."""
@@ -185,7 +190,7 @@ class ScenarioController:
         sequence = (this.scenario.get("status") or {}).get("lastUpgradeSequence", 0)
         attempts, unread = await self._attempts.read(this.key, sequence)
         for obj, problem in unread:
-            await self._attempts.mark(obj, problem, self._context.now())
+            await self._attempts.mark(this.key, obj, problem, self._context.now())
         rollout = strategy.spec.rollout if strategy.spec else None
         this.fleet = Fleet(
             namespace=names.plain(this.key.namespace),
@@ -242,7 +247,7 @@ class ScenarioController:
         new = render(standing, this.published, this.fleet, this.decision, old, generation)
         if old == new:
             return
-        written = await self._context.write_status(SCENARIO, scenario, merge_patch(old, new))
+        written = await self._statuses.write(this.key, SCENARIO, scenario, merge_patch(old, new))
         if _reason(old) != standing.reason:
             self._announce(written, standing)
         if _served(old) != _served(new):

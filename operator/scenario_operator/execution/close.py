@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from scenario_operator.api.common import MOST_COUNTED
 from scenario_operator.api.journal import Heading, Turn
 from scenario_operator.api.outcomes import ENDED_BADLY, WENT_BACK, Outcome
 from scenario_operator.execution import facts, results
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import Grant, View
+from scenario_operator.manifests.report import NUMBERS
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.presets import PRESETS
 from scenario_operator.planning.revision import Revision
@@ -18,7 +20,6 @@ from scenario_operator.planning.stored import (
     KEPT,
     LIVE,
     RETAINED,
-    REVERTED,
     Applied,
     Ended,
     Incarnation,
@@ -31,7 +32,6 @@ from scenario_operator.planning.stored import (
 from scenario_operator.planning.windows import Window
 
 HISTORY = 5
-INCARNATIONS = 48
 _TURNED: dict[str, Outcome] = {Turn.SUPERSEDED: Outcome.SUPERSEDED, Turn.ABORTED: Outcome.ABORTED}
 
 
@@ -112,7 +112,7 @@ def _committed(view: View, journal: Journal) -> Stored:
         stopped=stopped,
         incarnations=records,
         window=facts.planned_window(journal) or stored.window,
-        parameters=facts.planned_parameters(journal) or stored.parameters,
+        parameters=facts.planned_parameters(view, journal) or stored.parameters,
         last_stop=_last_stop(journal) or stored.last_stop,
         refused="",
     )
@@ -235,20 +235,7 @@ def _returned(view: View, journal: Journal, stored: Stored, word: Outcome) -> St
         completion_time=timestamp(view.now),
         loss=loss_of(view, journal),
     )
-    return stored._replace(
-        history=remembered((ended, *stored.history)), incarnations=_remembered(stored.incarnations)
-    )
-
-
-def _remembered(records: tuple[Incarnation, ...]) -> tuple[Incarnation, ...]:
-    """Forget the oldest records that nothing needs any more, those with kept results last.
-
-    The newest stays, since numbers follow from it.
-    """
-    gone = [i for i in records if i.state == DELETED]
-    done = sorted(gone, key=lambda i: (i.results != REVERTED, i.number))
-    forgotten = {i.number for i in done[: max(0, len(records) - INCARNATIONS)] if i != records[-1]}
-    return tuple(i for i in records if i.number not in forgotten)
+    return stored._replace(history=remembered((ended, *stored.history)), incarnations=stored.remembered())
 
 
 def loss_of(view: View, journal: Journal) -> Loss:
@@ -269,7 +256,11 @@ def loss_of(view: View, journal: Journal) -> Loss:
         notifications_suppressed_until=window.notifications_from if window and reads_again else None,
         open_outputs=stop.open_outputs if stop and stop.open_outputs else None,
         revert_skipped=any(answer.given_up for answer in answers),
-        notes=(*_kept_results(view, journal), *_from_the_beginning(window, reads_again=reads_again)),
+        notes=(
+            *_kept_results(view, journal),
+            *_from_the_beginning(window, reads_again=reads_again),
+            *_uncounted(answers),
+        ),
     )
 
 
@@ -292,7 +283,19 @@ def _from_the_beginning(window: Window | None, *, reads_again: bool) -> tuple[st
 
 def _total(answers: list[Mapping[str, int]], name: str) -> int | None:
     values = [answer[name] for answer in answers if name in answer]
-    return sum(values) if values else None
+    return min(sum(values), MOST_COUNTED) if values else None
+
+
+def _uncounted(answers: Iterable[facts.Answer]) -> Iterator[str]:
+    """Say which numbers of hooks are not the whole truth: an answer that is no count is left out, a sum is cut."""
+    answers = list(answers)
+    if odd := sorted({name for answer in answers for name in answer.uncounted}):
+        told = f"the revert hook answered {', '.join(odd)}, but not as whole numbers from 0 to {MOST_COUNTED}"
+        yield f"{told}: not counted"
+    for name in sorted(NUMBERS):
+        total = sum(answer.numbers.get(name, 0) for answer in answers)
+        if total > MOST_COUNTED:
+            yield f"{name}: counted up to {MOST_COUNTED}, the hooks answered {total}"
 
 
 def _before(bound: str | None, position: str | None) -> bool:

@@ -13,7 +13,7 @@ from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.view import View
 from scenario_operator.manifests.report import NUMBERS
 from scenario_operator.planning import windows
-from scenario_operator.planning.parameters import Pairs, ParameterConflict, Parameters
+from scenario_operator.planning.parameters import Pairs, ParameterConflict, Parameters, merge
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import LastStop
 from scenario_operator.planning.windows import Window
@@ -39,7 +39,7 @@ def _prove(journal: Journal, word: str, known: Any) -> None:
     if word in _MODELS:
         _MODELS[word].model_validate(known)
     elif word == "parameters":
-        planned_parameters(journal)
+        _pairs(known["user"]) if "user" in known else _merge_of(known)
     elif word == "hook" and not isinstance(known, dict):
         raise TypeError("it is no answer")
 
@@ -56,10 +56,14 @@ def stopped(step: Step, words: dict[str, Any]) -> dict[str, Any]:
 
 
 class Answer(NamedTuple):
-    """How the hook of a step ended: what it counted, or that it was given up, which is a mark of our own."""
+    """How the hook of a step ended: what it counted, or that it was given up, which is a mark of our own.
+
+    `uncounted`: what it told as no count.
+    """
 
     numbers: Mapping[str, int] = MappingProxyType({})
     given_up: bool = False
+    uncounted: tuple[str, ...] = ()
 
 
 def hook_of(journal: Journal, step: Step) -> Answer | None:
@@ -75,12 +79,16 @@ def hook_of(journal: Journal, step: Step) -> Answer | None:
     numbers = {
         k: v for k, v in told.items() if k in NUMBERS and isinstance(v, int) and not isinstance(v, bool)
     }
-    return Answer(MappingProxyType(numbers), given_up)
+    uncounted = known.get("uncounted")
+    odd = tuple(uncounted) if isinstance(uncounted, list) else ()
+    return Answer(MappingProxyType(numbers), given_up, odd)
 
 
-def answered(step: Step, message: str = "", numbers: Iterable[tuple[str, int]] = ()) -> dict[str, Any]:
+def answered(
+    step: Step, message: str = "", numbers: Iterable[tuple[str, int]] = (), uncounted: Iterable[str] = ()
+) -> dict[str, Any]:
     """Return the fact of a hook's answer: its numbers stand apart, where none can be taken for a mark of ours."""
-    words = {"message": message, "numbers": dict(numbers)}
+    words = {"message": message, "numbers": dict(numbers), "uncounted": list(uncounted)}
     return {f"hook:{step.id}": {key: value for key, value in words.items() if value}}
 
 
@@ -104,9 +112,9 @@ def at_risk(journal: Journal) -> bool:
     return bool(journal.fact("atRisk"))
 
 
-def merged(parameters: Parameters) -> dict[str, Any]:
-    """Return the fact of the parameters that a plan starts its version with."""
-    return {"parameters": parameters._asdict()}
+def user_values(values: Pairs) -> dict[str, Any]:
+    """Return the fact of the values that the user had set when the plan opened; all else of a merge is on record."""
+    return {"parameters": {"user": [list(pair) for pair in values]}}
 
 
 def planned_window(journal: Journal) -> Window | None:
@@ -115,10 +123,10 @@ def planned_window(journal: Journal) -> Window | None:
     return Window(**known) if known is not None else None
 
 
-def planned_values(journal: Journal, otherwise: Pairs) -> Pairs:
-    """Return the parameters that this plan merged for the version it leads to."""
-    known = journal.fact("parameters")
-    return tuple((name, value) for name, value in known["effective"]) if known is not None else otherwise
+def planned_values(view: View, journal: Journal) -> Pairs:
+    """Return the parameters that this plan gives to the version it leads to."""
+    merged = planned_parameters(view, journal)
+    return merged.effective if merged is not None else view.stored.parameters.effective
 
 
 def raised(journal: Journal, window: Window) -> Window:
@@ -161,11 +169,24 @@ def started(journal: Journal, step: Step) -> bool:
     )
 
 
-def planned_parameters(journal: Journal) -> Parameters | None:
-    """Return the merge that this plan recorded when it opened."""
+def planned_parameters(view: View, journal: Journal) -> Parameters | None:
+    """Return the merge for the version that this plan leads to, None when it makes none or the revision is gone.
+
+    It follows from what was applied before, which stands until the plan is closed, and from what the user had set when
+    it opened. An older operator recorded the merge itself.
+    """
     known = journal.fact("parameters")
     if known is None:
         return None
+    if "user" in known:
+        target = view.revision(journal.target.revision)
+        if target is None:
+            return None
+        return merge(view.stored.parameters, dict(known["user"]), target.spec.parameters or ()).parameters
+    return _merge_of(known)
+
+
+def _merge_of(known: dict[str, Any]) -> Parameters:
     return Parameters(
         base=_pairs(known["base"]),
         effective=_pairs(known["effective"]),

@@ -13,7 +13,6 @@ from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.own import blocker, case_of, own_plan
 from scenario_operator.execution.view import Grant, View
 from scenario_operator.planning.compile import Blocked, plan_upgrade
-from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import (
@@ -124,13 +123,15 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opened:
         attempt=grant.attempt if grant else "",
         desire=desire,
     )
-    target = view.revision(plan.target.revision)
-    if target is not None and plan.cause is not Cause.STOP:
-        merged = merge(stored.parameters, dict(view.run.parameters), target.spec.parameters or ())
-        journal = journal.learn(facts.merged(merged.parameters))
+    if plan.cause is not Cause.STOP:
+        journal = journal.learn(facts.user_values(view.run.parameters))
     records = stored.incarnations
     if creates:
-        records = (*records, Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE))
+        # The plan of a success leaves no entry in the history and trims nothing.
+        records = (
+            *stored.remembered(),
+            Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE),
+        )
     opened = stored._replace(plans=stored.plans + 1, incarnations=records, handled=_acted(view, plan.cause))
     return Opened(opened, journal)
 

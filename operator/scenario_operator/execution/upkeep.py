@@ -13,6 +13,7 @@ from scenario_operator.execution.effects import (
 )
 from scenario_operator.execution.steps.start import start_effects, steady
 from scenario_operator.execution.view import View
+from scenario_operator.manifests.stamp import fits_a_status
 from scenario_operator.planning.parameters import merge
 from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import (
@@ -105,6 +106,8 @@ def rebuilt(view: View) -> Stored:
     workload = view.world.workload(number)
     revision = view.revision(workload.template.revision) if workload else None
     if workload is None or revision is None or revision.has_state != bool(claims):
+        return stored
+    if not fits_a_status(workload.template):
         return stored
     formats = claims[0].formats if claims else ()
     if claims and not revision.accepts(formats):

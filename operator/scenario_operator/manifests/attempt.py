@@ -50,5 +50,4 @@ def is_attempt(obj: Mapping[str, Any]) -> bool:
     """Say whether a ScenarioUpgrade has a name that we give; what somebody made under another is left alone."""
     name: str = obj["metadata"]["name"]
     scenario: str = obj["spec"]["scenarioRef"]["name"]
-    tail = name.rpartition("-")[2]
-    return tail.isdigit() and name == names.upgrade(scenario, int(tail))
+    return name == names.upgrade(scenario, names.number(name.rpartition("-")[2]))

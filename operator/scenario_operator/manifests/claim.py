@@ -7,6 +7,7 @@ which formats its content may have (rules R9 and R11). Owned by the run and neve
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +21,10 @@ from scenario_operator.planning.stored import epoch
 
 _PROTECTION: Final = "kubernetes.io/pvc-protection"
 _NEVER: Final = "1970-01-01T00:00:00Z"
+
+_FORMAT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
+_MOST_FORMATS: Final = 32
+"""A version that starts on a claim accepts every format that it may hold, and `state.accepts` has so many at most."""
 
 
 class Claim(NamedTuple):
@@ -84,11 +89,16 @@ def read_formats(claim: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(found)
 
 
+def _fit_a_status(formats: tuple[str, ...]) -> bool:
+    return len(formats) <= _MOST_FORMATS and all(_FORMAT.fullmatch(text) for text in formats)
+
+
 def incarnation_of(run: str, claim: str) -> int | None:
     """Return the incarnation whose state claim has this name, None for a name of another kind."""
     middle = claim.removeprefix(f"state-{run}-").removesuffix("-0")
     # Made again from its number, so that the claim of a StatefulSet's replica, state-app-1, is none of run app's.
-    return int(middle) if middle.isdigit() and claim == names.state_claim(run, int(middle)) else None
+    number = names.number(middle)
+    return number if claim == names.state_claim(run, number) else None
 
 
 def read_state_claim(identity: RunIdentity, obj: Mapping[str, Any]) -> Claim | None:
@@ -100,7 +110,7 @@ def read_state_claim(identity: RunIdentity, obj: Mapping[str, Any]) -> Claim | N
     return Claim(
         handle=handle(obj),
         incarnation=number,
-        ours=identity.labelled(obj) and formats is not None,
+        ours=identity.labelled(obj) and formats is not None and _fit_a_status(formats),
         formats=formats or (),
         deleting="deletionTimestamp" in obj["metadata"],
         doomed_at=epoch(obj["metadata"].get("deletionTimestamp") or _NEVER),

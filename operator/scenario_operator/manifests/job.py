@@ -27,7 +27,7 @@ from scenario_operator.manifests.identity import (
     ScenarioIdentity,
     handle,
 )
-from scenario_operator.manifests.report import read_numbers
+from scenario_operator.manifests.report import read_numbers, read_uncounted
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.windows import Window
@@ -40,7 +40,7 @@ _LABEL_JOB_UID: Final = "batch.kubernetes.io/controller-uid"
 
 
 class Job(NamedTuple):
-    """A hook Job. `state`: Suspended, Active, Succeeded or Failed."""
+    """A hook Job. `state`: Suspended, Active, Succeeded or Failed. `uncounted`: counts that it told as no count."""
 
     handle: Handle
     name: str
@@ -48,6 +48,7 @@ class Job(NamedTuple):
     message: Foreign = NOTHING
     numbers: tuple[tuple[str, int], ...] = ()
     deleting: bool = False
+    uncounted: tuple[str, ...] = ()
 
 
 class HookEnd(NamedTuple):
@@ -181,6 +182,7 @@ def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
         message=Foreign(": ".join(part for part in (message, told) if part)),
         numbers=read_numbers(told),
         deleting="deletionTimestamp" in metadata,
+        uncounted=read_uncounted(told),
     )
 
 

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Final, NamedTuple, TypeGuard
 
-from scenario_operator.api.common import normalise_time
+from scenario_operator.api.common import MOST_COUNTED, normalise_time
 
 _WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}")
 _UNREADABLE_TEXT = (ValueError, AttributeError, TypeError, RecursionError, OverflowError)
@@ -80,10 +80,23 @@ def read_numbers(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((k, v) for k, v in told.items() if k in NUMBERS and _is_count(v)))
 
 
+def read_uncounted(text: str) -> tuple[str, ...]:
+    """Return which counts of the contract a hook's termination message has, but not as whole numbers in bounds."""
+    try:
+        told = json.loads(text)
+    except _UNREADABLE_TEXT:
+        return ()
+    return (
+        tuple(k for k in sorted(NUMBERS) if k in told and not _is_count(told[k]))
+        if isinstance(told, dict)
+        else ()
+    )
+
+
 def _count(value: object) -> int:
     return value if _is_count(value) else 0
 
 
 def _is_count(value: object) -> TypeGuard[int]:
     """Say whether a number fits the schema; what a program tells must never make a status unwritable."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10**15
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNTED

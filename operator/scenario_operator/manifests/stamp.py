@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from scenario_operator.api import names
+from scenario_operator.api import run as api
 from scenario_operator.api.common import JsonObject, wire_name
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.windows import Window
@@ -51,3 +52,14 @@ def read_stamp(statefulset: Mapping[str, Any]) -> Template | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def fits_a_status(template: Template) -> bool:
+    """Say whether a status could hold what a stamp says: anybody may have edited it."""
+    window = {wire_name(k): v for k, v in template.window._asdict().items()}
+    try:
+        api.Window.model_validate(window)
+        api.Parameters.model_validate({"effective": dict(template.parameters)})
+    except ValueError:
+        return False
+    return True

@@ -117,8 +117,8 @@ def _data_mounts(run: str, incarnation: int, revision: Revision) -> list[pod.Mou
 def incarnation_of(run: str, obj: Mapping[str, Any]) -> int:
     """Return the incarnation whose name a StatefulSet has, 0: of none; labels can be edited."""
     name: str = obj["metadata"]["name"]
-    tail = name.rpartition("-")[2]
-    return int(tail) if tail.isdigit() and name == names.statefulset(run, int(tail)) else 0
+    number = names.number(name.rpartition("-")[2])
+    return number if name == names.statefulset(run, number) else 0
 
 
 def read_workload(obj: Mapping[str, Any], *, drifted: bool, renderer: int) -> Workload:

@@ -8,7 +8,7 @@ short words and numbers, never where somebody may keep a secret (env, parameters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from scenario_operator.api.common import ApiModel, wire_name
@@ -70,7 +70,7 @@ def differences(
         _artifact(lines, source, target)
         for name in _parts():
             _part(lines, name, source.spec, target.spec, fresh=fresh)
-    return _bounded([*lines.parts, *lines.things], LINES)
+    return bounded([*lines.parts, *lines.things], LINES)
 
 
 def shown(text: object) -> str:
@@ -103,7 +103,7 @@ def _files(source: Revision, target: Revision) -> list[str]:
     found += [f"{shown(n)} added" for n in sorted(after.keys() - before.keys())]
     found += [f"{shown(n)} removed" for n in sorted(before.keys() - after.keys())]
     named = next((n for n in range(len(found), 1, -1) if len(", ".join(found[:n])) <= _FILES), 1)
-    return [f"files: {', '.join(_bounded(found, named + 1) if found[named:] else found) or 'changed'}"]
+    return [f"files: {', '.join(bounded(found, named + 1) if found[named:] else found) or 'changed'}"]
 
 
 def _artifact(lines: _Lines, source: Revision, target: Revision) -> None:
@@ -195,7 +195,7 @@ def _named(what: str, old: Mapping[str, object], new: Mapping[str, object]) -> l
     return removed + added + changed
 
 
-def _bounded(lines: list[str], most: int) -> tuple[str, ...]:
+def bounded(lines: Sequence[str], most: int) -> tuple[str, ...]:
     """Keep as many lines as have room, and count the rest."""
     cut = [line if len(line) <= _LINE else f"{line[: _LINE - 1]}…" for line in lines]
     return tuple(cut) if len(cut) <= most else (*cut[: most - 1], f"and {len(cut) - most + 1} more")

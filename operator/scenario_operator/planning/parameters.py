@@ -1,14 +1,22 @@
 """The three-way merge of parameters: what the scenario shipped, what the user set, what it ships now.
 
 Ownership is recorded, not derived: a value that the user set stays the user's even when it equals a default.
+
+Parameters are bounded by number and length, and by what they weigh: a status has each of them up to nine times (spec,
+defaults, effective values, conflicts, the plan's fact) and etcd takes 1.5 MiB, a pod's annotations have 256 KiB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Pairs = tuple[tuple[str, str], ...]
+HEAVIEST: Final = 144 * 1024
+"""Bytes that the defaults of a version, a run's values, and what they are merged to may each take as JSON: room for
+64 values of 1,024 characters that are quotes or backslashes."""
+_ESCAPED: Final = frozenset("<>&\u2028\u2029")
+"""What the API server writes as six characters, apart from control characters."""
 
 
 class Definition(Protocol):
@@ -75,6 +83,17 @@ def merge(stored: Parameters, user: Mapping[str, str], definitions: tuple[Defini
     )
     missing = tuple(sorted(d.name for d in definitions if d.required and d.name not in effective))
     return Merge(merged, missing)
+
+
+def weight(values: Mapping[str, str]) -> int:
+    """Return the bytes that parameters take at most, as JSON of the API server."""
+    return sum(_bytes(name) + _bytes(value) + len('"":"",') for name, value in values.items())
+
+
+def _bytes(text: str) -> int:
+    escaped = sum(6 if c < " " or c in _ESCAPED else 2 if c in '"\\' else 0 for c in text)
+    plain = "".join(c for c in text if c >= " " and c not in _ESCAPED and c not in '"\\')
+    return escaped + len(plain.encode("utf-8", "surrogatepass"))
 
 
 def _conflicts(

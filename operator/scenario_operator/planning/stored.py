@@ -15,6 +15,8 @@ from scenario_operator.planning.windows import Window
 
 LIVE, RETAINED, DELETED = "Live", "Retained", "Deleted"
 KEPT, REVERTED = "Kept", "Reverted"
+INCARNATIONS = 48
+"""Records that a status keeps, and incarnations that may keep state when a plan makes another: 64 have room."""
 
 
 class Applied(NamedTuple):
@@ -133,6 +135,17 @@ class Stored(NamedTuple):
     def next_incarnation(self) -> int:
         """Return the number that a new incarnation gets: one more than any ever entered."""
         return 1 + max((i.number for i in self.incarnations), default=0)
+
+    def remembered(self) -> tuple[Incarnation, ...]:
+        """Return the records without the oldest that nothing needs any more, those with kept results last.
+
+        What keeps state is never forgotten, and the newest stays, since numbers follow from it.
+        """
+        gone = [i for i in self.incarnations if i.state == DELETED]
+        done = sorted(gone, key=lambda i: (i.results != REVERTED, i.number))
+        surplus = done[: max(0, len(self.incarnations) - INCARNATIONS)]
+        forgotten = {i.number for i in surplus if i != self.incarnations[-1]}
+        return tuple(i for i in self.incarnations if i.number not in forgotten)
 
     def incarnation(self, number: int) -> Incarnation | None:
         """Return the record of one incarnation, if there is one."""

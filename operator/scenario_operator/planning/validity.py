@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from scenario_operator.api.reading import Unreadable, reading
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.scenario import ScenarioSpec, UpgradePolicy
 from scenario_operator.api.strategy import StrategySpec
 from scenario_operator.planning import compatibility
+from scenario_operator.planning.parameters import HEAVIEST, weight
 from scenario_operator.planning.revision import Artifact, Revision, logic_hash
+
+_ANNOTATIONS: Final = 96 * 1024
+"""Bytes of a user's pod annotations: with the heaviest parameters they stay below the 256 KiB of Kubernetes."""
 
 
 class Problem(NamedTuple):
@@ -60,6 +64,19 @@ def problem_of(spec: ScenarioSpec) -> Problem | None:
             return Problem(
                 Reason.INVALID_SPEC, f"{where}: {edge.versions!r} is not a range such as >=2.0.0 <2.1.0"
             )
+    return _too_heavy(spec)
+
+
+def _too_heavy(spec: ScenarioSpec) -> Problem | None:
+    """Return the problem of what no pod of a run could carry: its annotations hold the user's and the parameters."""
+    defaults = weight({p.name: p.default for p in spec.parameters if p.default is not None})
+    if defaults > HEAVIEST:
+        told = f"spec.parameters: the defaults take {defaults} bytes as JSON"
+        return Problem(Reason.INVALID_SPEC, f"{told}, {HEAVIEST} at most: shorten them")
+    given = sum(len(f"{k}{v}".encode()) for k, v in spec.workload.pod_annotations.items())
+    if given > _ANNOTATIONS:
+        told = f"spec.workload.podAnnotations take {given} bytes"
+        return Problem(Reason.INVALID_SPEC, f"{told}, {_ANNOTATIONS} at most: shorten them")
     return None
 
 

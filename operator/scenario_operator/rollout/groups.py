@@ -7,10 +7,14 @@ from typing import Protocol
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.planning.compile import Blocked, Case, plan_upgrade, source_of
+from scenario_operator.planning.diff import bounded
 from scenario_operator.planning.plan import Cause, Plan
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.facts import Attempt, Fleet, Group, RunFacts
+
+STEPS = 64
+"""Steps that a group shows; how many there are besides is its last line."""
 
 
 class Strategic(Protocol):
@@ -78,8 +82,8 @@ def group_of(plan: Plan) -> Group:
         source_state=plan.source.state_version,
         strategy=plan.strategy.type,
         level=plan.level,
-        steps=tuple(d.title() for d in plan.steps),
-        destroys=plan.destructive,
+        steps=bounded([d.title() for d in plan.steps], STEPS),
+        destroys=bounded(plan.destructive, STEPS),
         reversible=plan.reversible,
         point_of_no_return=plan.point_of_no_return,
         attention=plan.attention,

@@ -101,7 +101,7 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "phase": attempt.phase.value,
         "from": _listed(sorted({g.source_version for g in attempt.groups if g.source_version})) or None,
         "to": target.version if target else old.get("to"),
-        "groups": [_dump_group(g) for g in attempt.groups[:GROUPS]],
+        "groups": [_dump_group(g) for g in _pressing(attempt.groups)],
         "counts": counts,
         "progress": f"{counts['total'] - counts['waiting'] - counts['running']}/{counts['total']}",
         "active": [_dump_grant(g) for g in attempt.active],
@@ -113,6 +113,11 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "completionTime": old.get("completionTime") or (fleet.now if attempt.finished else None),
     }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def _pressing(groups: tuple[Group, ...]) -> Iterable[Group]:
+    """Return the groups that have room, those that wait for consent first: these are what people look for."""
+    return groups if len(groups) <= GROUPS else sorted(groups, key=lambda group: group.approved)[:GROUPS]
 
 
 def _listed(versions: list[str]) -> str:
@@ -191,9 +196,9 @@ def _progress(attempt: Attempt, fleet: Fleet, unapproved: list[Group]) -> str:
     counts = counts_of(attempt)
     if attempt.phase is AttemptPhase.AWAITING_APPROVAL and unapproved:
         first = unapproved[0]
-        return (
-            f"{len(unapproved)} of {len(attempt.groups)} plans need consent; {first.plan_hash}: {why(first)}"
-        )
+        told = f"{len(unapproved)} of {len(attempt.groups)} plans need consent"
+        told += f", {GROUPS} are listed" if len(attempt.groups) > GROUPS else ""
+        return f"{told}; {first.plan_hash}: {why(first)}"
     if attempt.phase is AttemptPhase.HELD:
         if held_by := failed_canaries(attempt, fleet):
             return (

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenario_operator.api.conditions import (
+    MOST_CONDITIONS,
     ONLY_WHILE_TRUE,
     Assessment,
     Condition,
@@ -120,3 +121,15 @@ def test_stating_the_same_again_changes_nothing(first: list[Assessment], second:
 
     assert merge_conditions(once, second, T1 + timedelta(hours=1), 2) == once
     assert [Condition.model_validate(entry).type for entry in once] == types(once)
+
+
+def test_conditions_of_others_never_keep_ours_out() -> None:
+    """Given as many conditions of others as the schema takes, when ours are stated, then theirs give way."""
+    at = "2026-01-01T00:00:00Z"
+    theirs = [
+        {"type": f"Other{n}", "status": "True", "reason": "X", "lastTransitionTime": at}
+        for n in range(MOST_CONDITIONS)
+    ]
+    found = merge_conditions(theirs, [READY], T0, 1)
+    assert len(found) == MOST_CONDITIONS
+    assert [c["type"] for c in found[:2]] == ["Ready", "Other0"]

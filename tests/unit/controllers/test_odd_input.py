@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,10 @@ from scenario_operator.controllers.run import _is_held_for_another
 from scenario_operator.controllers.surroundings import Strategy, strategy_for, told_by
 from scenario_operator.execution import close
 from scenario_operator.execution.view import Run, View, World
-from scenario_operator.manifests.report import StopReport, read_numbers, read_report
+from scenario_operator.manifests.attempt import is_attempt
+from scenario_operator.manifests.claim import incarnation_of
+from scenario_operator.manifests.report import StopReport, read_numbers, read_report, read_uncounted
+from scenario_operator.manifests.statefulset import incarnation_of as workload_of
 from scenario_operator.planning.stored import Stored
 from scenario_operator.rollout.gate import no_revision
 
@@ -179,3 +183,56 @@ def test_a_results_claim_that_goes_is_waited_for_whoever_had_it(
     gone = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
     claim = {"metadata": {**metadata, **gone}}
     assert world_of(RUN, Things({}, (), (), (claim,), ()), {}).results == told
+
+
+@pytest.mark.parametrize(
+    "formats",
+    [[], ["not a format!"], ["1" * 65], [1], [str(n) for n in range(33)]],
+    ids=["none", "odd", "long", "number", "many"],
+)
+def test_a_stamp_that_no_status_takes_is_none(formats: list[Any]) -> None:
+    """Given a claim whose stamp somebody has edited, then it is not ours, and no status is made of it."""
+    metadata = {
+        "name": "state-a-1-0",
+        "uid": "c",
+        "resourceVersion": "1",
+        "labels": MINE,
+        "annotations": {names.ANNOTATION_STATE_FORMATS: json.dumps(formats)},
+    }
+    [claim] = world_of(RUN, Things({}, (), (), ({"metadata": metadata},), ()), {}).claims
+    assert not claim.ours
+
+
+@pytest.mark.parametrize("digits", [10, 200])
+def test_a_name_with_a_number_that_no_status_takes_is_not_ours(digits: int) -> None:
+    """Given objects that somebody named like ours, but with a number beyond all, then nothing counts on from it."""
+    number = "9" * digits
+    assert names.revision_number(f"s-r{number}") == 0
+    assert incarnation_of("a", f"state-a-{number}-0") is None
+    assert workload_of("a", {"metadata": {"name": f"a-{number}"}}) == 0
+    spec = {"scenarioRef": {"name": "s"}}
+    assert not is_attempt({"metadata": {"name": f"s-{number}"}, "spec": spec})
+    assert is_attempt({"metadata": {"name": "s-999999999"}, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("text", "odd"),
+    [
+        ('{"reverted": 1000000000000000, "kept": 0, "x": -1}', ()),
+        ('{"reverted": 1000000000000001}', ("reverted",)),
+        ('{"reverted": 1.5, "kept": -1, "notRevertible": "7"}', ("kept", "notRevertible", "reverted")),
+        ('{"reverted": true}', ("reverted",)),
+        ("[1]", ()),
+        ("[" * 4000, ()),
+    ],
+)
+def test_a_count_that_is_none_is_named(text: str, odd: tuple[str, ...]) -> None:
+    """Given an answer of a revert hook, then what is no whole number from 0 to 10^15 is not counted, and is named."""
+    assert read_uncounted(text) == odd
+    assert not {*odd} & dict(read_numbers(text)).keys()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "no", '{"processedUntil": 1}', '{"processedUntil": "x"}', "{}"])
+@pytest.mark.parametrize("code", [None, 0, 1, -(2**31)])
+def test_what_is_wrong_with_a_report_fits(text: str, code: int | None) -> None:
+    assert len(read_report(text, code).fault) <= 64

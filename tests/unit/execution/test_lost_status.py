@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.sim.model import C
 from tests.sim.setups import KEEP_SAME
@@ -12,6 +14,7 @@ from scenario_operator.execution.decide import Decision, Record, decide
 from scenario_operator.execution.situation import Standing
 from scenario_operator.planning.revision import Revision, make
 from scenario_operator.planning.stored import Stored
+from scenario_operator.planning.windows import Window
 
 
 def test_a_lost_status_is_rebuilt_from_what_carries_our_stamps() -> None:
@@ -82,3 +85,24 @@ def test_a_status_that_lost_its_incarnations_is_out_of_sync_whatever_is_left_of_
     found = decide(life.view()._replace(stored=life.stored._replace(incarnations=(), live=live)))
     assert told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
     assert (found.record.journal, found.effects) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        {"window": Window("soon", None, None)},
+        {"window": Window(5, None, None)},  # type: ignore[arg-type]  # what JSON may hold
+        {"parameters": (("x", "v" * 1025),)},
+        {"parameters": (("not a name", "1"),)},
+        {"parameters": (("x", 5),)},
+    ],
+)
+def test_a_status_is_not_rebuilt_from_a_stamp_that_it_could_not_hold(stamp: dict[str, Any]) -> None:
+    """Given a lost status and a stamp that somebody has edited, then the run is out of sync, and says so."""
+    view = Life.on_v1(KEEP_SAME, wanted="v1").view()
+    [(number, workload)] = view.world.workloads
+    edited = workload._replace(template=workload.template._replace(**stamp))
+    world = view.world._replace(workloads=((number, edited),))
+    found = decide(view._replace(stored=Stored(), world=world))
+    assert told(found, Standing.STALLED, Reason.STATE_OUT_OF_SYNC)
+    assert found.record.stored.incarnations == ()

@@ -31,7 +31,7 @@ def job_check(view: View, journal: Journal, step: Step) -> Check:
     if job is None or job.deleting:
         return Todo("its Job to be created")
     if job.state == "Succeeded":
-        return Done(facts.answered(step, job.message.shown(1024), job.numbers))
+        return Done(facts.answered(step, job.message.shown(1024), job.numbers, job.uncounted))
     if job.state == "Failed":
         return Failed(Reason.HOOK_FAILED, job.message.shown(1024) or "the hook failed", uid=job.handle.uid)
     return Todo(f"Job {job.name}")
@@ -52,7 +52,7 @@ def job_effects(
         if not step.args.committed:
             # A hook of the new version, or about what this plan has made, is told what that is told.
             window = facts.planned_window(journal) or window
-            parameters = facts.planned_values(journal, parameters)
+            parameters = facts.planned_values(view, journal)
         template = Template(revision.name, window, parameters)
         number = step.args.incarnation
         claim = view.world.claim(number) if number else None

@@ -145,7 +145,7 @@ def template_of(view: View, journal: Journal | None, step: Step) -> Template:
     if journal is not None and journal.heading is Heading.FORWARD:
         if step.args.create or journal.cause is Cause.START:
             window = facts.planned_window(journal) or window
-        parameters = facts.planned_values(journal, parameters)
+        parameters = facts.planned_values(view, journal)
     elif journal is not None:
         window = facts.raised(journal, window)
     return Template(step.args.revision, window, parameters)

@@ -17,8 +17,8 @@ from scenario_operator.planning.compile.common import (
     Case,
     assembled,
     label,
-    missing_parameter,
     source_of,
+    unusable_parameters,
 )
 from scenario_operator.planning.compile.fresh import plan_fresh
 from scenario_operator.planning.compile.keep import plan_keep
@@ -71,9 +71,9 @@ def _upgrade(case: Case) -> Plan | Blocked:
     applied = case.stored.applied
     if applied is None:
         return plan_start(case)
-    missing = missing_parameter(case)
-    if missing:
-        return missing
+    unusable = unusable_parameters(case)
+    if unusable:
+        return unusable
     if case.stored.live == 0:
         return assembled(case, case.cause, Level.NONE, (COMMIT,), reversible=True)
     if case.cause is Cause.RECOMPUTE:

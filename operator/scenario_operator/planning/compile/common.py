@@ -11,11 +11,11 @@ from typing import NamedTuple
 from scenario_operator.api.common import Level
 from scenario_operator.api.journal import Kind
 from scenario_operator.api.reasons import Reason
-from scenario_operator.planning.parameters import merge
+from scenario_operator.planning.parameters import HEAVIEST, merge, weight
 from scenario_operator.planning.plan import Cause, End, Plan, Snapshot
 from scenario_operator.planning.revision import Revision
-from scenario_operator.planning.steps import Args, Draft, Slot
-from scenario_operator.planning.stored import Stored
+from scenario_operator.planning.steps import STATE, Args, Draft, Slot
+from scenario_operator.planning.stored import DELETED, INCARNATIONS, Stored
 
 LIVE, NEXT = Slot("live"), Slot("next")
 COMMIT = Draft("commit", Kind.COMMIT)
@@ -71,13 +71,35 @@ def verify(target: Revision, slot: Slot) -> tuple[Draft, ...]:
     return (Draft("verify", Kind.VERIFY, slot, Args(revision="to", hook=hook)),)
 
 
-def missing_parameter(case: Case) -> Blocked | None:
-    """No version is ever started without a parameter that it requires."""
-    missing = merge(case.stored.parameters, dict(case.user), case.target.spec.parameters or ()).missing
-    if not missing:
+def unusable_parameters(case: Case) -> Blocked | None:
+    """No version is ever started without a parameter that it requires, or with more than its pod can be told."""
+    merged, missing = merge(case.stored.parameters, dict(case.user), case.target.spec.parameters or ())
+    if missing:
+        message = f"spec.parameters.{missing[0]} is required by {label(case.target)}"
+        return Blocked(Reason.PARAMETER_REQUIRED, message)
+    heaviest = max(weight(dict(values)) for values in (case.user, merged.base, merged.effective))
+    if heaviest <= HEAVIEST:
         return None
-    message = f"spec.parameters.{missing[0]} is required by {label(case.target)}"
-    return Blocked(Reason.PARAMETER_REQUIRED, message)
+    told = f"spec.parameters, merged with the defaults of {label(case.target)}, take {heaviest} bytes as JSON"
+    return Blocked(Reason.PARAMETERS_TOO_LARGE, f"{told}, {HEAVIEST} at most: shorten the values")
+
+
+def no_room(case: Case, steps: tuple[Draft, ...]) -> Blocked | None:
+    """Say that too many incarnations keep their state for another one: they wait for one that becomes Ready.
+
+    What the plan itself deletes makes room.
+    """
+    if not any(d.slot == NEXT for d in steps):
+        return None
+    deleted = {d.slot.number(case.stored.live, 0) for d in steps if d.slot and d.nature.destroys == STATE}
+    kept = [i for i in case.stored.incarnations if i.state != DELETED and i.number not in deleted]
+    if len(kept) < INCARNATIONS:
+        return None
+    told = (
+        f"{len(kept)} incarnations keep their state until one is Ready, {kept[0].number} to {kept[-1].number}"
+    )
+    way = "let the run become Ready, or use a strategy of type ForwardOnly, which deletes them"
+    return Blocked(Reason.TOO_MANY_INCARNATIONS, f"{told}, and there is no room for another: {way}")
 
 
 def label(revision: Revision) -> str:

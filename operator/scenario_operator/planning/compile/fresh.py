@@ -13,6 +13,7 @@ from scenario_operator.planning.compile.common import (
     Blocked,
     Case,
     assembled,
+    no_room,
     preflight,
     verify,
 )
@@ -42,6 +43,8 @@ def plan_fresh(case: Case, applied: Applied, change: Change, kind: str) -> Plan 
         steps.append(Draft("start", Kind.START, NEXT, Args(revision="to", create=True)))
         steps += verify(case.target, NEXT)
     steps.append(COMMIT)
+    if full := no_room(case, tuple(steps)):
+        return full
     destructive = [d.title() for d in destroying]
     if axes.state == FRESH and not destroying:
         destructive.append("DeleteState(live) when the new version is Ready")

@@ -11,7 +11,8 @@ from scenario_operator.planning.compile.common import (
     Blocked,
     Case,
     assembled,
-    missing_parameter,
+    no_room,
+    unusable_parameters,
     verify,
 )
 from scenario_operator.planning.compile.keep import keep_steps
@@ -24,9 +25,9 @@ STOP = (Draft("stop", Kind.STOP, LIVE, Args(report=True)), COMMIT)
 
 def plan_start(case: Case) -> Plan | Blocked:
     """Make the plan of a start with no stored state: the first one, or the one after a replacement."""
-    missing = missing_parameter(case)
-    if missing:
-        return missing
+    unusable = unusable_parameters(case)
+    if unusable:
+        return unusable
     only_copy = case.stored.live != 0
     slot = LIVE if only_copy else NEXT
     steps = (
@@ -35,7 +36,8 @@ def plan_start(case: Case) -> Plan | Blocked:
         *verify(case.target, slot),
         COMMIT,
     )
-    return assembled(case, Cause.START, Level.NONE, steps, reversible=not only_copy)
+    full = no_room(case, steps)
+    return full or assembled(case, Cause.START, Level.NONE, steps, reversible=not only_copy)
 
 
 def plan_stop(case: Case) -> Plan:
@@ -52,9 +54,9 @@ def plan_blind_stop(applied: Applied, strategy: Snapshot | None) -> Plan:
 
 def plan_resume(case: Case) -> Plan | Blocked:
     """Make the plan that starts a run again which its user had stopped."""
-    missing = missing_parameter(case)
-    if missing:
-        return missing
+    unusable = unusable_parameters(case)
+    if unusable:
+        return unusable
     steps = (
         Draft("start", Kind.START, LIVE, Args(revision="to")),
         *verify(case.target, LIVE),
@@ -65,9 +67,9 @@ def plan_resume(case: Case) -> Plan | Blocked:
 
 def plan_restart(case: Case, cause: Cause) -> Plan | Blocked:
     """Make the plan of a restart on the same version: asked for, or because parameters changed."""
-    missing = missing_parameter(case)
-    if missing:
-        return missing
+    unusable = unusable_parameters(case)
+    if unusable:
+        return unusable
     applied = case.stored.applied
     steps = keep_steps(case, applied, reversible=True)
     return assembled(case, cause, Level.RESTART, steps, reversible=True)

@@ -1,0 +1,105 @@
+"""Statuses as they are written: fenced by what was read, and left alone for a while when they are called invalid.
+
+A status that does not fit its schema is a fault of ours, or the CRDs are older than the operator. It cannot be told in
+the status, so an Event and the log name the field. Nothing may follow a status that is not written (R1), so its key
+rests: what is decided again every second would be refused every second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from scenario_operator.api.reasons import Reason
+from scenario_operator.cluster.context import Context
+from scenario_operator.cluster.errors import Invalid, Rejected
+from scenario_operator.cluster.keys import Key
+from scenario_operator.cluster.kinds import RUN, SCENARIO, JsonObject, ResourceKind
+
+logger = logging.getLogger(__name__)
+_FIRST_REST: Final = timedelta(seconds=30)
+_LONGEST_REST: Final = timedelta(seconds=300)
+_KINDS: Final = {"run": RUN, "scenario": SCENARIO}
+"""The kind of the object that a key is about."""
+_FIELDS: Final = 3
+_LONGEST_COMPLAINT: Final = 300
+"""How many fields are named, and in how many characters each: an Event has room for 1,024 bytes."""
+
+
+class _Refused(NamedTuple):
+    """What was told of a refused status, the generation of the key's object, how often, and until when it rests."""
+
+    told: str
+    generation: int
+    times: int
+    until: datetime
+
+
+class Statuses:
+    """Writes the statuses that belong to keys of one kind."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._refused: dict[Key, _Refused] = {}
+
+    async def write(
+        self, key: Key, kind: ResourceKind, obj: JsonObject, patch: Mapping[str, Any]
+    ) -> JsonObject:
+        """Merge `patch` into the status of an object as it was read, and return the object as it then is.
+
+        Raises:
+            Invalid, Rejected: it does not fit the schema or the store; that is told already, and `rests` says how long
+                the key stands still.
+            ClusterError: anything else; a Conflict means that the object is no longer as it was read.
+        """
+        try:
+            written = await self._context.write_status(kind, obj, patch)
+        except (Invalid, Rejected) as refusal:
+            self._note(key, obj, refusal)
+            raise
+        self._refused.pop(key, None)
+        return written
+
+    def rests(self, key: Key, obj: JsonObject) -> timedelta | None:
+        """Return how long a key has yet to stand still, None when it need not; an edit of its spec ends that."""
+        known = self._refused.get(key)
+        if known is None or known.generation != _generation(obj):
+            return None
+        left = known.until - self._context.now()
+        return left if left > timedelta() else None
+
+    def forget(self, key: Key) -> None:
+        """The object of the key is gone."""
+        self._refused.pop(key, None)
+
+    def _note(self, key: Key, obj: JsonObject, refusal: Invalid | Rejected) -> None:
+        """Tell which field is refused, once for each text, and let the key rest."""
+        told = _complaint(refusal)
+        before = self._refused.get(key)
+        times = before.times + 1 if before else 1
+        rest = min(_LONGEST_REST, _FIRST_REST * 2 ** min(times - 1, 8))
+        owner = self._context.store.get(_KINDS[key.kind], key.namespace, key.name) or obj
+        self._refused[key] = _Refused(told, _generation(owner), times, self._context.now() + rest)
+        if before is not None and before.told == told:
+            return
+        note = f"the status cannot be written: {told}"
+        self._context.events.post(
+            obj, type_="Warning", reason=Reason.STATUS_REFUSED.value, action="Reconcile", note=note
+        )
+        logger.error(
+            "status refused key=%(key)s object=%(name)s: %(told)s",
+            {"key": key, "name": obj["metadata"]["name"], "told": told},
+        )
+
+
+def _complaint(refusal: Invalid | Rejected) -> str:
+    """Return the refused fields in the API server's words, its whole message when it names none."""
+    causes = [f"{c.field}: {c.message}"[:_LONGEST_COMPLAINT] for c in refusal.causes if c.field]
+    more = f" and {len(causes) - _FIELDS} more" if len(causes) > _FIELDS else ""
+    return "; ".join(causes[:_FIELDS]) + more if causes else str(refusal)[: _FIELDS * _LONGEST_COMPLAINT]
+
+
+def _generation(obj: JsonObject) -> int:
+    return int(obj["metadata"].get("generation", 1))
