@@ -13,7 +13,14 @@ from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout.consent import consent
 from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts, RunName
 from scenario_operator.rollout.groups import Planner, is_behind
-from scenario_operator.rollout.schedule import Blockage, advance, ended_badly, give_grants, in_flight
+from scenario_operator.rollout.schedule import (
+    Blockage,
+    advance,
+    ended_badly,
+    give_grants,
+    in_flight,
+    left_alone,
+)
 
 
 class Opening(NamedTuple):
@@ -125,8 +132,11 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
     free = [r for r in behind if r.full_name not in waited_for]
     if here is not None:
         again = [r for r in free if _asks_again(r, here, fleet)]
+        # Whoever asked for what is taken over, and has not had it, asks still.
+        unmet = {asked.uid for asked in here.asked} - {report.uid for report in here.reports}
+        asking = [r for r in free if r in again or (r.uid in unmet and _wants_retry(r, fleet))]
         # An attempt that could not say who asked for it must not be about all: its abort would leave wishes unspent.
-        return _retry(wanted, again, all_runs=len(again) <= MAX_NAMED_RUNS) if again else None
+        return _retry(wanted, asking, all_runs=len(asking) <= MAX_NAMED_RUNS) if again else None
     if any(r.uid not in gave_up for r in behind):
         return Opening(wanted.name, AttemptCause.REVISION)
     retried = [r for r in free if _wants_retry(r, fleet)]
@@ -171,9 +181,9 @@ def _wants_retry(run: RunFacts, fleet: Fleet) -> bool:
 
 
 def _asks_again(run: RunFacts, attempt: Attempt, fleet: Fleet) -> bool:
-    """Say whether a run wants to be retried that an attempt in progress has given up."""
+    """Say whether a run wants to be retried that an attempt in progress, or one before it, has given up."""
     report = attempt.report_of(run.uid)
-    failed = report is not None and report.ended.outcome in FAILURES
+    failed = report.ended.outcome in FAILURES if report else run.uid in left_alone(attempt, fleet)
     return failed and _wants_retry(run, fleet) and run.journal_grant is None
 
 

@@ -71,7 +71,7 @@ def waiting_runs(attempt: Attempt, fleet: Fleet) -> tuple[RunFacts, ...]:
         return ()
     only = frozenset(attempt.only)
     known = {e.run_uid for e in attempt.active} | {r.uid for r in attempt.reports}
-    unasked = _gave_up(attempt, fleet) if attempt.cause == AttemptCause.REVISION else frozenset()
+    unasked = left_alone(attempt, fleet)
     return tuple(
         run
         for run in fleet.runs
@@ -134,10 +134,19 @@ def forgettable(fleet: Fleet, limit: int) -> tuple[Attempt, ...]:
     )
 
 
-def _gave_up(attempt: Attempt, fleet: Fleet) -> frozenset[str]:
-    """Return the runs that an earlier attempt at the same revision gave up: nothing is retried unasked."""
+def left_alone(attempt: Attempt, fleet: Fleet) -> frozenset[str]:
+    """Return the runs that an earlier attempt at the same revision gave up: none of them is retried unasked.
+
+    One that asked speaks for itself, also when its attempt is about all others that are unsettled. A retry of an
+    operator that did not record who asked stands for itself.
+    """
+    if attempt.only or attempt.cause == AttemptCause.RECOMPUTE:
+        return frozenset()
+    if attempt.cause == AttemptCause.RETRY and not attempt.asked:
+        return frozenset()
     earlier = (a for a in fleet.attempts if a.revision == attempt.revision and a.sequence < attempt.sequence)
-    return ended_badly(fleet, frozenset(a.name for a in earlier), attempt.revision)
+    given_up = ended_badly(fleet, frozenset(a.name for a in earlier), attempt.revision)
+    return given_up - {asked.uid for asked in attempt.asked}
 
 
 def _ended_here(run: RunFacts, attempt: Attempt) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.decide import Opening, decide
+from scenario_operator.rollout.facts import Attempt, Report, RunFacts
 
 from .fleets import V1, asked_by, attempt, ended, fleet, grant_of, granted, named, passed, run, runs, settled
 
@@ -71,3 +72,46 @@ def test_a_retry_during_a_held_rollout_takes_over_every_unsettled_run() -> None:
     known, _ = passed(known)
     assert granted(known.attempts[-1]) == ["f1", "f2", "r001"]
     assert len(known.attempts) == 2
+
+
+def gone_back(name: str, number: int, **more: str) -> tuple[RunFacts, Report]:
+    """Return a run that went back in the first attempt, and how that reports it."""
+    found = run(name, V1, ended(Outcome.ROLLED_BACK, grant=f"s-1.uid.{number}"), failed=True, **more)
+    return found, Report("ns", name, found.uid, "h", "", found.stored.history[0])
+
+
+def under_way(name: str, grant: str) -> RunFacts:
+    """Return a run that carries out a plan of the first attempt."""
+    return run(name, V1, journal_grant=grant, journal_attempt="s-1", journal_revisions=("v1", "v2"))
+
+
+def going_on(*reports: Report) -> Attempt:
+    """Return the first attempt, which has still a run under way."""
+    return attempt(active=(grant_of("c", "s-1.uid.3"),), granted=3, reports=reports)
+
+
+def test_a_retry_of_one_run_during_a_rollout_does_not_retry_another_that_went_back() -> None:
+    """Given two runs that went back, when one of them asks again while a third is under way, then the other stays."""
+    (asks, first), (silent, second) = gone_back("a", 1, retry_nonce="1"), gone_back("b", 2)
+    known = settled(
+        fleet(
+            (asks, silent, under_way("c", "s-1.uid.3")),
+            [going_on(first, second)],
+            sequence=1,
+            pace=(10, 5),
+        )
+    )
+    assert [granted(a) for a in known.attempts] == [["c"], ["a"]]
+
+
+def test_a_run_that_was_left_alone_by_a_retry_can_ask_while_that_goes_on() -> None:
+    """Given a retry that leaves a run alone, when that asks as well, then the next attempt leads on all who asked."""
+    (asks, first), (late, second) = gone_back("a", 1, retry_nonce="1"), gone_back("b", 2)
+    runs_ = (asks._replace(hold=True), late, under_way("c", "s-1.uid.3"))
+    known = settled(fleet(runs_, [going_on(first, second)], sequence=1, pace=(10, 5)))
+    assert [granted(a) for a in known.attempts] == [["c"], []]
+    late = late._replace(retry_nonce="1")
+    known, made = passed(known._replace(runs=(runs_[0], late, runs_[2])))
+    assert made.opening == Opening("v2", "Retry", (), (*asked_by("a"), *asked_by("b")))
+    known = settled(known._replace(runs=(asks, late, runs_[2])))
+    assert [granted(a) for a in known.attempts] == [["c"], [], ["a", "b"]]
