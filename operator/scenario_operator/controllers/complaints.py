@@ -14,7 +14,7 @@ from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.kinds import EVENT
 from scenario_operator.execution.decide import Record
-from scenario_operator.planning.stored import epoch
+from scenario_operator.planning.stored import instant
 
 Object: TypeAlias = Mapping[str, Any]
 _SLACK_SECONDS: Final = 5.0
@@ -72,7 +72,7 @@ def _since(run: Object, record: Record) -> float | None:
         return min((at for at in begun if at is not None), default=None)
     conditions = (run.get("status") or {}).get("conditions") or ()
     gone = (c for c in conditions if c["type"] == "Available" and c["status"] == "False")
-    return next((epoch(c["lastTransitionTime"]) for c in gone), None)
+    return next((instant(c["lastTransitionTime"]) for c in gone), None)
 
 
 def _wants_pod(maker: Object) -> bool:
@@ -86,7 +86,7 @@ def _wants_pod(maker: Object) -> bool:
 
 
 def _told_at(event: Object) -> float:
-    """Return when an Event was last seen; which field says so depends on who wrote it."""
+    """Return when an Event was last seen, long ago when it tells no time; which field says so depends on its writer."""
     series = event.get("series") or {}
     times = (series.get("lastObservedTime"), event.get("deprecatedLastTimestamp"), event.get("eventTime"))
-    return max((epoch(time) for time in times if time), default=0.0)
+    return max((at for time in times if (at := instant(time)) is not None), default=0.0)

@@ -6,7 +6,6 @@ A probe's name follows from what it asks, so the next pass finds what this one m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from scenario_operator.api import names
@@ -20,6 +19,7 @@ from scenario_operator.manifests.identity import Component, ScenarioIdentity
 from scenario_operator.manifests.probe import Probed, probe_pod, read_probe, repository, unanswered
 from scenario_operator.planning.plan import digest_of
 from scenario_operator.planning.revision import Artifact, Revision
+from scenario_operator.planning.stored import instant
 
 _FIRST_PAUSE_SECONDS: Final = 30.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -110,7 +110,10 @@ class Resolver:
         return self._age(tried["metadata"]["creationTimestamp"]) > pause
 
     def _age(self, time: str) -> float:
-        return (self._context.now() - datetime.fromisoformat(time)).total_seconds()
+        """Return the seconds since a time; one that somebody wrote and that is none counts as now."""
+        now = self._context.now().timestamp()
+        at = instant(time)
+        return now - at if at is not None else 0.0
 
     async def clean(self, scenario: JsonObject, *, spare: frozenset[str] = frozenset()) -> None:
         """Delete probes that have served, or ask something else than these; only those that the watches know of."""

@@ -17,7 +17,7 @@ from scenario_operator.execution import facts, wire
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.view import Health, Run
 from scenario_operator.planning.snapshot import bounds_of
-from scenario_operator.planning.stored import epoch
+from scenario_operator.planning.stored import instant
 
 
 class ReadRun(NamedTuple):
@@ -91,14 +91,7 @@ def health_of(obj: Mapping[str, Any]) -> Health:
     ]
     return Health(
         incarnation=status.get("incarnation", 0),
-        ready_at=_instant(status.get("readyAt")),
-        unwell_since=_instant(status.get("unwellSince")),
-        well_since=_instant(well[0]) if well else None,
+        ready_at=instant(status.get("readyAt")),
+        unwell_since=instant(status.get("unwellSince")),
+        well_since=instant(well[0]) if well else None,
     )
-
-
-def _instant(text: object) -> float | None:
-    try:
-        return epoch(text) if isinstance(text, str) else None
-    except (ValueError, OverflowError):
-        return None

@@ -164,3 +164,15 @@ def timestamp(seconds: float) -> str:
 def epoch(text: str) -> float:
     """Read an RFC 3339 time as epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
+
+
+def instant(told: object) -> float | None:
+    """Read a time that somebody else wrote as epoch seconds, None when it is none.
+
+    A JSON object has times that no calendar has: the API server itself writes the year 10000 for the last hours of
+    9999 west of Greenwich, and the year 0.
+    """
+    try:
+        return epoch(told) if isinstance(told, str) else None
+    except (ValueError, OverflowError):
+        return None

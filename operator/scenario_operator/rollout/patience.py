@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from scenario_operator.api.conditions import PATIENCE_SECONDS, ConditionType
 from scenario_operator.api.reasons import Reason
+from scenario_operator.planning.stored import instant
 from scenario_operator.planning.validity import Problem
 
 _TRIES_PATIENCE: Final = frozenset({Reason.ARTIFACT_UNAVAILABLE, Reason.CONFIG_MAP_MISSING, Reason.RESOLVING})
@@ -28,7 +29,9 @@ def has_lasted(pending: Problem, conditions: Conditions, now: datetime) -> bool:
     if missing is None or missing["status"] == "True":
         return False
     patience = timedelta(seconds=PATIENCE_SECONDS + pending.allowed_seconds)
-    return now - datetime.fromisoformat(missing["lastTransitionTime"]) >= patience
+    # A time that somebody wrote and that is none counts as now, and is written anew.
+    since = instant(missing["lastTransitionTime"])
+    return since is not None and now.timestamp() - since >= patience.total_seconds()
 
 
 def _is_resolving(condition: Mapping[str, Any]) -> bool:

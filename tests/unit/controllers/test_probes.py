@@ -440,3 +440,20 @@ async def test_an_injector_can_be_told_to_stay_away_from_a_probe_that_stands() -
     [after] = bed.probes
     assert after != before
     assert bed.server.objects[POD, "ns", after]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+
+
+@pytest.mark.parametrize(
+    "time", ["10000-01-01T04:59:59Z", "0000-01-01T00:00:00Z", "2026-01-01T00:00:00+24:00"]
+)
+async def test_a_status_with_a_time_that_is_none_is_put_right(time: str) -> None:
+    """Given an image that is missed since a time that a hand has written, then no pass ends and time counts anew."""
+    bed = Bed()
+    await bed.look()
+    bed.answer(MISSING)
+    await bed.look()
+    bed.server.change(
+        SCENARIO, "s", {"status": {"conditions": [{**c, "lastTransitionTime": time} for c in bed.conditions]}}
+    )
+    await bed.look()
+    assert bed.condition("ArtifactAvailable") == ("False", "ArtifactUnavailable")
+    assert time not in {c["lastTransitionTime"] for c in bed.conditions}

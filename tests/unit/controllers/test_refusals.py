@@ -114,6 +114,31 @@ def test_an_event_series_counts_by_its_last_observation() -> None:
     assert said(Told(repeated, event("2026-01-01T00:02:00Z")), workload()) == "again"
 
 
+BEYOND = ["10000-01-01T04:59:59Z", "0000-01-01T00:00:00Z", "2026-01-01T00:00:00+24:00", "soon"]
+"""Times that a JSON object can have and a calendar does not: the API server writes the first two itself."""
+
+
+@pytest.mark.parametrize("time", BEYOND)
+@pytest.mark.parametrize("field", ["deprecatedLastTimestamp", "eventTime"])
+def test_an_event_of_no_time_says_nothing_and_hides_no_other(field: str, time: str) -> None:
+    """Given an Event that anybody may write, when its time cannot be read, then it is left out and nothing raises."""
+    odd = {"type": "Warning", "note": "odd", field: time}
+    assert said(Told(odd), workload()) == ""
+    assert said(Told(odd, event("2026-01-01T00:02:00Z")), workload()) == "exceeded quota"
+
+
+def test_an_event_series_of_no_time_counts_by_its_other_times() -> None:
+    odd = {**event("2026-01-01T00:02:00Z"), "series": {"lastObservedTime": BEYOND[0]}}
+    assert said(Told(odd), workload()) == "exceeded quota"
+
+
+@pytest.mark.parametrize("time", BEYOND)
+def test_a_condition_of_no_time_does_not_say_since_when_a_pod_is_missed(time: str) -> None:
+    """Given a status that a hand has edited, then nobody is asked, and nothing raises."""
+    stated = {"type": "Available", "status": "False", "lastTransitionTime": time}
+    assert said(Told(), workload(), run={**RUN, "status": {"conditions": [stated]}}) == ""
+
+
 @pytest.mark.parametrize(
     "told",
     [
