@@ -71,12 +71,15 @@ class Attempts:
         )
 
     async def mark(self, key: Key, obj: JsonObject, problem: Unreadable, now: datetime) -> None:
-        """Say on an attempt that cannot be read which field it is; nothing else of it is touched."""
+        """Say on an attempt that cannot be read which field it is; nothing else of it is touched.
+
+        Its Scenario says so as well, also when the attempt takes no status any more.
+        """
         old = obj.get("status") or {}
         new = unreadable(obj, "supg", problem, now)
         if old == new:
             return
-        await self._statuses.write(key, UPGRADE, obj, merge_patch(old, new))
+        await self._statuses.tell(key, UPGRADE, obj, merge_patch(old, new))
 
     async def gone(self, attempts: tuple[Attempt, ...], runs: tuple[RunFacts, ...]) -> frozenset[str]:
         """Return the holders of grants that a live read finds to be no more."""

@@ -2,7 +2,8 @@
 
 A status that does not fit its schema is a fault of ours, or the CRDs are older than the operator. It cannot be told in
 the status, so an Event and the log name the field. Nothing may follow a status that is not written (R1), so its key
-rests: what is decided again every second would be refused every second.
+rests: what is decided again every second would be refused every second. Where nothing depends on a status, only its
+object rests. What is known is known by object: that another one of the key was written says nothing of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import Invalid, Rejected
+from scenario_operator.cluster.errors import Invalid, Rejected, Terminal
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import RUN, SCENARIO, JsonObject, ResourceKind
 
@@ -29,12 +30,17 @@ _LONGEST_COMPLAINT: Final = 300
 
 
 class _Refused(NamedTuple):
-    """What was told of a refused status, the generation of the key's object, how often, and until when it rests."""
+    """What was told of a refused status, how often it was refused, and until when it rests.
+
+    `alone`: nothing depends on it. `generation` is that of the object whose edit ends the rest: its own when it rests
+    alone, else the one that the key is about.
+    """
 
     told: str
     generation: int
     times: int
     until: datetime
+    alone: bool
 
 
 class Statuses:
@@ -42,7 +48,8 @@ class Statuses:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._refused: dict[Key, _Refused] = {}
+        #: By the uid of the object.
+        self._refused: dict[Key, dict[str, _Refused]] = {}
 
     async def write(
         self, key: Key, kind: ResourceKind, obj: JsonObject, patch: Mapping[str, Any]
@@ -59,29 +66,49 @@ class Statuses:
         except (Invalid, Rejected) as refusal:
             self._note(key, obj, refusal)
             raise
-        self._refused.pop(key, None)
+        self._refused.get(key, {}).pop(obj["metadata"]["uid"], None)
         return written
+
+    async def tell(self, key: Key, kind: ResourceKind, obj: JsonObject, patch: Mapping[str, Any]) -> None:
+        """Merge `patch` into a status on which nothing else depends: what is refused is told, and keeps nobody back.
+
+        Raises:
+            Transient: the object is no longer as it was read, or the API server is not there.
+        """
+        known = self._refused.get(key, {}).get(obj["metadata"]["uid"])
+        if known is not None and self._left(known, obj) is not None:
+            return
+        try:
+            await self._context.write_status(kind, obj, patch)
+        except Terminal as refusal:
+            self._note(key, obj, refusal, alone=True)
+        else:
+            self._refused.get(key, {}).pop(obj["metadata"]["uid"], None)
 
     def rests(self, key: Key, obj: JsonObject) -> timedelta | None:
         """Return how long a key has yet to stand still, None when it need not; an edit of its spec ends that."""
-        known = self._refused.get(key)
-        if known is None or known.generation != _generation(obj):
-            return None
+        refused = (known for known in self._refused.get(key, {}).values() if not known.alone)
+        return max((left for known in refused if (left := self._left(known, obj)) is not None), default=None)
+
+    def _left(self, known: _Refused, obj: JsonObject) -> timedelta | None:
+        """Return how long a rest lasts yet, None when it is over or `obj`, whose edit ends it, was edited."""
         left = known.until - self._context.now()
-        return left if left > timedelta() else None
+        return left if left > timedelta() and known.generation == _generation(obj) else None
 
     def forget(self, key: Key) -> None:
         """The object of the key is gone."""
         self._refused.pop(key, None)
 
-    def _note(self, key: Key, obj: JsonObject, refusal: Invalid | Rejected) -> None:
-        """Tell which field is refused, once for each text, and let the key rest."""
-        told = _complaint(refusal)
-        before = self._refused.get(key)
+    def _note(self, key: Key, obj: JsonObject, refusal: Terminal, *, alone: bool = False) -> None:
+        """Tell which field is refused, once for each text, and let the key rest, or the object `alone`."""
+        told, uid = _complaint(refusal), obj["metadata"]["uid"]
+        refused = self._refused.setdefault(key, {})
+        before = refused.get(uid)
         times = before.times + 1 if before else 1
         rest = min(_LONGEST_REST, _FIRST_REST * 2 ** min(times - 1, 8))
-        owner = self._context.store.get(_KINDS[key.kind], key.namespace, key.name) or obj
-        self._refused[key] = _Refused(told, _generation(owner), times, self._context.now() + rest)
+        about = None if alone else self._context.store.get(_KINDS[key.kind], key.namespace, key.name)
+        until = self._context.now() + rest
+        refused[uid] = _Refused(told, _generation(about or obj), times, until, alone)
         if before is not None and before.told == told:
             return
         note = f"the status cannot be written: {told}"
@@ -94,7 +121,7 @@ class Statuses:
         )
 
 
-def _complaint(refusal: Invalid | Rejected) -> str:
+def _complaint(refusal: Terminal) -> str:
     """Return the refused fields in the API server's words, its whole message when it names none."""
     causes = [f"{c.field}: {c.message}"[:_LONGEST_COMPLAINT] for c in refusal.causes if c.field]
     more = f" and {len(causes) - _FIELDS} more" if len(causes) > _FIELDS else ""

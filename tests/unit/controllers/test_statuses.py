@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 from tests.unit.controllers.memory import Memory
+from tests.unit.controllers.test_probes import Bed
+from tests.unit.controllers.test_unreadable import POLICY, answer, rolling
 
 from scenario_operator.cluster.client import Ref
 from scenario_operator.cluster.errors import Invalid, Rejected, StatusCause, from_response
 from scenario_operator.cluster.keys import Key
-from scenario_operator.cluster.kinds import RUN, SCENARIO, JsonObject, ResourceKind
+from scenario_operator.cluster.kinds import RUN, SCENARIO, UPGRADE, JsonObject, ResourceKind
 from scenario_operator.controllers.run import RunController
 from scenario_operator.controllers.scenario import ScenarioController
 
@@ -110,6 +113,52 @@ async def test_an_edit_of_the_spec_ends_the_rest(setting: Any) -> None:
     with pytest.raises(Invalid):
         await reconcile()
     assert server.tries == 2
+
+
+async def of_an_attempt(status: dict[str, Any]) -> tuple[Bed, Callable[[int], Any]]:
+    """Bring a Scenario to where the status of its attempt is changed, and the API server takes no other."""
+    bed = await rolling("a", "b", upgrade={"strategy": {**POLICY, "approval": "Never"}})
+    bed.server.change(UPGRADE, "s-1", {"status": status})
+    bed.server.told.clear()
+    take, tries = bed.server.patch, []
+
+    async def patch(ref: Ref, body: Mapping[str, Any], **more: Any) -> JsonObject:
+        if ref.kind != UPGRADE:
+            return await take(ref, body, **more)
+        tries.append(bed.server.now)
+        raise Invalid("Invalid", "PATCH s-1: 422 Invalid: it is invalid", (CAUSE,))
+
+    async def look(seconds: int) -> int:
+        for _ in range(seconds):
+            with contextlib.suppress(Invalid):
+                await bed.controller.reconcile(SCENARIO_KEY)
+            bed.pulled("sha256:" + "c" * 64)
+            bed.server.wait(1)
+        return len(tries)
+
+    bed.server.patch = patch  # type: ignore[method-assign]
+    return bed, look
+
+
+async def test_an_attempt_that_can_neither_be_read_nor_be_told_so_does_not_silence_its_scenario() -> None:
+    """Given an attempt of a newer operator and CRDs that do not take it, then its Scenario names it and goes on."""
+    bed, look = await of_an_attempt({"groups": [{"hash": "$(x)"}]})
+    bed.edit(version="3.0.0", artifact={"image": "r/x:3"})
+    assert await look(600) == 5
+    assert bed.condition("Ready") == ("False", "Unreadable")
+    assert "s-1 cannot be read" in next(c["message"] for c in bed.conditions if c["type"] == "ActionRequired")
+    status = bed.server.objects[SCENARIO, "ns", "s"]["status"]
+    assert (status["observedGeneration"], status["latestRevision"]) == (3, "s-r3")
+    assert [reason for reason, _ in bed.server.told].count("StatusRefused") == 1
+
+
+async def test_what_is_told_of_a_refused_attempt_does_not_end_its_rest() -> None:
+    """Given an attempt whose status is refused, when its Scenario says so, then it is tried and told no more often."""
+    bed, look = await of_an_attempt({})
+    answer(bed, "a")
+    assert await look(600) == 5
+    assert bed.condition("Ready") == ("False", "Refused")
+    assert [reason for reason, _ in bed.server.told].count("StatusRefused") == 1
 
 
 async def test_many_fields_are_counted_and_long_words_cut() -> None:
