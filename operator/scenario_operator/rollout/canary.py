@@ -83,7 +83,7 @@ def _trial(attempt: Attempt, runs: dict[str, RunFacts], uid: str) -> Trial:
     grant = next((g for g in attempt.active if g.run_uid == uid), None)
     if grant is not None:
         # A run that cannot be read has not failed either: it cannot say how it goes.
-        stands = run is None or run.hold or run.refused
+        stands = run is None or run.hold or run.unproved
         return Trial.AHEAD if not grant.parked else Trial.VOID if stands else Trial.FAILED
     if run is None or run.left_out or run.hold:
         return Trial.VOID

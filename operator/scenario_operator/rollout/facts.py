@@ -21,8 +21,8 @@ class RunFacts(NamedTuple):
 
     `strategy` is its own, None when it has none; `strategy_missing` names one that it refers to and that is not
     there, `strategy_unread` says of one why it cannot be read. `journal_grant` is the grant of its open plan, "" for
-    an own plan, None when no plan is open. `waits`: a person has to do something before its plan goes on; `asks`:
-    why, if it is before its first plan can be made.
+    an own plan, None when no plan is open. `waits`: a person has to do something before its plan goes on; `unproved`:
+    that says nothing of the version that it is led to; `asks`: why, if it is before its first plan can be made.
     """
 
     namespace: PlainName
@@ -41,7 +41,7 @@ class RunFacts(NamedTuple):
     journal_attempt: str = ""
     journal_revisions: tuple[str, ...] = ()
     waits: bool = False
-    refused: bool = False
+    unproved: bool = False
     asks: str = ""
     failed: bool = False
     recompute_nonce: str = ""

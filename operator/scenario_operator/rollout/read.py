@@ -10,6 +10,9 @@ from scenario_operator.api.reasons import Reason
 from scenario_operator.execution.read import read_run
 from scenario_operator.rollout.facts import RunFacts, RunName, Unread
 
+_SAYS_NOTHING = frozenset({Reason.REFUSED, Reason.CLAIM_IN_USE, Reason.STOP_TIMEOUT})
+"""What a run waits for without having failed: it says nothing of the version that the run is led to."""
+
 
 def facts_of(obj: Mapping[str, Any]) -> RunFacts | Unread:
     """Read the few facts of a run from which it is scheduled, but for its own strategy, which is another object."""
@@ -36,7 +39,7 @@ def facts_of(obj: Mapping[str, Any]) -> RunFacts | Unread:
         journal_attempt=journal.attempt if journal else "",
         journal_revisions=(journal.source.revision, journal.target.revision) if journal else (),
         waits=waits and journal is not None,
-        refused=waits and asked.get("reason") == Reason.REFUSED.value,
+        unproved=waits and asked.get("reason") in _SAYS_NOTHING,
         asks=asked["reason"] if waits and journal is None and record.stored.applied is None else "",
         failed=conditions.get("RolledBack", {}).get("status") == "True",
         recompute_nonce=run.recompute_nonce,

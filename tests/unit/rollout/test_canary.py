@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.execution.life import Life, at
 
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.strategy import Rollout
+from scenario_operator.execution.wire import dump
 from scenario_operator.rollout.decide import FleetDecision, decide
 from scenario_operator.rollout.facts import Attempt, RunFacts
+from scenario_operator.rollout.read import facts_of
 
 from .fleets import (
+    KEEP_SAME,
     V1,
     V2,
     asked_by,
@@ -88,9 +92,9 @@ def test_one_that_is_stuck_holds_the_others_until_it_arrives() -> None:
     "change",
     [
         {"hold": True, "waits": True},
-        {"refused": True, "waits": True},
+        {"unproved": True, "waits": True},
     ],
-    ids=["held", "refused by the API server"],
+    ids=["held", "waits for what says nothing of the version"],
 )
 def test_one_that_is_parked_without_having_failed_is_replaced(change: dict[str, Any]) -> None:
     first, *others = runs(3, V1)
@@ -98,6 +102,40 @@ def test_one_that_is_parked_without_having_failed_is_replaced(change: dict[str, 
     made = one((under_way(first, **change), *others), of)
     assert granted(made) == ["r001", "r002"]
     assert made.canaries == ("uid-r002",)
+
+
+@pytest.mark.parametrize(
+    ("reason", "says_nothing"),
+    [
+        ("Refused", True),
+        ("ClaimInUse", True),
+        ("StopTimeout", True),
+        ("HookFailed", False),
+        ("StartTimeout", False),
+        ("PastPointOfNoReturn", False),
+    ],
+)
+def test_a_stranger_on_the_claim_or_an_old_version_that_does_not_stop_has_failed_nobody(
+    reason: str, says_nothing: bool
+) -> None:
+    """Given a canary that waits for a person, then only a step of its plan that failed counts against the version."""
+    life = Life.on_v1(KEEP_SAME).run(until=at("stop"))
+    status = dump(life.state.record, "r001")
+    since = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
+    asks = {"type": "ActionRequired", "status": "True", "reason": reason, **since}
+    found = facts_of(
+        {
+            "metadata": {"namespace": "ns", "name": "r001", "uid": "uid-r001"},
+            "spec": {"scenarioRef": {"name": "s"}},
+            "status": {**status, "conditions": [asks]},
+        }
+    )
+    assert isinstance(found, RunFacts)
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
+    made = one((found, *runs(3, V1)[1:]), of)
+    assert (granted(made)[1:], made.reason) == (
+        (["r002"], "RollingOut") if says_nothing else ([], "CanaryFailed")
+    )
 
 
 @pytest.mark.parametrize(
