@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.reading import Unreadable
@@ -41,6 +41,16 @@ from scenario_operator.manifests.identity import RunIdentity, handle
 from scenario_operator.manifests.pod import named
 
 logger = logging.getLogger(__name__)
+_GAP: Final = 60.0
+"""Seconds between two looks at a run after which nobody knows what became of its plan in between (R13)."""
+
+
+class _Watch(NamedTuple):
+    """The plan of a run that is watched, since when without a gap, and when it was last looked at; epoch seconds."""
+
+    plan: str
+    since: float
+    seen: float
 
 
 class RunController:
@@ -50,8 +60,7 @@ class RunController:
         self._context = context
         self._refusals = Refusals()
         self._statuses = Statuses(context)
-        #: The plan that is watched of each run, and since when.
-        self._watched: dict[Key, tuple[str, float]] = {}
+        self._watched: dict[Key, _Watch] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a run; see `cluster.context.Controller`."""
@@ -76,9 +85,11 @@ class RunController:
             return await self._act(key)
         lacking = missing(known, read.record, (*things.workloads, *things.jobs), things.pods)
         if lacking is None:
+            self._looked(key, view.now)
             return _wake(decision)
         if lacking.may_be_asked(view.now) and await complaint(self._context.client, lacking):
             return await self._act(key)
+        self._looked(key, view.now)
         return min(_wake(decision) or LONGEST_WAIT, timedelta(seconds=lacking.looks_again_in(view.now)))
 
     async def _leave_as_it_is(self, key: Key) -> timedelta:
@@ -108,6 +119,7 @@ class RunController:
         around = await surroundings(context, obj).live(context, obj)
         things = await live(context.client, context.store, obj, read.record)
         view = self._view(key, read, things, around)
+        self._looked(key, view.now)
         decision = decide(view)
         old = obj.get("status") or {}
         if self._worth(view, decision, obj):
@@ -154,13 +166,25 @@ class RunController:
         return view._replace(watched_since=self._since(key, view.journal, now))
 
     def _since(self, key: Key, journal: Journal | None, now: float) -> float:
-        """Return since when this process has watched a plan while the API server answered."""
+        """Return since when this process has watched a plan while the API server answered.
+
+        A look that fails is none: in one namespace, too, a right may be missing for a while.
+        """
         if journal is None:
             self._watched.pop(key, None)
             return now
-        if self._watched.get(key, ("", now))[0] != journal.id:
-            self._watched[key] = journal.id, now
-        return max(self._watched[key][1], self._context.reached_since().timestamp())
+        known = self._watched.get(key)
+        if known is None or known.plan != journal.id:
+            known = _Watch(journal.id, now, now)
+        elif now - known.seen > _GAP:
+            known = known._replace(since=now)
+        self._watched[key] = known
+        return max(known.since, self._context.reached_since().timestamp())
+
+    def _looked(self, key: Key, now: float) -> None:
+        """Note that everything which a decision rests on could be read."""
+        if (known := self._watched.get(key)) is not None:
+            self._watched[key] = known._replace(seen=now)
 
     @staticmethod
     def _worth(view: View, decision: Decision, obj: JsonObject) -> bool:
