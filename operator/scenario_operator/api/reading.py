@@ -6,8 +6,9 @@ reads it says so on it, leaves it as it is, and serves all others.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -41,6 +42,14 @@ def reading(read: Callable[[], _T], where: str) -> _T | Unreadable:
         return Unreadable(_bounded(_path(where, first["loc"])), _bounded(first["msg"]))
     except Exception as error:  # noqa: BLE001 (whatever a parser raises, it is the object that cannot be read)
         return Unreadable(where or "metadata", _bounded(f"{type(error).__name__}: {error}"))
+
+
+def parsed(text: str | bytes) -> Any:
+    """Read JSON that anybody may have written; None when it is none, or nested deeper than we can follow."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _path(where: str, parts: tuple[int | str, ...]) -> str:

@@ -23,11 +23,11 @@ Callers never see aiohttp, ssl, asyncio or kubernetes exceptions: `cluster` wrap
 This module knows HTTP and the API server's `Status` object; it must not know what was being attempted or why.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, NamedTuple
 
 from scenario_operator.api.foreign import Foreign
+from scenario_operator.api.reading import parsed
 
 _LONGEST_LOGGED: Final = 2048
 
@@ -141,19 +141,17 @@ class _Status(NamedTuple):
     @classmethod
     def parse(cls, code: int, body: bytes) -> "_Status":
         """Read a `Status`; an answer of a proxy in between is none, so its text serves as the message."""
-        try:
-            status = json.loads(body)
-        except ValueError:
-            status = None
+        status = parsed(body)
         if not isinstance(status, dict):
             return cls(code, "", body[:200].decode(errors="replace"), ())
         details = status.get("details")
-        causes = (details.get("causes") if isinstance(details, dict) else None) or ()
+        told = details.get("causes") if isinstance(details, dict) else None
+        causes = [c for c in told if isinstance(c, dict)] if isinstance(told, list) else []
         return cls(
             code,
             str(status.get("reason") or ""),
             str(status.get("message") or ""),
-            tuple(StatusCause(c.get("field", ""), c.get("reason", ""), c.get("message", "")) for c in causes),
+            tuple(StatusCause(*(str(c.get(part) or "") for part in StatusCause._fields)) for c in causes),
         )
 
 

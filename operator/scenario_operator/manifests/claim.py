@@ -6,13 +6,13 @@ which formats its content may have (rules R9 and R11). Owned by the run and neve
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
+from scenario_operator.api.reading import parsed
 from scenario_operator.api.scenario import ClaimSpec
 from scenario_operator.manifests.identity import Component, Handle, RunIdentity, handle
 from scenario_operator.manifests.stamp import canonical_json
@@ -80,10 +80,7 @@ def read_formats(claim: Mapping[str, Any]) -> tuple[str, ...] | None:
     None is not the empty set: every version accepts an empty set, none must start on a claim without a stamp.
     """
     text = (claim["metadata"].get("annotations") or {}).get(names.ANNOTATION_STATE_FORMATS, "")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
+    found = parsed(text)
     if not isinstance(found, list) or not found or not all(isinstance(item, str) for item in found):
         return None
     return tuple(found)

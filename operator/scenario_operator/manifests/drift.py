@@ -6,7 +6,6 @@ only about templates that the same renderer made: otherwise the stamps decide.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from scenario_operator.api import names
 from scenario_operator.api.common import JsonObject
+from scenario_operator.api.reading import parsed
 from scenario_operator.manifests.identity import RunIdentity
 from scenario_operator.manifests.stamp import canonical_json, read_stamp
 from scenario_operator.manifests.statefulset import statefulset
@@ -99,10 +99,7 @@ def _edited(entry: Mapping[str, Any]) -> bool:
 
 
 def _lasting(run_context: str) -> str:
-    try:
-        content = json.loads(run_context)
-    except ValueError:
-        return run_context
+    content = parsed(run_context)
     if not isinstance(content, dict):
         return run_context
     return canonical_json({k: v for k, v in content.items() if k not in _TOLD_ONCE})

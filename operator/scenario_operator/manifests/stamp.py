@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from scenario_operator.api import names
 from scenario_operator.api import run as api
 from scenario_operator.api.common import JsonObject, wire_name
+from scenario_operator.api.reading import parsed
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.windows import Window
 
@@ -41,17 +42,17 @@ def stamp_annotations(template: Template, renderer: int) -> dict[str, str]:
 
 def read_stamp(statefulset: Mapping[str, Any]) -> Template | None:
     """Return what a live template was rendered from; None when the stamp is absent or not one of ours."""
-    text = (statefulset["metadata"].get("annotations") or {}).get(names.ANNOTATION_TEMPLATE, "")
-    try:
-        content = json.loads(text)
-        window = {field: content["window"].get(wire_name(field)) for field in Window._fields}
-        return Template(
-            revision=content["revision"],
-            window=Window(**window),
-            parameters=tuple(sorted(content["parameters"].items())),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    content = parsed((statefulset["metadata"].get("annotations") or {}).get(names.ANNOTATION_TEMPLATE, ""))
+    if not isinstance(content, dict):
         return None
+    revision, window, parameters = (content.get(part) for part in ("revision", "window", "parameters"))
+    if not (isinstance(revision, str) and isinstance(window, dict) and isinstance(parameters, dict)):
+        return None
+    bounds = [window.get(wire_name(field)) for field in Window._fields]
+    texts = (*(bound for bound in bounds if bound is not None), *parameters.values())
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    return Template(revision, Window(*bounds), tuple(sorted(parameters.items())))
 
 
 def fits_a_status(template: Template) -> bool:

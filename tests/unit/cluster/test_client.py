@@ -440,3 +440,21 @@ async def test_discovery_lists_plurals_and_an_unknown_group_has_none(
 
     assert await client.served("g", "v") == {"scenarios", "scenarios/status"}
     assert await client.served("g", "v") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"details": {"causes": ["x"]}}',
+        b'{"details": {"causes": 5}}',
+        b'{"details": {"causes": [{"field": null, "message": {}}]}}',
+        b'{"details": [], "message": 7, "reason": {}}',
+        b"\xff",
+    ],
+    ids=lambda body: str(body[:40]),
+)
+@pytest.mark.parametrize("code", [400, 403, 404, 409, 422, 429, 500])
+def test_a_refusal_that_no_api_server_writes_is_a_refusal_all_the_same(body: bytes, code: int) -> None:
+    """Given whatever a proxy in between has answered, then the code says what to do, and nothing else is raised."""
+    assert isinstance(errors.from_response(code, {}, body, context="GET r"), errors.ClusterError)
