@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from scenario_operator.api import commands, names
+from scenario_operator.api import commands
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptPhase
 from scenario_operator.rollout.canary import failed_canaries
@@ -72,13 +73,17 @@ def _held_by_failures(attempt: Attempt, fleet: Fleet) -> Asking:
     failed = failed_canaries(attempt, fleet)
     if failed:
         told = f"{attempt.name}: canary {', '.join(failed[:5])} did not arrive, so no other run is led on"
-        return Asking(
-            Reason.CANARY_FAILED,
-            told,
-            f"see: {commands.describe('srun', fleet.namespace, names.plain(failed[0]))}",
-        )
+        return Asking(Reason.CANARY_FAILED, told, f"see: {_of_a_canary(failed, attempt, fleet)}")
     see = commands.describe("supg", fleet.namespace, attempt.name)
     return Asking(Reason.ROLLOUT_HELD, f"{attempt.name} is held by failures", f"see: {see}")
+
+
+def _of_a_canary(failed: Sequence[str], attempt: Attempt, fleet: Fleet) -> str:
+    """Return the command that shows a canary that failed, or the attempt's report of it when none is left."""
+    for run in fleet.runs:
+        if run.name in failed:
+            return commands.describe("srun", run.namespace, run.name)
+    return commands.describe("supg", fleet.namespace, attempt.name)
 
 
 def _for_consent(attempt: Attempt, fleet: Fleet) -> Asking | None:

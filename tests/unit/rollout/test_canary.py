@@ -10,6 +10,7 @@ from tests.unit.execution.life import Life, at
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.strategy import Rollout
 from scenario_operator.execution.wire import dump
+from scenario_operator.rollout.asking import asked_by as asked_by_attempt
 from scenario_operator.rollout.decide import FleetDecision, decide
 from scenario_operator.rollout.facts import Attempt, RunFacts
 from scenario_operator.rollout.read import facts_of
@@ -207,3 +208,18 @@ def test_turning_canaries_off_releases_what_a_failed_one_held() -> None:
         "r002",
         "r003",
     ]
+
+
+@pytest.mark.parametrize(
+    ("gone", "see"), [(False, "describe srun r001"), (True, "describe supg s-1")], ids=["there", "deleted"]
+)
+def test_a_canary_that_failed_is_shown_by_a_command_that_works(gone: bool, see: str) -> None:
+    """Given a canary that went back, when somebody deletes it, then the others are held, and its report is shown."""
+    first, *others = runs(3, V1)
+    of = attempt(active=(grant_of("r001"),), granted=1, canaries=("uid-r001",))
+    held = one((returned(first, Outcome.ROLLED_BACK, "s-1.1"), *others), of)
+    known = fleet(others if gone else (first, *others), [held], canaries=1)
+    [made] = decide(known).attempts
+    asking = asked_by_attempt(made, known)
+    assert asking is not None
+    assert (asking.reason, asking.onward) == ("CanaryFailed", f"see: kubectl -n ns {see}")
