@@ -133,7 +133,7 @@ def test_results_that_nothing_can_take_back_block_a_plan_that_would(cluster: Clu
 
 def test_a_way_back_that_gets_stuck_is_told_and_goes_on_by_itself(cluster: Cluster) -> None:
     """Given a new version that neither starts nor stops, when it is taken back, it says so, then arrives."""
-    hasty = strategy("Continuation", approval="Never", timeouts={"startSeconds": 2, "stopSeconds": 3})
+    hasty = strategy("Continuation", approval="Never", timeouts={"startSeconds": 15, "stopSeconds": 3})
     stubborn = scenario(
         "s",
         "2.0.0",

@@ -259,7 +259,8 @@ def test_a56_past_the_point_of_no_return_only_a_fixed_version_gets_through(clust
     cluster.carry_out(cluster.condition("scn", "s", "ActionRequired")["message"])
     cluster.until_condition("srun", "r", "Ready", "False", "PastPointOfNoReturn")
     cluster.until_condition("srun", "r", "ActionRequired", "True", "PastPointOfNoReturn")
-    horizon = cluster.environment("r-2-0")["SCENARIO_NOTIFICATIONS_FROM"]
+    told = cluster.until("the pod of the new version", lambda: cluster.environment("r-2-0"))
+    horizon = told["SCENARIO_NOTIFICATIONS_FROM"]
     assert cluster.find("sts", "r-1") is None
 
     cluster.apply(upgraded_to("3.0.0", asked))
