@@ -82,7 +82,8 @@ class ItemPlan(NamedTuple):
         found = [f"{shown(old)} is called {shown(new)}" for old, new in self.carried.renamed]
         found += [f"{shown(role)} takes its orphaned entry back" for role in self.carried.returned]
         found += [_line(step) for step in self.steps]
-        found += [f"{shown(role)}: its version is recorded, nothing is done" for role in self.recorded]
+        idle = sorted({*self.recorded} - {s.role for s in self.steps})
+        found += [f"{shown(role)}: its version is recorded, nothing is done" for role in idle]
         found += [f"{shown(role)} is left behind as an orphan" for role in self.orphaned]
         return bounded([*found, *self.notes], LINES)
 

@@ -332,6 +332,16 @@ def test_a_looked_up_item_is_looked_at_too_when_what_it_sees_may_differ() -> Non
     ]
 
 
+def test_what_follows_a_looked_up_item_waits_for_what_is_told() -> None:
+    """Given an item that is only looked up, then its successor is looked at after that, for its outputs may differ."""
+    edges = ["a>b"]
+    run = finished(graph("a", "b", edges=edges))
+    plan = planned(
+        run, graph(item("a", "2", from_={"1": Need.DISCOVER}, discover=("look",)), "b", edges=edges)
+    )
+    assert [(s.id, s.needs) for s in plan.steps] == [("discover-a", ()), ("apply-b", ("discover-a",))]
+
+
 def test_a_version_that_needs_nothing_does_not_defeat_the_cut_off() -> None:
     """Given an item whose new version needs Record, when what it sees is the same, then no Job runs."""
     same = item("a", display_name=f"a|tells|{STABLE}")

@@ -223,15 +223,14 @@ def test_the_diff_has_a_fixed_order() -> None:
 
 def test_a_run_with_entries_is_never_at_its_first_start() -> None:
     """Given a first start that failed, when the next version drops an item, then that is none, and destroys."""
-    run = finished(graph())
-    v1 = graph("a", "b")
-    first = planned(run, v1, "v1")
+    run = Run()
+    first = planned(run, graph("a", "b"), "v1")
     assert (first.first_start, first.destroys) == (True, ())
     for place in run.carry_out(first):
-        if place == "apply-b half done":
+        if place == "apply-a half done":
             break
-    plan = planned(run, graph("a"))
-    assert (plan.first_start, plan.destroys, plan.level) == (False, ("b",), Level.REPLACE)
+    plan = planned(run, graph("b"))
+    assert (plan.first_start, plan.destroys, plan.level) == (False, ("a",), Level.REPLACE)
 
 
 def test_orphans_alone_make_a_start_no_first_one() -> None:

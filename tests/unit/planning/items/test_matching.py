@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.unit.planning.items.build import blocked, case, finished, graph, ids, item, planned
 
 from scenario_operator.planning.items.hashes import declared_of
@@ -30,10 +31,11 @@ def test_a_renaming_that_nobody_told_is_one_item_removed_and_one_added() -> None
     assert ids(planned(run, graph("create-db"))) == ["apply-create-db", "clean-make-db"]
 
 
-def test_every_role_that_an_item_had_finds_its_entry() -> None:
+@pytest.mark.parametrize("listed", [("a", "b"), ("b", "a")])
+def test_every_role_that_an_item_had_finds_its_entry(listed: tuple[str, ...]) -> None:
     """Given a run two renames behind, when the newest version lists both roles, then the entry is carried over."""
     run = finished(graph("a"))
-    newest = item("a")._replace(role="c", renamed_from=("b", "a"))
+    newest = item("a")._replace(role="c", renamed_from=listed)
     assert planned(run, graph(newest), "v3").carried.renamed == (("a", "c"),)
 
 
