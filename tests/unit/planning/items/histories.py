@@ -11,7 +11,7 @@ from scenario_operator.planning.items.validity import problems
 from scenario_operator.planning.items.words import EdgeType, Graph, Input, Item, ItemEdge, Need, UpgradeFrom
 
 T = TypeVar("T")
-VERSIONS = ("1.0.0", "1.1.0", "2.0.0", "spring")
+LIKELY = ("1.0.0", "1.0.0", "1.1.0", "1.1.0", "2.0.0", "spring")
 RANGES = {
     "^1.0.0": {"1.0.0", "1.1.0"},
     "<2.0.0": {"1.0.0", "1.1.0"},
@@ -69,21 +69,25 @@ def history(rng: Luck, revisions: int) -> list[Revision]:
     lineages = [_lineage(rng, letter) for letter in "abcdef"[: rng.randint(1, rng.most)]]
     order = rng.sample(lineages, len(lineages))
     edges = _edges(rng, order)
+    there = _present(rng, lineages)
     found = []
     for number in range(1, revisions + 1):
-        if number > 1:
+        if number > 1 and rng.random() < 0.5:
+            _change(rng, rng.choice(lineages), number)
+        elif number > 1:
             for lineage in lineages:
                 _change(rng, lineage, number)
-            if rng.random() < 0.3:
-                order = rng.sample(lineages, len(lineages))
-                edges = _edges(rng, order)
-            elif rng.random() < 0.3:
-                edges = _edges(rng, order)
-        there = [n for n in lineages if rng.random() < 0.8]
+            there = _present(rng, lineages)
+            order = rng.sample(lineages, len(lineages)) if rng.random() < 0.3 else order
+            edges = _edges(rng, order) if rng.random() < 0.5 else edges
         graph = _graph(rng, there, edges)
         assert problems(graph, task_graph=True, parameters=("P",)) == ()
         found.append(Revision(f"v{number}", graph))
     return found
+
+
+def _present(rng: Random, lineages: Sequence[Lineage]) -> list[Lineage]:
+    return [n for n in lineages if rng.random() < 0.8]
 
 
 def shuffled(rng: Random, graph: Graph) -> Graph:
@@ -106,7 +110,7 @@ def _lineage(rng: Random, letter: str) -> Lineage:
         rng.random() < 0.3,
         rng.random() < 0.1,
         name=letter,
-        version=rng.choice(VERSIONS),
+        version=rng.choice(LIKELY),
     )
 
 
@@ -131,7 +135,7 @@ def _change(rng: Random, lineage: Lineage, number: int) -> None:
         lineage.life, lineage.former = number, ()
         lineage.name = f"{lineage.letter}-new-{number}"
     if rng.random() < 0.4:
-        lineage.version = rng.choice(VERSIONS)
+        lineage.version = rng.choice(LIKELY)
         lineage.upgrade = list(_upgrades(rng, lineage.version))
     if rng.random() < 0.1:
         lineage.flag = rng.choice("xy")

@@ -149,6 +149,7 @@ def test_what_only_refers_to_a_replaced_item_is_looked_at_after_it() -> None:
     assert ids(plan) == ["apply-app", "apply-host", "clean-host"]
     assert waits(plan, "apply-app", "apply-host")
     assert not waits(plan, "clean-host", "apply-app")
+    assert plan.notes == ()
 
 
 def test_an_item_that_moves_is_cleaned_where_it_was_and_made_where_it_belongs() -> None:
@@ -330,6 +331,14 @@ def test_a_looked_up_item_is_looked_at_too_when_what_it_sees_may_differ() -> Non
         ("discover-b", ("apply-a",)),
         ("apply-b", ("apply-a", "discover-b")),
     ]
+
+
+def test_what_follows_a_version_that_needs_nothing_is_left_alone() -> None:
+    """Given an item whose new version needs Record, then its successors have no step."""
+    run = finished(graph("a", "b", edges=["a>b", "a[b"]))
+    plan = planned(run, graph(item("a", "2", from_={"1": Need.RECORD}), "b", edges=["a>b", "a[b"]))
+    assert (plan.steps, plan.recorded) == ((), ("a",))
+    assert plan.lines() == ("a: its version is recorded, nothing is done",)
 
 
 def test_what_follows_a_looked_up_item_waits_for_what_is_told() -> None:

@@ -23,7 +23,7 @@ from scenario_operator.planning.items.words import (
 )
 
 luck = st.builds(Luck, st.integers(0, 2**64 - 1), st.integers(1, 6))
-QUICK, DEEP = 1_000, 30_000
+QUICK, DEEP = 500, 30_000
 """How many histories each promise is tried on."""
 
 

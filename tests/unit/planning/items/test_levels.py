@@ -8,6 +8,7 @@ from tests.unit.planning.items.world import Run
 
 from scenario_operator.api.common import Level
 from scenario_operator.planning.items.diff import Change, need_from
+from scenario_operator.planning.items.plan import commit
 from scenario_operator.planning.items.words import (
     Because,
     Given,
@@ -110,6 +111,13 @@ def test_a_mended_clean_arrives_with_the_commit() -> None:
     assert run.jobs == []
 
 
+def test_what_is_not_at_the_definition_of_the_target_keeps_its_revision_at_a_commit() -> None:
+    """Given an entry of the target's version by another definition, when a plan closes, then its revision stays."""
+    run = finished(graph("a"))
+    plan = planned(run, graph(item("a", do=("other",))))
+    assert commit(plan, run.case, run.entries.values(), ()).entries == (run.entries["a"],)
+
+
 def test_an_edited_parameter_reaches_what_names_it_and_what_follows() -> None:
     """Given four items, when a parameter is edited, then its user and the user's successor are planned (A99)."""
     declared = graph(
@@ -122,6 +130,8 @@ def test_an_edited_parameter_reaches_what_names_it_and_what_follows() -> None:
         ("apply-b", True, Because.INPUTS),
         ("apply-c", False, Because.INPUTS),
     ]
+    run.finish(plan)
+    assert run.jobs == ["apply-b", "apply-c"]
 
 
 def test_another_output_of_a_predecessor_reaches_the_item_that_is_given_it() -> None:
