@@ -100,6 +100,7 @@ def plan_items(case: ItemCase) -> ItemPlan | ItemsBlocked:
 
     The same case, in whatever order its parts are listed, gives the same plan.
     """
+    case = _with_target(case)
     carried = carry(case.target, case.entries, case.orphans)
     judged = judge_all(case, carried)
     going = fates(case, carried)
@@ -133,6 +134,7 @@ def commit(plan: ItemPlan, case: ItemCase, entries: Iterable[Entry], orphans: It
     What is at the target's version and definition moves to the target's revision, so that a mended clean arrives and
     old revisions can go.
     """
+    case = _with_target(case)
     kept: list[Entry] = []
     left = [*orphans]
     for entry in entries:
@@ -146,6 +148,14 @@ def commit(plan: ItemPlan, case: ItemCase, entries: Iterable[Entry], orphans: It
 def cleaning_case(case: ItemCase) -> ItemCase:
     """Return the case of cleaning every item for good, for a run that is deleted; its orphans stay behind."""
     return case._replace(target=Graph(), removed=RemovedItems.CLEAN, purpose=Purpose.CLEAN, back=None)
+
+
+def _with_target(case: ItemCase) -> ItemCase:
+    """Know the target as a revision too.
+
+    What is published under its name goes first: the target of a clean is empty, its revision is not.
+    """
+    return case._replace(revisions={case.revision: case.target, **case.revisions})
 
 
 def _settled(plan: ItemPlan, case: ItemCase, entry: Entry) -> Entry:

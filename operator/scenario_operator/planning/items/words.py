@@ -190,7 +190,8 @@ class ItemCase(NamedTuple):
     """Everything that a plan of items is made from.
 
     `revision`, `target`: where to, by name and by content. `revisions`: what the revisions declare that entries and
-    orphans name; one that is gone is absent. `back`: set when a plan has turned and this is its way back.
+    orphans name; one that is gone is absent, the target's own may be. `back`: set when a plan has turned and this is
+    its way back.
     """
 
     revision: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pytest
 from tests.unit.planning.items.world import Run
 
 from scenario_operator.planning.items.plan import ItemPlan
@@ -97,3 +98,11 @@ def of_kind(plan: ItemPlan, kind: ItemKind) -> set[str]:
 def case(entries: Iterable[Entry], target: Graph, **more: Any) -> ItemCase:
     """Return a case of bare entries."""
     return ItemCase("v2", target, tuple(entries), **{"given": Given(), **more})
+
+
+def leave_at(run: Run, plan: ItemPlan, where: str) -> None:
+    """Carry a plan out up to a write, and leave it there."""
+    for place in run.carry_out(plan):
+        if place == where:
+            return
+    pytest.fail(f"never came to {where}")

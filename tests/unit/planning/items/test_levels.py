@@ -8,7 +8,7 @@ from tests.unit.planning.items.world import Run
 
 from scenario_operator.api.common import Level
 from scenario_operator.planning.items.diff import Change, need_from
-from scenario_operator.planning.items.plan import commit
+from scenario_operator.planning.items.plan import ItemPlan, commit, plan_items
 from scenario_operator.planning.items.words import (
     Because,
     Given,
@@ -254,6 +254,15 @@ def test_a_finished_graph_has_an_empty_plan() -> None:
     declared = graph("a", "b", "c", edges=["a>b", "b[c"])
     run = finished(declared)
     assert planned(run, declared, "v1").empty
+
+
+def test_the_target_is_known_as_a_revision_of_its_own() -> None:
+    """Given entries of the target's revision, when no other is handed over, then they are compared with it."""
+    run = finished(graph("a", "b"))
+    run.plan("v1", graph("a", "b"))
+    plan = plan_items(run.case._replace(revisions={}))
+    assert isinstance(plan, ItemPlan)
+    assert plan.empty
 
 
 def test_a_recheck_asks_every_check_and_looks_at_what_follows() -> None:
