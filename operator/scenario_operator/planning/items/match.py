@@ -25,16 +25,22 @@ class Carried(NamedTuple):
     taken: tuple[str, ...] = ()
 
 
-def carry(target: Graph, entries: Iterable[Entry], orphans: Iterable[Entry]) -> Carried:
+def carry(
+    target: Graph,
+    entries: Iterable[Entry],
+    orphans: Iterable[Entry],
+    strangers: frozenset[str] = frozenset(),
+) -> Carried:
     """Give entries the roles that the target knows them by, and take back the orphans that it declares again.
 
     Entries go first: an orphan returns only to a role that no entry belongs to. References between entries follow the
-    renames, those of orphans too, so that nobody loses sight of who lives inside whom.
+    renames, those of orphans too, so that nobody loses sight of who lives inside whom. `strangers`: roles whose entries
+    are no item's of the target but by that role, for the target was left before they were made.
     """
     kept, left = sorted(entries), sorted(orphans)
-    pairs = _matched(sorted(target.items), kept)
+    pairs = _matched(sorted(target.items), kept, strangers)
     lacking = [i for i in sorted(target.items) if i.role not in pairs]
-    back = _matched(lacking, left)
+    back = _matched(lacking, left, frozenset())
     names = {entry.role: role for role, entry in (*pairs.items(), *back.items())}
     returning = {entry.role for entry in back.values()}
     stay = [o for o in left if o.role not in returning]
@@ -49,7 +55,7 @@ def carry(target: Graph, entries: Iterable[Entry], orphans: Iterable[Entry]) -> 
     )
 
 
-def _matched(items: list[Item], entries: list[Entry]) -> dict[str, Entry]:
+def _matched(items: list[Item], entries: list[Entry], strangers: frozenset[str]) -> dict[str, Entry]:
     """Pair items with entries: by role, then by the item's `renamedFrom`, then by the roles that the entry had."""
     pairs: dict[str, Entry] = {}
     free = {e.role: e for e in entries}
@@ -63,6 +69,8 @@ def _matched(items: list[Item], entries: list[Entry]) -> dict[str, Entry]:
                 pairs[item.role] = free.pop(known)
 
     pair(lambda item: (item.role,))
+    for role in strangers:
+        free.pop(role, None)
     pair(lambda item: item.renamed_from)
     pair(lambda item: [e.role for e in entries if item.role in e.formerly])
     return pairs

@@ -101,7 +101,8 @@ def plan_items(case: ItemCase) -> ItemPlan | ItemsBlocked:
     The same case, in whatever order its parts are listed, gives the same plan.
     """
     case = _with_target(case)
-    carried = carry(case.target, case.entries, case.orphans)
+    strangers = case.back.added if case.back else frozenset[str]()
+    carried = carry(case.target, case.entries, case.orphans, strangers)
     judged = judge_all(case, carried)
     going = fates(case, carried)
     steps = chosen(case, carried, judged, going.cleaned)

@@ -136,9 +136,10 @@ def back_again(rng: Luck) -> None:
         return
     added = frozenset(i.role for i in second.graph.items if i.role not in had)
     back = Back(added, frozenset(plan.carried.returned))
-    way_back = run.plan(first.name, first.graph, removed=removed, back=back)
-    assert isinstance(way_back, ItemPlan), way_back
-    finish(run, way_back, rng)
+    for carry_out in (leave_somewhere, finish):
+        way_back = run.plan(first.name, first.graph, removed=removed, back=back)
+        assert isinstance(way_back, ItemPlan), way_back
+        carry_out(run, way_back, rng)
     run.require_end()
     assert {r: (e.version, e.within) for r, e in run.entries.items()} == before
     assert not run.orphans

@@ -34,6 +34,14 @@ def test_the_way_back_takes_along_what_the_plan_has_added(policy: RemovedItems) 
     assert back.steps[0].revision == "v2"
 
 
+def test_what_the_plan_has_added_is_no_former_item_of_the_version_that_it_goes_back_to() -> None:
+    """Given v1 whose z was once an x, when v2 with a new x goes back, then x goes and z is made again."""
+    v1 = graph(item("z", renamed_from=("x",)), "a")
+    run = finished(v1)
+    leave_at(run, planned(run, graph("x", item("a", "2"), edges=["x>a"])), "apply-a half done")
+    assert ids(planned(run, v1, "v1", back=Back(added=frozenset({"x"})))) == ["apply-a", "apply-z", "clean-x"]
+
+
 @pytest.mark.parametrize("policy", RemovedItems)
 def test_the_way_back_leaves_an_orphan_an_orphan(policy: RemovedItems) -> None:
     """Given an orphan that the failed plan took back, when it goes back, then it is an orphan again."""
