@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 from scenario_operator.copier import attributes, content
 from scenario_operator.copier.attributes import Lost
-from scenario_operator.copier.fill import Tally, changed
-from scenario_operator.copier.tree import Folder, Place, walk
+from scenario_operator.copier.tree import Folder, Place, Tally, changed, walk
 from scenario_operator.copier.verdict import Failure, Reason, Side
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

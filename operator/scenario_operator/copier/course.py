@@ -13,9 +13,9 @@ from pathlib import Path
 from scenario_operator.copier import mark
 from scenario_operator.copier.attributes import Lost
 from scenario_operator.copier.compare import Comparison
-from scenario_operator.copier.fill import WORK, Fill, Tally, seal
+from scenario_operator.copier.fill import WORK, Fill, seal
 from scenario_operator.copier.mark import Mark, Order, State
-from scenario_operator.copier.tree import Folder, removed
+from scenario_operator.copier.tree import Folder, Tally, removed
 from scenario_operator.copier.verdict import Failure, Reason, Side
 
 

@@ -12,20 +12,12 @@ from dataclasses import dataclass, field
 from scenario_operator.copier import attributes, content
 from scenario_operator.copier.attributes import Lost
 from scenario_operator.copier.durable import on_disk
-from scenario_operator.copier.tree import RESERVED, Folder, Place, walk
+from scenario_operator.copier.tree import RESERVED, Folder, Place, Tally, changed, walk
 from scenario_operator.copier.verdict import Failure, Reason, Side
 
 WORK = f"{RESERVED}.tmp"
 _BATCH_ENTRIES = 128
 _BATCH_BYTES = 32 << 20
-
-
-@dataclass(slots=True)
-class Tally:
-    """How far a pass is, for the one who waits."""
-
-    files: int = 0
-    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,8 @@ class Batch:
 
     def add(self, place: Place, fd: int = -1, temporary: str = "", first: str = "", size: int = 0) -> None:
         """Take over an entry, and its descriptor."""
-        folder = Folder(os.dup(place.target.fd), Side.TARGET, place.target.path)
+        with place.target.guard(place.name):
+            folder = Folder(os.dup(place.target.fd), Side.TARGET, place.target.path)
         self._waiting.append(_Written(folder, place.name, fd, temporary, first))
         self._bytes += size
 
@@ -271,22 +264,6 @@ def _unmoved(place: Place, fd: int) -> None:
         now = os.fstat(fd)
     if changed(place.status, now):
         raise guard.moved("changed while it was read")
-
-
-def changed(before: os.stat_result, now: os.stat_result) -> bool:
-    """Return whether a file was replaced or written to: every write sets the time of change, which nobody sets back."""
-    return _identity(before) != _identity(now)
-
-
-def _identity(status: os.stat_result) -> tuple[int, ...]:
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_mode,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
 
 
 def _moved(place: Place) -> Failure:

@@ -108,6 +108,14 @@ class Folder:
             return os.readlink(name, dir_fd=self.fd)
 
 
+@dataclass(slots=True)
+class Tally:
+    """How far a pass is, for the one who waits."""
+
+    files: int = 0
+    bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One entry of the source and where it belongs in the target; `left` says that all below it was visited."""
@@ -168,6 +176,9 @@ def walk(source: Folder, target: Folder, entered: Entered | None = None) -> Iter
 
 
 def _opened(place: Place) -> tuple[Folder, Folder]:
+    found = place.target.found(place.name)
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        raise Failure(Reason.SOURCE_MOVED, "is a directory that the copy has not", Side.SOURCE, place.path)
     source = place.source.folder(place.name)
     try:
         return source, place.target.folder(place.name)
@@ -183,6 +194,22 @@ def _told(source: Folder, target: Folder, entered: Entered | None) -> list[str]:
     return names
 
 
+def changed(before: os.stat_result, now: os.stat_result) -> bool:
+    """Return whether a file was replaced or written to: every write sets the time of change, which nobody sets back."""
+    return _identity(before) != _identity(now)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_mode,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
 def removed(root: Folder, names: list[str]) -> Iterator[None]:
     """Remove entries of a root with all that lies below them, one a step."""
     levels = [(root, list(names))]
@@ -195,8 +222,8 @@ def removed(root: Folder, names: list[str]) -> Iterator[None]:
                 parent, siblings = levels[-1]
                 _remove(parent, siblings.pop(), os.rmdir)
             elif stat.S_ISDIR(folder.status(names[-1]).st_mode):
-                inner = _opened_for_removal(folder, names[-1])
-                levels.append((inner, inner.names()))
+                levels.append((_opened_for_removal(folder, names[-1]), []))
+                levels[-1][1].extend(levels[-1][0].names())
             else:
                 _remove(folder, names.pop(), os.unlink)
             yield

@@ -1,0 +1,136 @@
+"""A source that changes while it is copied is noticed, wherever and whenever it changes."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.unit.copier.ground import Ground, plain_user, seen, write
+
+from scenario_operator.copier.mark import State
+from scenario_operator.copier.verdict import Failure, Reason
+
+Change = Callable[[Path], object]
+
+
+def _in_place(source: Path) -> None:
+    """Change one byte and set size and time back, as a database on a memory map would look."""
+    file = source / "d/file"
+    before = file.stat()
+    with file.open("r+b") as opened:
+        opened.seek(1 << 20)
+        opened.write(b"!")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _renamed(source: Path) -> None:
+    (source / "d/file").rename(source / "d/other")
+
+
+def _swapped_for_a_link(source: Path) -> None:
+    (source / "d").rename(source / "away")
+    (source / "d").symlink_to("away")
+
+
+def _linked_apart(source: Path) -> None:
+    content = (source / "again").read_bytes()
+    (source / "again").unlink()
+    (source / "again").write_bytes(content)
+
+
+CHANGES: dict[str, Change] = {
+    "written in place": _in_place,
+    "grown": lambda source: os.truncate(source / "d/file", 3 << 20),
+    "cut": lambda source: os.truncate(source / "d/file", 1),
+    "removed": lambda source: (source / "d/file").unlink(),
+    "renamed": _renamed,
+    "added": lambda source: (source / "d/new").touch(),
+    "added in a new directory": lambda source: (source / "e").mkdir(),
+    "mode": lambda source: (source / "d/file").chmod(0o600),
+    "time of a directory": lambda source: os.utime(source / "d", ns=(5, 5)),
+    "attribute": lambda source: os.setxattr(source / "d/file", "user.x", b"y"),
+    "a link to elsewhere": lambda source: ((source / "l").unlink(), (source / "l").symlink_to("b")),
+    "a directory swapped for a link": _swapped_for_a_link,
+    "a file swapped for a fifo": lambda source: ((source / "d/file").unlink(), os.mkfifo(source / "d/file")),
+    "hard links taken apart": _linked_apart,
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_after_any_step_is_noticed_or_copied(name: str) -> None:
+    """Given a source that changes once, after n steps, for every n, then the copy fails and names the path, or is what
+    the source was before or after: never a mixture that is called complete.
+    """
+    moved = ended = 0
+    for count in range(400):
+        with Ground.fresh() as fresh:
+            _tree(fresh.source)
+            before = seen(fresh.source)
+            failure, reached = _copied(fresh, count, CHANGES[name])
+            if reached:
+                break
+            if failure is None:
+                assert seen(fresh.target) in (before, seen(fresh.source))
+                ended += 1
+            else:
+                assert failure.reason is Reason.SOURCE_MOVED, failure
+                assert failure.path
+                assert fresh.state is not State.COMPLETE
+                moved += 1
+    assert moved > 3
+    assert ended > 0
+
+
+def _tree(source: Path) -> None:
+    write(source / "d/file", b"#" * (2 << 20))
+    write(source / "one", b"1")
+    with plain_user():
+        (source / "again").hardlink_to(source / "one")
+        (source / "l").symlink_to("a")
+
+
+def _copied(ground: Ground, count: int, change: Change) -> tuple[Failure | None, bool]:
+    """Copy, with a change after so many steps; return the failure, and whether the copy had ended before."""
+    done = 0
+    with plain_user():
+        try:
+            for _ in ground.steps():
+                if done == count:
+                    change(ground.source)
+                done += 1
+        except Failure as failure:
+            return failure, False
+    return None, done <= count
+
+
+def test_a_source_that_is_written_to_all_the_time_is_never_torn() -> None:
+    """Given two files that somebody always writes together, then no complete copy holds two that do not fit."""
+    outcomes = set()
+    for pause in range(1, 40):
+        with Ground.fresh() as fresh:
+            write(fresh.source / "a", b"0")
+            write(fresh.source / "z", b"0")
+            outcomes.add(_while_written(fresh, pause))
+    assert outcomes == {"complete", Reason.SOURCE_MOVED}
+
+
+def _while_written(ground: Ground, pause: int) -> str:
+    try:
+        with plain_user():
+            for done, _ in enumerate(ground.steps()):
+                if done % pause == pause - 1:
+                    for name in ("a", "z"):
+                        (ground.source / name).write_bytes(b"%d" % (done % 10))
+    except Failure as failure:
+        return failure.reason
+    assert (ground.target / "a").read_bytes() == (ground.target / "z").read_bytes()
+    return "complete"
+
+
+def test_after_a_source_that_moved_the_next_attempt_copies_what_it_is_now(ground: Ground) -> None:
+    write(ground.source / "file", b"old")
+    ground.stopped_after(8)
+    write(ground.source / "file", b"newer")
+    write(ground.source / "more")
+    ground.copy(attempt=2)
+    assert seen(ground.target) == seen(ground.source)
