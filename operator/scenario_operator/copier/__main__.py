@@ -62,13 +62,14 @@ def _copied(options: argparse.Namespace) -> bytes:
     progress = Progress()
     order = Order(options.source_id, options.plan, options.attempt)
     _drive(copy(options.source, options.target, order, progress), progress, stop)
+    numbers = progress.numbers
     return success(
         {
-            "files": progress.tally.files,
-            "bytes": progress.tally.bytes,
+            "files": numbers.files,
+            "bytes": numbers.bytes,
             "seconds": round(time.monotonic() - begun, 3),
-            "foreignOwners": progress.foreign_owners,
-            "lostAttributes": progress.lost.count,
+            "foreignOwners": numbers.foreign_owners,
+            "lostAttributes": numbers.lost_attributes,
         }
     )
 

@@ -14,19 +14,18 @@ from scenario_operator.copier import mark
 from scenario_operator.copier.attributes import Lost
 from scenario_operator.copier.compare import Comparison
 from scenario_operator.copier.fill import WORK, Fill, seal
-from scenario_operator.copier.mark import Mark, Order, State
+from scenario_operator.copier.mark import Mark, Numbers, Order, State
 from scenario_operator.copier.tree import Folder, Tally, removed
 from scenario_operator.copier.verdict import Failure, Reason, Side
 
 
 @dataclass(slots=True)
 class Progress:
-    """What a driver can tell while it runs, and the numbers of the answer when it has ended."""
+    """What a driver can tell while it runs, and the numbers of the copy when it has ended."""
 
     word: str = "begun"
     tally: Tally = field(default_factory=Tally)
-    lost: Lost = field(default_factory=Lost)
-    foreign_owners: int = 0
+    numbers: Numbers = field(default_factory=Numbers)
 
     def enter(self, word: str) -> Tally:
         """Begin a pass, whose numbers start anew."""
@@ -37,7 +36,8 @@ class Progress:
 def copy(source: str, target: str, order: Order, progress: Progress) -> Iterator[None]:
     """Copy what lies in the directory `source` into the directory `target`.
 
-    The roots themselves and their `lost+found` stay as they are. Raises Failure.
+    The roots themselves and their `lost+found` stay as they are. A copy that this attempt completed before is not
+    looked at again: somebody may work on it by now. Raises Failure.
     """
     _apart(source, target)
     with (
@@ -47,28 +47,27 @@ def copy(source: str, target: str, order: Order, progress: Progress) -> Iterator
         _lock(goal)
         _check_source(origin)
         found = yield from _claimed(goal, order)
-        complete = found.state is State.COMPLETE
-        if complete:
-            progress.lost = Lost(set(found.lost), found.lost_attributes)
-        else:
-            yield from _filled(origin, goal, progress)
-        tally = progress.enter("compared")
-        comparison = Comparison(origin, goal, progress.lost, tally)
+        if found.state is State.COMPLETE:
+            progress.numbers = found.numbers
+            return
+        lost = Lost()
+        yield from _filled(origin, goal, lost, progress)
+        comparison = Comparison(origin, goal, lost, progress.enter("compared"))
         yield from comparison.run()
-        progress.foreign_owners = comparison.foreign_owners
-        if not complete:
-            lost = tuple(sorted(progress.lost.kinds))
-            mark.write(goal, Mark(order, State.COMPLETE, tally.files, tally.bytes, lost, progress.lost.count))
+        progress.numbers = Numbers(
+            progress.tally.files, progress.tally.bytes, comparison.foreign_owners, lost.count
+        )
+        mark.write(goal, Mark(order, State.COMPLETE, progress.numbers))
 
 
-def _filled(source: Folder, target: Folder, progress: Progress) -> Iterator[None]:
+def _filled(source: Folder, target: Folder, lost: Lost, progress: Progress) -> Iterator[None]:
     yield from _without_work(target)
     with target.guard(WORK):
         os.mkdir(WORK, 0o700, dir_fd=target.fd)
     with closing(target.folder(WORK)) as work:
-        yield from Fill(source, target, work, progress.lost, progress.enter("copied")).run()
+        yield from Fill(source, target, work, lost, progress.enter("copied")).run()
     yield from _without_work(target)
-    yield from seal(source, target, progress.lost)
+    yield from seal(source, target, lost)
 
 
 def _without_work(target: Folder) -> Iterator[None]:

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
 from scenario_operator.copier import content
@@ -42,15 +42,26 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbers:
+    """What was copied.
+
+    `files` counts names that are no directories, `bytes` the sizes of regular files, each file once. Of the entries,
+    `foreign_owners` belonged to somebody else; `lost_attributes` are extended attributes that the target did not take.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    foreign_owners: int = 0
+    lost_attributes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
-    """`files` and `bytes` are numbers of a complete copy, `lost` the kinds of extended attributes that it lacks."""
+    """`numbers` are those of a complete copy."""
 
     order: Order
     state: State
-    files: int = 0
-    bytes: int = 0
-    lost: tuple[str, ...] = ()
-    lost_attributes: int = 0
+    numbers: Numbers = Numbers()
 
 
 def read(root: Folder) -> Mark | None:
@@ -92,16 +103,13 @@ def _parsed(data: bytes) -> Mark:
         raise ValueError("no mark of the copier") from error
     if not isinstance(body, dict) or body.get("version") != _VERSION:
         raise ValueError("a mark of another version of the copier")
-    order, lost = body.get("order"), body.get("lost")
-    if not isinstance(order, dict) or not isinstance(lost, list):
+    order, numbers = body.get("order"), body.get("numbers")
+    if not isinstance(order, dict) or not isinstance(numbers, dict):
         raise ValueError("no mark of the copier")  # noqa: TRY004  (one error for whatever a file may hold)
     return Mark(
         Order(_word(order, "source"), _word(order, "plan"), _number(order, "attempt")),
         State(_word(body, "state")),
-        _number(body, "files"),
-        _number(body, "bytes"),
-        tuple(str(kind) for kind in lost),
-        _number(body, "lost_attributes"),
+        Numbers(*(_number(numbers, part.name) for part in fields(Numbers))),
     )
 
 

@@ -243,7 +243,7 @@ def seen(root: Path, *, owners: bool = False) -> dict[bytes, tuple[object, ...]]
     inodes: dict[int, bytes] = {}
     for folder, directories, files in os.walk(root):
         directories.sort()
-        if Path(folder) == root and "lost+found" in directories:
+        if Path(folder) == root and "lost+found" in directories and not (root / "lost+found").is_symlink():
             directories.remove("lost+found")
         for name in sorted(directories + files):
             path = Path(folder, name)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.copier.ground import IS_ROOT, PLAIN, STRANGER, Ground, plain_user, seen, write
 
 from scenario_operator.copier import mark
-from scenario_operator.copier.mark import Mark, Order, State
+from scenario_operator.copier.mark import Mark, Numbers, Order, State
 from scenario_operator.copier.tree import Folder
 from scenario_operator.copier.verdict import Failure, Reason, Side
 
@@ -88,7 +88,7 @@ def test_a_mark_with_anything_in_it_is_read_or_refused(junk: bytes, start: int, 
     """Given a mark with any bytes in place of some of it, then it is a mark or a ValueError, nothing else."""
     with Ground.fresh() as ground:
         root = Folder.root(str(ground.target), Side.TARGET)
-        mark.write(root, Mark(Order("source", "plan", 1), State.COMPLETE, 5, 7, ("security",), 1))
+        mark.write(root, Mark(Order("source", "plan", 1), State.COMPLETE, Numbers(5, 7, 1, 2)))
         path = ground.target / ".scenario-copy"
         whole = path.read_bytes()
         path.write_bytes(whole[:start] + junk + whole[end:])
