@@ -21,7 +21,7 @@ class File:
 
 
 def copied(source: File, target: File, status: os.stat_result) -> Iterator[int]:
-    """Write the source's data into an empty target; yield the bytes of each part as they are written.
+    """Write the source's data into an empty target; yield the bytes of each part when it is done.
 
     Where the source occupies less than its size and its file system does not tell where the holes are, zeros are left
     out: an empty 1 TiB must not become a full one.
@@ -37,10 +37,9 @@ def copied(source: File, target: File, status: os.stat_result) -> Iterator[int]:
             part = _read(source, position, length)
             if len(part) < length:
                 raise source.guard.moved("became shorter while it was read")
-            if sparse and part == _NOTHING[:length]:
-                continue
-            written(target, part, position)
-            reached = position + length
+            if not (sparse and part == _NOTHING[:length]):
+                written(target, part, position)
+                reached = position + length
             yield length
         position = end
     if reached < size:

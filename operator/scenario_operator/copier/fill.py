@@ -18,6 +18,7 @@ from scenario_operator.copier.verdict import Failure, Reason, Side
 WORK = f"{RESERVED}.tmp"
 _BATCH_ENTRIES = 128
 _BATCH_BYTES = 32 << 20
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +230,6 @@ class Fill:
                 os.mknod(name, kind | 0o600, dir_fd=self._work.fd)
             attributes.keep(place, self._work, name, self._lost)
         self._batch.add(place, temporary=name)
-
-
-_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def seal(source: Folder, target: Folder, lost: Lost) -> Iterator[None]:

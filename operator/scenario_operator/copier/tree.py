@@ -159,9 +159,10 @@ def walk(source: Folder, target: Folder, entered: Entered | None = None) -> Iter
                 place = Place(source, target, name, source.status(name))
                 yield place
                 if place.is_directory:
-                    levels.append((*_opened(place), iter(())))
+                    inner = _opened(place)
+                    levels.append((*inner, iter(())))  # it is closed below, whatever its names are
                     above.append(place)
-                    levels[-1] = (*levels[-1][:2], iter(_told(*levels[-1][:2], entered)))
+                    levels[-1] = (*inner, iter(_told(*inner, entered)))
                 continue
             levels.pop()
             if above:
@@ -178,7 +179,7 @@ def walk(source: Folder, target: Folder, entered: Entered | None = None) -> Iter
 def _opened(place: Place) -> tuple[Folder, Folder]:
     found = place.target.found(place.name)
     if found is None or not stat.S_ISDIR(found.st_mode):
-        raise Failure(Reason.SOURCE_MOVED, "is a directory that the copy has not", Side.SOURCE, place.path)
+        raise Failure(Reason.SOURCE_MOVED, "is a directory that the copy lacks", Side.SOURCE, place.path)
     source = place.source.folder(place.name)
     try:
         return source, place.target.folder(place.name)

@@ -71,7 +71,12 @@ def test_ended_after_any_step_of_a_second_attempt_nothing_of_the_first_counts(gr
             one.write_bytes(b"x" * 3000)
             os.utime(one, ns=times)
             write(migrated.target / "left/by/migration", mode=0o400).parent.chmod(0)
+            there = seen(migrated.target)
             ended = migrated.stopped_after(count, attempt=2)
+            found = migrated.mark()
+            assert found is not None
+            assert found.order.attempt == 2 or seen(migrated.target) == there
+            assert (found.state is State.COMPLETE) == (found.order.attempt == 1 or ended)
             migrated.copy(attempt=2)
             assert seen(migrated.target) == wanted
             if ended:
