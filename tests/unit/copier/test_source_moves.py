@@ -103,6 +103,49 @@ def _copied(ground: Ground, count: int, change: Change) -> tuple[Failure | None,
     return None, done <= count
 
 
+def _to_fifo(entry: Path) -> None:
+    os.mkfifo(entry)
+
+
+def _to_link(entry: Path) -> None:
+    entry.symlink_to(entry.parent.parent / "outside" / entry.name)
+
+
+def _to_another(entry: Path) -> None:
+    entry.write_bytes(b"another")
+
+
+@pytest.mark.parametrize("swap", [_to_fifo, _to_link, _to_another])
+@pytest.mark.parametrize("name", ["file", "folder"])
+def test_an_entry_swapped_between_the_look_at_it_and_its_opening(
+    name: str, swap: Change, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an entry that becomes a fifo, a link out of the volume or another file just before it is opened, then the
+    source has moved: nothing waits, and nothing from outside is copied.
+    """
+    outside = ground.source.parent / "outside"
+    for folder in (outside, ground.source):
+        folder.mkdir(exist_ok=True)
+        (folder / "folder").mkdir()
+        (folder / "file").write_bytes(b"secret")
+        (folder / "folder/inner").write_bytes(b"secret")
+    entry = ground.source / name
+    opened = os.open
+
+    def swapping(path: str, *given: int, **named: int) -> int:
+        if path == name and not (entry.parent / "away").exists():
+            entry.rename(entry.parent / "away")
+            swap(entry)
+        return opened(path, *given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", swapping)
+        failure = ground.refused()
+    assert (failure.reason, failure.path) == (Reason.SOURCE_MOVED, name)
+    assert not (ground.target / "file").exists() or name == "folder"
+    assert not (ground.target / "folder/inner").exists()
+
+
 def test_a_source_that_is_written_to_all_the_time_is_never_torn() -> None:
     """Given two files that somebody always writes together, then no complete copy holds two that do not fit."""
     outcomes = set()
