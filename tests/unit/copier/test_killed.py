@@ -2,7 +2,9 @@
 
 import os
 import random
+import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -127,6 +129,27 @@ def test_rights_that_the_node_sets_when_it_mounts_again_are_no_difference(ground
     ground.stopped_after(900)
     for path in ground.target.glob("[0-9]*"):
         path.chmod(0o660)
+    ground.copy()
+    assert seen(ground.target) == seen(ground.source)
+
+
+def test_ended_while_it_closed_directories_it_can_still_put_something_there(ground: Ground) -> None:
+    """Given a copy that ended when a read-only directory was closed already, and a file that came into that directory
+    meanwhile, when it goes on, then it has that file, too.
+    """
+    small_tree(ground)
+    count = 0
+    while not (ground.target / "a").exists() or stat.S_IMODE((ground.target / "a").stat().st_mode) != 0o555:
+        shutil.rmtree(ground.target)
+        ground.target.mkdir()
+        ground.target.chmod(0o777)
+        count += 1
+        ground.stopped_after(count)
+    assert ground.state is State.COPYING
+    with plain_user():
+        (ground.source / "a").chmod(0o755)
+        (ground.source / "a/late").touch()
+        (ground.source / "a").chmod(0o555)
     ground.copy()
     assert seen(ground.target) == seen(ground.source)
 
