@@ -14,13 +14,22 @@ from scenario_operator.copier.verdict import Failure, Reason
 Change = Callable[[Path], object]
 
 
-def _in_place(source: Path) -> None:
-    """Change one byte and set size and time back, as a database on a memory map would look."""
+def _in_place(source: Path, offset: int = 1 << 20) -> None:
+    """Change one byte and set the time of modification back."""
     file = source / "d/file"
     before = file.stat()
     with file.open("r+b") as opened:
-        opened.seek(1 << 20)
+        opened.seek(offset)
         opened.write(b"!")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _emptied(source: Path) -> None:
+    """Make the whole file a hole, and set the time of modification back."""
+    file = source / "d/file"
+    before = file.stat()
+    for size in (0, before.st_size):
+        os.truncate(file, size)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
@@ -34,13 +43,21 @@ def _swapped_for_a_link(source: Path) -> None:
 
 
 def _linked_apart(source: Path) -> None:
-    content = (source / "again").read_bytes()
+    """Make two files of the two names of one, so that nothing but the number of files tells."""
+    before, content = (source / "again").stat(), (source / "again").read_bytes()
     (source / "again").unlink()
     (source / "again").write_bytes(content)
+    os.utime(source / "again", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _linked_together(source: Path) -> None:
+    (source / "twin").unlink()
+    (source / "twin").hardlink_to(source / "other twin")
 
 
 CHANGES: dict[str, Change] = {
     "written in place": _in_place,
+    "become a hole": _emptied,
     "grown": lambda source: os.truncate(source / "d/file", 3 << 20),
     "cut": lambda source: os.truncate(source / "d/file", 1),
     "removed": lambda source: (source / "d/file").unlink(),
@@ -54,6 +71,7 @@ CHANGES: dict[str, Change] = {
     "a directory swapped for a link": _swapped_for_a_link,
     "a file swapped for a fifo": lambda source: ((source / "d/file").unlink(), os.mkfifo(source / "d/file")),
     "hard links taken apart": _linked_apart,
+    "files linked together": _linked_together,
 }
 
 
@@ -86,6 +104,8 @@ def test_a_change_after_any_step_is_noticed_or_copied(name: str) -> None:
 def _tree(source: Path) -> None:
     write(source / "d/file", b"#" * (2 << 20))
     write(source / "one", b"1")
+    for name in ("twin", "other twin"):
+        os.utime(write(source / name, b"2"), ns=(7, 7))
     with plain_user():
         (source / "again").hardlink_to(source / "one")
         (source / "l").symlink_to("a")
@@ -103,6 +123,19 @@ def _copied(ground: Ground, count: int, change: Change) -> tuple[Failure | None,
         except Failure as failure:
             return failure, pass_of_change
     return None, pass_of_change
+
+
+def test_a_change_behind_the_reading_of_a_file_is_noticed(ground: Ground) -> None:
+    """Given a file that is changed where the second pass has read it already, while it reads on, then it has moved."""
+    write(ground.source / "d/file", b"#" * (3 << 20))
+    progress, read = Progress(), 0
+    with plain_user(), pytest.raises(Failure) as told:  # noqa: PT012  (the step that fails is one of the loop's)
+        for _ in ground.steps(progress=progress):
+            read += progress.word == "compared"
+            if read == 2:
+                _in_place(ground.source, offset=0)
+    assert (told.value.reason, told.value.path) == (Reason.SOURCE_MOVED, "d/file")
+    assert told.value.message == "changed while it was read"
 
 
 def _to_fifo(entry: Path) -> None:
