@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.copier.ground import Directory, Ground, build, plain_user, seen, trees, write
+from tests.unit.copier.ground import QUICK, Directory, Ground, build, plain_user, seen, trees, write
 
 from scenario_operator.copier.mark import State
 from scenario_operator.copier.verdict import Reason
@@ -42,13 +42,13 @@ def test_ended_after_any_step_it_goes_on_to_the_same_end(ground: Ground) -> None
     small_tree(ground)
     wanted = seen(ground.source)
     for count in range(1000):
-        with Ground.fresh() as other:
+        with Ground.fresh(QUICK) as other:
             broken = Ground(ground.source, other.target)
             if broken.stopped_after(count):
                 break
             assert broken.state is not State.COMPLETE
             if broken.state is not None:
-                with Ground.fresh() as third:
+                with Ground.fresh(QUICK) as third:
                     following = Ground(broken.target, third.target)
                     assert following.refused().reason is Reason.SOURCE_INCOMPLETE
             broken.copy()
@@ -65,7 +65,7 @@ def test_ended_after_any_step_of_a_second_attempt_nothing_of_the_first_counts(gr
     small_tree(ground)
     wanted = seen(ground.source)
     for count in range(1000):
-        with Ground.fresh() as other:
+        with Ground.fresh(QUICK) as other:
             migrated = Ground(ground.source, other.target)
             migrated.copy(attempt=1)
             one = migrated.target / "a/one"
@@ -101,7 +101,7 @@ def test_any_of_many_trees_ended_several_times(tree: Directory, ends: list[int])
 
 
 def check_ended(tree: Directory, ends: list[int]) -> None:
-    with Ground.fresh() as ground:
+    with Ground.fresh(QUICK) as ground:
         build(tree, ground.source)
         for count in ends:
             ground.stopped_after(count)
@@ -207,7 +207,7 @@ def check_killed(ground: Ground, files: int, times: int) -> None:
     whole = time.monotonic() - begun
     draw = random.Random(1)  # noqa: S311  (moments, no secrets)
     for _ in range(times):
-        with Ground.fresh() as other:
+        with Ground.fresh(QUICK) as other:
             victim = Ground(ground.source, other.target)
             while killed(victim, draw.uniform(whole / 8, whole)):
                 assert victim.state is not State.COMPLETE or seen(victim.target) == seen(ground.source)

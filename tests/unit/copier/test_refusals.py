@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.copier.ground import IS_ROOT, PLAIN, STRANGER, Ground, plain_user, seen, write
+from tests.unit.copier.ground import IS_ROOT, PLAIN, QUICK, STRANGER, Ground, plain_user, seen, write
 
 from scenario_operator.copier import mark
 from scenario_operator.copier.mark import Mark, Numbers, Order, State
@@ -86,7 +86,7 @@ def test_a_mark_that_is_none_makes_a_target_not_ours(content: bytes, ground: Gro
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(0, 300))
 def test_a_mark_with_anything_in_it_is_read_or_refused(junk: bytes, start: int, end: int) -> None:
     """Given a mark with any bytes in place of some of it, then it is a mark or a ValueError, nothing else."""
-    with Ground.fresh() as ground:
+    with Ground.fresh(QUICK) as ground:
         root = Folder.root(str(ground.target), Side.TARGET)
         mark.write(root, Mark(Order("source", "plan", 1), State.COMPLETE, Numbers(5, 7, 1, 2)))
         path = ground.target / ".scenario-copy"
@@ -111,7 +111,7 @@ def test_a_mark_that_is_no_file_makes_a_target_not_ours(
 def test_a_source_with_a_name_of_the_copiers_own_is_told(ground: Ground) -> None:
     """Given somebody's file that is named as the copier's mark, then the copy fails: it would lack that file."""
     for name in (".scenario-copy", ".scenario-copy.tmp"):
-        with Ground.fresh() as other:
+        with Ground.fresh(QUICK) as other:
             write(other.source / name, b"my notes")
             failure = other.refused()
             assert (failure.reason, failure.side) == (Reason.CANNOT_KEEP, Side.SOURCE)
@@ -211,7 +211,7 @@ def test_a_call_that_fails_at_any_time_ends_the_copy_with_its_word(
     """
     real = getattr(os, call)
     for count in range(1000):
-        with Ground.fresh() as ground:
+        with Ground.fresh(QUICK) as ground:
             write(ground.source / "folder/file")
             os.setxattr(ground.source / "folder/file", "user.x", b"y")
             (ground.source / "link").symlink_to("file")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.copier.ground import Ground, plain_user, seen, write
+from tests.unit.copier.ground import QUICK, Ground, plain_user, seen, write
 
 from scenario_operator.copier.course import Progress
 from scenario_operator.copier.mark import State
@@ -82,7 +82,7 @@ def test_a_change_after_any_step_is_noticed_or_copied(name: str) -> None:
     """
     moved = ended = 0
     for count in range(400):
-        with Ground.fresh() as fresh:
+        with Ground.fresh(QUICK) as fresh:
             _tree(fresh.source)
             before = seen(fresh.source)
             failure, while_it = _copied(fresh, count, CHANGES[name])
@@ -185,7 +185,7 @@ def test_a_source_that_is_written_to_all_the_time_is_never_torn() -> None:
     """Given two files that somebody always writes together, then no complete copy holds two that do not fit."""
     outcomes = set()
     for pause in range(1, 40):
-        with Ground.fresh() as fresh:
+        with Ground.fresh(QUICK) as fresh:
             write(fresh.source / "a", b"0")
             write(fresh.source / "z", b"0")
             outcomes.add(_while_written(fresh, pause))
