@@ -62,6 +62,15 @@ def plain_user() -> Iterator[None]:
         os.setgroups(groups)
 
 
+def remove(directory: Path) -> None:
+    """Remove a tree with directories that are closed to their owner."""
+    for _, inner, _, fd in os.fwalk(directory):
+        for name in inner:
+            if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                os.chmod(name, 0o700, dir_fd=fd)
+    shutil.rmtree(directory)
+
+
 @dataclass(frozen=True)
 class Ground:
     """Two empty volumes."""
@@ -83,7 +92,7 @@ class Ground:
         try:
             yield ground
         finally:
-            shutil.rmtree(base)
+            remove(base)
 
     def mark(self) -> Mark | None:
         with closing(Folder.root(str(self.target), Side.TARGET)) as root:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import stat
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.copier.ground import QUICK, Directory, Ground, build, plain_user, seen, trees, write
+from tests.unit.copier.ground import QUICK, Directory, Ground, build, plain_user, remove, seen, trees, write
 
 from scenario_operator.copier.mark import State
 from scenario_operator.copier.verdict import Reason
@@ -70,7 +69,9 @@ def test_ended_after_any_step_of_a_second_attempt_nothing_of_the_first_counts(gr
             migrated.copy(attempt=1)
             one = migrated.target / "a/one"
             times = one.stat().st_atime_ns, one.stat().st_mtime_ns
+            one.chmod(0o640)
             one.write_bytes(b"x" * 3000)
+            one.chmod(0o440)
             os.utime(one, ns=times)
             write(migrated.target / "left/by/migration", mode=0o400).parent.chmod(0)
             there = seen(migrated.target)
@@ -140,7 +141,7 @@ def test_ended_while_it_closed_directories_it_can_still_put_something_there(grou
     small_tree(ground)
     count = 0
     while not (ground.target / "a").exists() or stat.S_IMODE((ground.target / "a").stat().st_mode) != 0o555:
-        shutil.rmtree(ground.target)
+        remove(ground.target)
         ground.target.mkdir()
         ground.target.chmod(0o777)
         count += 1
