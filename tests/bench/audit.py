@@ -69,6 +69,15 @@ def of_run(calls: Iterable[Call]) -> tuple[list[Call], list[Call]]:
     return status, [c for c in writes if c.resource in kinds and "-probe-" not in c.name]
 
 
+_OF_RUNS = frozenset({"scenarioruns", "statefulsets", "pods", "persistentvolumeclaims", "jobs"})
+
+
+def reads_of_run(calls: Iterable[Call]) -> list[Call]:
+    """Return the reads of runs and of what they own among calls; the scenario's own probes are none."""
+    reads = (call for call in calls if call.verb in ("get", "list"))
+    return [call for call in reads if call.resource in _OF_RUNS and "-probe-" not in call.name]
+
+
 def told(calls: Iterable[Call]) -> str:
     """Return calls as people read them, in their order."""
     return "\n".join(f"  {call}" for call in calls)

@@ -1,4 +1,4 @@
-"""Every upgrade has a budget of writes, counted where they arrive: in the API server's audit log.
+"""Every upgrade has a budget of writes and of reads, counted where they arrive: in the API server's audit log.
 
 When a test here fails, it lists the calls. A budget is raised on purpose, with docs/performance.md, or not at all.
 """
@@ -6,7 +6,7 @@ When a test here fails, it lists the calls. A budget is raised on purpose, with 
 from __future__ import annotations
 
 import pytest
-from tests.bench.audit import Audit, Call, of_run, told
+from tests.bench.audit import Audit, Call, of_run, reads_of_run, told
 from tests.harness.cluster import Cluster
 from tests.harness.objects import compatible, incompatible, run, scenario, strategy
 
@@ -32,6 +32,11 @@ def _within(spent: tuple[list[Call], list[Call]], status: int, effects: int) -> 
     assert spent[0], "the upgrade wrote no status: the audit log was not read"
     assert len(spent[0]) <= status, listed
     assert len(spent[1]) <= effects, listed
+
+
+def _read_within(audit: Audit, cluster: Cluster, reads: int) -> None:
+    found = reads_of_run(audit.calls(cluster.namespace))
+    assert len(found) <= reads, f"{len(found)} reads, {reads} are allowed:\n{told(found)}"
 
 
 def _upgraded(cluster: Cluster, version: str) -> None:
@@ -66,6 +71,7 @@ def test_an_upgrade_that_keeps_the_state_costs_three_status_writes_and_two_effec
     _upgraded(cluster, "2.0.0")
 
     _within(_spent(audit, cluster), status=GATE + 3, effects=2)
+    _read_within(audit, cluster, 7)
 
 
 def test_a_forward_only_upgrade_with_a_revert_hook_costs_six_status_writes_and_eleven_effects(
@@ -84,6 +90,7 @@ def test_a_forward_only_upgrade_with_a_revert_hook_costs_six_status_writes_and_e
     _upgraded(cluster, "2.0.0")
 
     _within(_spent(audit, cluster), status=GATE + 6, effects=11)
+    _read_within(audit, cluster, 60)
 
 
 def test_a_rollout_over_one_run_costs_five_writes_of_its_attempt(cluster: Cluster, audit: Audit) -> None:
