@@ -42,6 +42,7 @@ QUICK = (
     REFUSED,
     Setup("watches that lag, refusals, newer revision", Luck(stale=1, refusals=1, newer=1), runs=2),
     Setup("a recompute beside a rollout", Luck(recomputes=1, late=1), runs=2),
+    Setup("two recomputes, a late leader", Luck(recomputes=2, late=1), runs=2),
     ABORTED,
     Setup("a run that appears, newer revision", Luck(arrivals=1, newer=1), runs=2),
     Setup("a run replaced under its name, newer revision", Luck(replacements=1, newer=1), runs=2),

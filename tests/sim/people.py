@@ -109,7 +109,10 @@ Change = Callable[["Explorer", State], Iterator[tuple[str, State]]]
 
 
 def _aborts(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
-    """Abort the plan, or what was granted before it began: through its attempt while that is there, else by the run."""
+    """Abort the plan, or what was granted before it began: through its attempt while that is there, else by the run.
+
+    Of an attempt at a recompute, which may be about many, the run may also leave alone.
+    """
     journal = state.record.journal
     if journal is None and not state.grants:
         return
@@ -118,6 +121,8 @@ def _aborts(_: Explorer, state: State) -> Iterator[tuple[str, State]]:
         asked = state.run._replace(abort_nonce=f"a{state.luck.aborts}")
         yield "abort own", edited(state, asked)
         return
+    if mine.cause == "Recompute":
+        yield "leave the recompute", edited(state, state.run._replace(abort_nonce=f"a{state.luck.aborts}"))
     grants = tuple(g._replace(abort=True) if g.id == mine.id else g for g in state.grants)
     nonces = {"Retry": state.run.retry_nonce, "Recompute": state.run.recompute_nonce}
     taken = ((mine.cause, nonces[mine.cause]),) if mine.cause in nonces else ()

@@ -61,7 +61,7 @@ def _ungated(patch: pytest.MonkeyPatch) -> None:
 
 def _unfenced_attempts(patch: pytest.MonkeyPatch) -> None:
     """An attempt grants without a write to the others of the same revision."""
-    patch.setattr(deciding, "_fenced", lambda attempt: attempt)
+    patch.setattr(deciding, "_fenced", lambda attempt, again: attempt)
 
 
 def _parked_count(patch: pytest.MonkeyPatch) -> None:

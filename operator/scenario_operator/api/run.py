@@ -145,7 +145,7 @@ class RunSpec(
     retry_nonce: Nonce | None = None
     """Change it to try again what failed."""
     abort_nonce: Nonce | None = None
-    """Change it to abort the run's own plan in progress, or a plan whose attempt was deleted."""
+    """Change it to take back the run's own plan, a recompute that it asked for, or a plan whose attempt was deleted."""
 
 
 # --- Status: outcomes -----------------------------------------------------------------------------

@@ -291,6 +291,8 @@ class UpgradeStatus(ApiModel):
     """How the rollout proceeds over the runs."""
     closed: bool = False
     """Whether nothing is granted any more."""
+    fenced: bool = False
+    """Whether another attempt is the one that grants; it takes its turn in a write of its own."""
     start_time: Time | None = None
     """When the first run was granted."""
     completion_time: Time | None = None

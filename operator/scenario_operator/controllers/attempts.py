@@ -35,10 +35,11 @@ _WARNS = frozenset({AttemptPhase.HELD, AttemptPhase.FAILED, AttemptPhase.AWAITIN
 
 
 class ReadAttempts(NamedTuple):
-    """The attempts of a Scenario, and those that cannot be read, each with what it is."""
+    """The attempts of a Scenario, and those that cannot be read, each with what it is; `objects` by name."""
 
     attempts: tuple[Attempt, ...]
     unread: tuple[tuple[JsonObject, Unreadable], ...]
+    objects: Mapping[str, JsonObject]
 
 
 class Attempts:
@@ -68,6 +69,7 @@ class Attempts:
         return ReadAttempts(
             tuple(attempt for _, attempt in read if isinstance(attempt, Attempt)),
             tuple((obj, problem) for obj, problem in read if isinstance(problem, Unreadable)),
+            {obj["metadata"]["name"]: obj for obj in found},
         )
 
     async def mark(self, key: Key, obj: JsonObject, problem: Unreadable, now: datetime) -> None:
@@ -93,20 +95,16 @@ class Attempts:
                 gone.add(grant.run_uid)
         return frozenset(gone)
 
-    async def write(self, key: Key, fleet: Fleet, decision: FleetDecision) -> None:
-        """Write what has changed, predecessors first; a conflict means look again."""
+    async def write(
+        self, key: Key, read: Mapping[str, JsonObject], fleet: Fleet, decision: FleetDecision
+    ) -> None:
+        """Write what has changed over the attempts as read, predecessors first; a conflict means look again."""
         for attempt in decision.attempts:
-            obj = await self._context.client.get(Ref(UPGRADE, key.namespace, attempt.name))
-            if obj is None:
-                continue
+            obj = read[attempt.name]
             old = obj.get("status") or {}
             new = dump_attempt(attempt, fleet, old, obj["metadata"].get("generation", 1))
             if old == new:
                 continue
-            before = next(a for a in fleet.attempts if a.name == attempt.name)
-            if loaded(obj) != before:
-                self._context.wake(key)
-                return
             written = await self._statuses.write(key, UPGRADE, obj, merge_patch(old, new))
             self._tell(written, old, new)
             self._wake_runs(fleet, old, new)

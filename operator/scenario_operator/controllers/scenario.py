@@ -28,6 +28,7 @@ from scenario_operator.controllers.surroundings import (
     Strategy,
     is_suspended,
     revisions_of,
+    run_read,
     scenario_strategy,
     strategy_named,
 )
@@ -59,6 +60,7 @@ class _Pass:
     unread: tuple[Unread, ...]
     revisions: Mapping[str, Revision]
     published: Published = field(init=False)
+    attempts: Mapping[str, JsonObject] = field(init=False)
     fleet: Fleet = field(init=False)
     decision: FleetDecision = field(init=False)
 
@@ -149,7 +151,7 @@ class ScenarioController:
         for obj in found:
             # A run is read again only when it has changed: a pass looks at all of them.
             version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
-            read = before[version] if version in before else facts_of(obj)
+            read = before[version] if version in before else facts_of(obj, run_read(obj))
             self._read[key][version] = read
             if isinstance(read, Unread):
                 continue
@@ -172,7 +174,7 @@ class ScenarioController:
         try:
             this.published = await self._publisher.publish(this.scenario, this.revisions, carried)
         except REFUSALS as refusal:
-            self._refused_revisions.note(this.key, refusal)
+            self._refused_revisions.note(this.key, refusal, self._context.now().timestamp())
             told = self._refused_revisions.told(this.key)
             if not told:
                 raise
@@ -188,7 +190,7 @@ class ScenarioController:
         strategy = scenario_strategy(self._context, this.scenario)
         policy = read_policy(this.scenario)
         sequence = (this.scenario.get("status") or {}).get("lastUpgradeSequence", 0)
-        attempts, unread = await self._attempts.read(this.key, sequence)
+        attempts, unread, this.attempts = await self._attempts.read(this.key, sequence)
         for obj, problem in unread:
             await self._attempts.mark(this.key, obj, problem, self._context.now())
         rollout = strategy.spec.rollout if strategy.spec else None
@@ -220,7 +222,7 @@ class ScenarioController:
         """Write the attempts as decided and open the next one; what the API server refuses is told, and raised."""
         opening = this.decision.opening
         try:
-            await self._attempts.write(this.key, this.fleet, this.decision)
+            await self._attempts.write(this.key, this.attempts, this.fleet, this.decision)
             if opening is not None and this.serves:
                 number = this.fleet.highest_sequence + 1
                 this.scenario = await self._attempts.open(this.key, this.scenario, opening, number)
@@ -231,7 +233,7 @@ class ScenarioController:
 
     async def _complain(self, this: _Pass, refusal: Terminal | ServerError) -> None:
         """Say in the Scenario's status, as it is now, what the API server refuses."""
-        self._refused_rollouts.note(this.key, refusal)
+        self._refused_rollouts.note(this.key, refusal, self._context.now().timestamp())
         told = self._refused_rollouts.told(this.key)
         live = await self._context.client.get(this.ref) if told else None
         if live is not None:

@@ -11,6 +11,7 @@ from scenario_operator.api.conditions import PATIENCE_SECONDS
 from scenario_operator.api.journal import Heading, Turn
 from scenario_operator.api.outcomes import Outcome
 from scenario_operator.api.reasons import Reason
+from scenario_operator.api.upgrade import AttemptCause
 from scenario_operator.execution.journal import Failure, Journal
 from scenario_operator.execution.own import own_plan, withdrawn
 from scenario_operator.execution.route import way_back
@@ -63,7 +64,7 @@ def turn_by_signals(view: View, journal: Journal) -> tuple[View, Journal, Outcom
 
 def _abort(view: View, journal: Journal, *, asked: bool) -> tuple[View, Journal, Outcome | None]:
     nonce, handled = view.run.abort_nonce, view.stored.handled
-    if ungranted(view, journal) and nonce and nonce != handled.abort:
+    if may_leave(view, journal) and nonce and nonce != handled.abort:
         view = view._replace(stored=view.stored._replace(handled=handled._replace(abort=nonce)))
         asked = True
     if not asked or journal.aborted or journal.heading is not Heading.FORWARD:
@@ -99,6 +100,11 @@ def ungranted(view: View, journal: Journal) -> bool:
     The run's abortNonce is then the only way to take the plan back.
     """
     return not journal.grant_id or view.grant is None or view.grant.id != journal.grant_id
+
+
+def may_leave(view: View, journal: Journal) -> bool:
+    """Say whether the run's abortNonce takes a plan back: nobody granted it, or its attempt is about all that asked."""
+    return ungranted(view, journal) or (view.grant is not None and view.grant.cause != AttemptCause.REVISION)
 
 
 def _try_again(view: View, journal: Journal) -> Journal:

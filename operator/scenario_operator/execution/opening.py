@@ -46,8 +46,8 @@ def baseline(view: View) -> Stored:
     if retried:
         handled = handled._replace(retry=run.retry_nonce)
     if run.abort_nonce and run.abort_nonce != handled.abort:
-        # There is nothing to abort: the wish is spent, and never falls on a later plan.
-        handled = handled._replace(abort=run.abort_nonce)
+        # No plan is open: the wish is spent, and never falls on a later one. A recompute that waits is taken back.
+        handled = handled._replace(abort=run.abort_nonce, recompute=run.recompute_nonce)
     return stored._replace(handled=handled, refused="" if retried else stored.refused)
 
 
@@ -85,6 +85,8 @@ def _refusal(view: View, grant: Grant) -> tuple[Outcome, Reason, str] | None:
         return Outcome.PINNED, Reason.PINNED, f"spec.pinnedVersion is {view.run.pinned}"
     if view.run.hold:
         return Outcome.HELD, Reason.HELD, f"spec.hold: {view.run.hold.shown()}"
+    if grant.cause == AttemptCause.RECOMPUTE and view.run.recompute_nonce == view.stored.handled.recompute:
+        return Outcome.ABORTED, Reason.ABORTED, "the run took its wish back before the plan began"
     if view.wanted is not None and view.overtaken(grant.revision):
         return Outcome.SUPERSEDED, Reason.SUPERSEDED, f"revision {view.wanted.name} is wanted now"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from scenario_operator.api.names import PlainName
@@ -48,9 +49,10 @@ def decide(fleet: Fleet) -> FleetDecision:
     """Return the next state of every unfinished attempt.
 
     Grants are counted over all unfinished attempts, so one pass grants in one of them, and only after all others
-    were written: closed for good, or with a grant id used up. Such a write fails if the other has granted since it
-    was read, and makes every grant fail that another leader still has under way there. So the bound holds over
-    all attempts, whatever crashes in between.
+    were fenced: closed for good, or written with a grant id used up. Such a write fails if the other has granted since
+    it was read, and makes every grant fail that another leader still has under way there. So the bound holds over all
+    attempts, whatever crashes in between. An attempt that granted last and grants again finds the others fenced
+    already: whoever wants to grant there has to write this one first.
     """
     planner = Planner(fleet)
     open_before = [a for a in fleet.attempts if not a.finished]
@@ -63,7 +65,8 @@ def decide(fleet: Fleet) -> FleetDecision:
             continue
         granted = give_grants(attempt, fleet, planner, count, busy)
         if granted.active != attempt.active:
-            decided = [*(_fenced(a) for a in advanced if a is not attempt), granted]
+            others = (_fenced(a, again=attempt.fenced) for a in advanced if a is not attempt)
+            decided = [*others, granted._replace(fenced=False)]
             break
     opening = _opening(fleet, decided, planner)
     released = _released(fleet, decided, opening, planner)
@@ -93,9 +96,14 @@ def _released(fleet: Fleet, decided: list[Attempt], opening: Opening | None, pla
     return all(isinstance(plan, Blocked) or consent(plan, unasked, fleet).given for plan in plans)
 
 
-def _fenced(attempt: Attempt) -> Attempt:
-    """Use up a grant id, so that no grant which was decided on earlier can be written any more."""
-    return attempt if attempt.closed else attempt._replace(granted=attempt.granted + 1)
+def _fenced(attempt: Attempt, *, again: bool) -> Attempt:
+    """Use up a grant id, so that no grant which was decided on earlier can be written any more.
+
+    `again`: also where that was done before, since it is another attempt's turn now.
+    """
+    if attempt.closed or (attempt.fenced and not again):
+        return attempt
+    return attempt._replace(granted=attempt.granted + 1, fenced=True)
 
 
 def _predecessors_closed(attempt: Attempt, known: list[Attempt]) -> bool:
@@ -114,13 +122,9 @@ def _opening(fleet: Fleet, decided: list[Attempt], planner: Planner) -> Opening 
         return None
     covering = [a for a in decided if a.revision == wanted.name and not a.finished and not a.closed]
     recompute = _to_recompute(fleet, wanted, covering, planner)
-    if recompute is not None:
-        return Opening(
-            wanted.name,
-            AttemptCause.RECOMPUTE,
-            (recompute.full_name,),
-            _asked([recompute], AttemptCause.RECOMPUTE),
-        )
+    if recompute:
+        only = tuple(run.full_name for run in recompute)
+        return Opening(wanted.name, AttemptCause.RECOMPUTE, only, _asked(recompute, AttemptCause.RECOMPUTE))
     under_way = {e.run_uid for a in decided if a.revision == wanted.name and not a.finished for e in a.active}
     behind = [r for r in fleet.runs if r.uid not in under_way and _leads_on(r, wanted, fleet, planner)]
     finished = [a for a in fleet.attempts if a.finished]
@@ -152,14 +156,18 @@ def _retry(wanted: Revision, runs: list[RunFacts], *, all_runs: bool) -> Opening
 
 def _to_recompute(
     fleet: Fleet, wanted: Revision, covering: list[Attempt], planner: Planner
-) -> RunFacts | None:
-    """Return the next run that asks for a recompute which can be planned, and which nobody has aborted."""
-    for run in fleet.runs:
-        if not _wants_recompute(run, fleet) or any(run.full_name in a.only for a in covering):
-            continue
-        if not isinstance(planner.plan(run, wanted, Cause.RECOMPUTE), Blocked):
-            return run
-    return None
+) -> list[RunFacts]:
+    """Return the runs that ask for a recompute which can be planned, and which nobody has aborted: one attempt's fill.
+
+    While an attempt over others that asked gives its grants, they are gathered: a loop that asks for a thousand runs
+    makes few attempts. One that stands still, for consent or a person, holds up nobody.
+    """
+    if any(a.cause == AttemptCause.RECOMPUTE and a.movable for a in covering):
+        return []
+    named = {name for a in covering for name in a.only}
+    asking = (r for r in fleet.runs if r.full_name not in named and _wants_recompute(r, fleet))
+    able = (r for r in asking if not isinstance(planner.plan(r, wanted, Cause.RECOMPUTE), Blocked))
+    return list(islice(able, MAX_NAMED_RUNS))
 
 
 def _asked(runs: list[RunFacts], cause: AttemptCause) -> tuple[Asked, ...]:

@@ -174,9 +174,9 @@ class Attempt(NamedTuple):
     """One ScenarioUpgrade: what people ask of it and how far it is.
 
     `granted` counts grant ids ever used up, so that none is used twice. `closed`: nothing is granted any more.
-    `waiting`: runs with a plan that are not granted yet; `held` are those that their user holds, `movable` those that
-    have consent and are not held. `unlisted`: outcomes that no longer fit into the listed reports. `asked`: the runs
-    that it was opened for, each with uid and nonce.
+    `fenced`: another attempt is the one that grants. `waiting`: runs with a plan that are not granted yet; `held` are
+    those that their user holds, `movable` those that have consent and are not held. `unlisted`: outcomes that no longer
+    fit into the listed reports. `asked`: the runs that it was opened for, each with uid and nonce.
     `abort_ignored`: its spec asks for an abort by another uid than its own.
     """
 
@@ -201,6 +201,7 @@ class Attempt(NamedTuple):
     canaries: tuple[str, ...] = ()
     finished: bool = False
     closed: bool = False
+    fenced: bool = False
     reason: str = ""
     waiting: int = 0
     held: int = 0

@@ -6,7 +6,7 @@ or a live read has shown that the holder is gone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.names import PlainName
@@ -92,8 +92,9 @@ def _still_asks(run: RunFacts, attempt: Attempt) -> bool:
     have noted so first; it still has to read it in the report.
     """
     handled = run.stored.handled.recompute
+    open_wish = run.recompute_nonce != handled
     return not attempt.asked or any(
-        a.uid == run.uid and (a.nonce != handled or attempt.called_off) for a in attempt.asked
+        a.uid == run.uid and ((a.nonce != handled and open_wish) or attempt.called_off) for a in attempt.asked
     )
 
 
@@ -120,16 +121,23 @@ def ended_badly(fleet: Fleet, attempts: frozenset[str], revision: str = "") -> f
     return frozenset(told | recorded)
 
 
+RECOMPUTES: Final = 10
+"""Finished attempts at a recompute that are kept; they do not push those over revisions out of the history."""
+
+
 def forgettable(fleet: Fleet, limit: int) -> tuple[Attempt, ...]:
-    """Return the finished attempts beyond so many, oldest first.
+    """Return the finished attempts beyond so many, oldest first; recomputes are counted apart.
 
     What ended badly at the wanted revision is remembered there and kept: else it would be tried again unasked.
     """
     finished = sorted((a for a in fleet.attempts if a.finished), key=lambda a: a.sequence)
+    again = [a for a in finished if a.cause == AttemptCause.RECOMPUTE]
+    others = [a for a in finished if a.cause != AttemptCause.RECOMPUTE]
+    surplus = [*again[: max(0, len(again) - RECOMPUTES)], *others[: max(0, len(others) - limit)]]
     wanted = fleet.wanted.name if fleet.wanted else ""
     return tuple(
         a
-        for a in finished[: max(0, len(finished) - limit)]
+        for a in sorted(surplus, key=lambda a: a.sequence)
         if a.revision != wanted or not (a.called_off or ended_badly(fleet, frozenset((a.name,))))
     )
 

@@ -84,6 +84,7 @@ def load_attempt(obj: Mapping[str, Any]) -> Attempt:
         canaries=tuple((status.get("wave") or {}).get("canaries") or ()),
         finished="completionTime" in status,
         closed=status.get("closed", False),
+        fenced=status.get("fenced", False),
         reason=_ready_reason(status),
         unlisted=settled.minus(_tally(reports)),
     )
@@ -109,6 +110,7 @@ def dump_attempt(attempt: Attempt, fleet: Fleet, old: Mapping[str, Any], generat
         "granted": attempt.granted,
         "wave": {"canaries": list(attempt.canaries)} if attempt.canaries else None,
         "closed": attempt.closed,
+        "fenced": attempt.fenced or None,
         "startTime": old.get("startTime") or (fleet.now if attempt.released else None),
         "completionTime": old.get("completionTime") or (fleet.now if attempt.finished else None),
     }

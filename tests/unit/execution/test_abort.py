@@ -71,6 +71,22 @@ def test_a_recompute_whose_attempt_was_aborted_is_a_wish_that_is_spent() -> None
     )
 
 
+def test_a_run_leaves_a_shared_recompute_by_its_own_abort_and_the_others_go_on() -> None:
+    """Given a recompute of many, when one run sets abortNonce in the middle, then its plan alone goes back."""
+    life = Life.on_v1(FRESH, wanted="v1").edit(recompute_nonce="once").run(granted)
+    life.state = life.state._replace(grants=tuple(g._replace(cause="Recompute") for g in life.state.grants))
+    life.run(at("stop"))
+    life.edit(abort_nonce="not this one").run(closed)
+    assert life.stored.history[0].outcome == "Aborted"
+    assert life.stored.handled.abort == "not this one"
+
+
+def test_a_recompute_that_waits_is_taken_back_by_the_run_that_asked() -> None:
+    """Given a recompute that was not granted yet, when its run sets abortNonce, then the wish is spent."""
+    life = Life.on_v1(FRESH, wanted="v1").edit(recompute_nonce="once", abort_nonce="no, leave it")
+    assert life.look().record.stored.handled.recompute == "once"
+
+
 def test_an_own_stop_that_was_aborted_is_not_tried_again_unasked() -> None:
     life = Life.on_v1(KEEP_SAME, wanted="v1").edit(desired_running=False).run(lambda one: one.pod().term)
     life.edit(abort_nonce="keep it").run()

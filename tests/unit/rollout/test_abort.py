@@ -68,9 +68,16 @@ def test_attempts_beyond_the_limit_are_forgotten_unless_something_would_be_tried
     over: dict[str, Any], kept: bool
 ) -> None:
     ended = attempt(1, **{"finished": True, "closed": True, **over})
-    later = tuple(attempt(n, cause="Recompute", only=named("g"), finished=True) for n in (2, 3))
+    later = tuple(attempt(n, cause="Retry", only=named("g"), finished=True) for n in (2, 3))
     known = fleet((run("f", V1),), [ended, *later])
     assert [a.name for a in forgettable(known, 1)] == (["s-2"] if kept else ["s-1", "s-2"])
+
+
+def test_recomputes_have_a_limit_of_their_own_and_push_no_rollout_out_of_the_history() -> None:
+    """Given many finished recomputes after a rollout, when there are too many, then the oldest recompute goes."""
+    rollout = attempt(1, finished=True, closed=True)
+    again = [attempt(n, cause="Recompute", only=named("g"), finished=True) for n in range(2, 14)]
+    assert [a.name for a in forgettable(fleet((), [rollout, *again]), 1)] == ["s-2", "s-3"]
 
 
 @pytest.mark.parametrize("handled", ["", "1"], ids=["the attempt first", "the run first"])

@@ -107,3 +107,21 @@ def test_a_run_that_never_started_is_in_no_attempt() -> None:
     """Given a first start, when there is an attempt, then it takes no grant."""
     [made] = decide(fleet((run("new", None),), [attempt()])).attempts
     assert made.finished
+
+
+def test_attempts_that_take_turns_are_fenced_once_for_each_turn() -> None:
+    """Given two open attempts, when one grants again, then the other costs no write; when it is its turn, both do.
+
+    A leader that froze before it wrote its turn would else find the attempt as it was, and grant beside the other one.
+    """
+    both = [attempt(1), attempt(2, cause="Retry", only=named("r004"))]
+    known = fleet(runs(4, V1), both, pace=(1, 5))
+    retry, rollout = decide(known).attempts
+    assert (rollout.name, rollout.fenced, retry.fenced, retry.granted) == ("s-1", False, True, 1)
+    more = known.pace._replace(max_concurrent=2)
+    again = {a.name: a for a in decide(known._replace(attempts=(rollout, retry), pace=more)).attempts}
+    assert (again["s-1"].granted, again["s-2"].granted) == (2, 1)
+    turned = (rollout._replace(suspend=True, fenced=True), retry)
+    others = {a.name: a for a in decide(known._replace(attempts=turned, pace=more)).attempts}
+    assert (others["s-2"].fenced, len(others["s-2"].active)) == (False, 1)
+    assert (others["s-1"].fenced, others["s-1"].granted) == (True, rollout.granted + 1)
