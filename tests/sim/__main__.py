@@ -16,7 +16,7 @@ from .grants import GrantExplorer
 from .mutants import MUTANTS
 from .search import Explorer
 from .sequences import DEEP_SEQUENCES, QUICK_SEQUENCES
-from .setups import DEEP, QUICK, begin
+from .setups import DEEP, DEEP_LAGS, QUICK, QUICK_LAGS, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS
 from .states import Setup
 
@@ -33,11 +33,13 @@ def main() -> None:
     plans = [_explored(setup.name, (setup,)) for setup in (QUICK if options.quick else (*QUICK, *DEEP))]
     chosen = QUICK_SIGNALS if options.quick else (*QUICK_SIGNALS, *DEEP_SIGNALS)
     signals = [_explored(signal.name, signal.setups) for signal in chosen]
+    aged = QUICK_LAGS if options.quick else (*QUICK_LAGS, *DEEP_LAGS)
+    lags = [_explored(setup.name, (setup,)) for setup in aged]
     followed = QUICK_SEQUENCES if options.quick else (*QUICK_SEQUENCES, *DEEP_SEQUENCES)
     sequences = [_explored(setup.name, (setup,)) for setup in followed]
     fleets = [_rolled_out(setup) for setup in (FLEETS if options.quick else (*FLEETS, *DEEP_FLEETS))]
     if options.write:
-        write(plans, signals, sequences, fleets)
+        write(plans, lags, signals, sequences, fleets)
 
 
 class Row(NamedTuple):
@@ -65,15 +67,22 @@ def _rolled_out(setup: grant_states.Setup) -> Row:
     return Row(setup.name, 1, found.states, found.goals, 0)
 
 
-def write(plans: list[Row], signals: list[Row], sequences: list[Row], fleets: list[Row]) -> None:
+def write(
+    plans: list[Row], lags: list[Row], signals: list[Row], sequences: list[Row], fleets: list[Row]
+) -> None:
     """Replace the marked section of the page."""
-    number = sum(row.explorations for row in (*plans, *signals, *sequences, *fleets))
-    states = sum(row.states for row in (*plans, *signals, *sequences, *fleets))
+    number = sum(row.explorations for row in (*plans, *lags, *signals, *sequences, *fleets))
+    states = sum(row.states for row in (*plans, *lags, *signals, *sequences, *fleets))
     told = (
         f"{number} explorations of {states:,} states, no promise broken, a goal reachable from every state."
     )
     table = ["| plan and luck | states | goals | deepest |", "|---|---|---|---|"]
     table += [f"| {r.name} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in plans]
+    aged = [
+        "| kinds of objects seen at different moments | states | goals | deepest |",
+        "|---|---|---|---|",
+    ]
+    aged += [f"| {r.name} | {r.states:,} | {r.goals:,} | {r.longest} |" for r in lags]
     people = [
         "| change of mind, at any moment | plan shapes | states | goals | deepest |",
         "|---|---|---|---|---|",
@@ -89,7 +98,7 @@ def write(plans: list[Row], signals: list[Row], sequences: list[Row], fleets: li
     mutants += ", ".join(m.name for m in broken) + "."
     rollouts = ["| rollout: grants, attempts and leaders | states | at rest |", "|---|---|---|"]
     rollouts += [f"| {r.name} | {r.states:,} | {r.goals:,} |" for r in fleets]
-    parts = (told, *("\n".join(rows) for rows in (table, people, several, rollouts)), mutants)
+    parts = (told, *("\n".join(rows) for rows in (table, aged, people, several, rollouts)), mutants)
     section = "\n\n".join(parts)
     section = f"<!-- explorer -->\n{section}\n<!-- /explorer -->"
     text = PAGE.read_text() if PAGE.exists() else ""

@@ -9,7 +9,7 @@ import pytest
 
 from scenario_operator.api.foreign import NOTHING
 from scenario_operator.api.journal import Kind
-from scenario_operator.execution import close, facts, opening, own, rest, upkeep
+from scenario_operator.execution import close, facts, looks, opening, own, rest, upkeep
 from scenario_operator.execution import decide as decide_module
 from scenario_operator.execution import effects as fx
 from scenario_operator.planning import stored as stored_module
@@ -160,7 +160,43 @@ def starts_what_failed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(operator, "entry_of", lambda view, around: around.active)
 
 
+def takes_what_it_sees_for_all(patch: pytest.MonkeyPatch) -> None:
+    """A report goes on record as missing, or as another Stop's, by what the watches brought."""
+    patch.setattr(looks, "_heard", lambda view, before, after: True)
+
+
+def tells_bad_news_unseen(patch: pytest.MonkeyPatch) -> None:
+    """Trouble is told, and acted on, by what the watches brought."""
+    patch.setattr(looks, "_is_trouble", lambda situation: False)
+
+
+def ends_unseeing(patch: pytest.MonkeyPatch) -> None:
+    """A plan that went back ends by what the watches brought."""
+    patch.setattr(looks, "_commits", lambda before, after: True)
+
+
+LAGGING = ("keep, a watch lags", "Continuation, a watch lags", "ForwardOnly, a watch lags")
+
 MUTANTS = (
+    Mutant("acts on what the watches brought", LAGGING, Rules(looks_live=False)),
+    Mutant(
+        "takes what it sees for all there is",
+        ("ForwardOnly, newer revision, a watch lags", "Continuation, a watch lags"),
+        patch=takes_what_it_sees_for_all,
+        breaks="the report of incarnation",
+    ),
+    Mutant(
+        "acts on trouble that it has not looked up",
+        ("keep with another format, a watch lags", "Continuation, a watch lags"),
+        patch=tells_bad_news_unseen,
+        breaks="the report of incarnation",
+    ),
+    Mutant(
+        "ends a plan that went back on what the watches brought",
+        ("ForwardOnly, newer revision, a watch lags",),
+        patch=ends_unseeing,
+        breaks="the report of incarnation",
+    ),
     Mutant(
         "starts what failed",
         ("ForwardOnly that never starts, then a newer revision that waits for consent",),

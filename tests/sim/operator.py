@@ -18,7 +18,7 @@ from scenario_operator.planning.stored import Loss
 from scenario_operator.rollout.facts import Told
 from scenario_operator.rollout.gate import Around, entry_of, gate_of
 
-from . import ghosts, model, promises
+from . import ghosts, lagging, model, promises
 from .model import C, Call, Cluster, Flight, J, P, R, W, get, key_of, put
 from .states import Move, Rules, Setup, State
 
@@ -99,13 +99,13 @@ def moves(explorer: Explorer, state: State) -> Iterator[Move]:
         return
     if state.active is None:
         for late in (False, True):
-            decision = explorer.decision(state, late)
+            seen, decision = _decided(explorer, state, late)
             record = decision.record if decision.record != state.record else None
             if record is None and not decision.effects:
                 continue
             promises.check_quiet(state, decision)
-            promises.check_patience(state, decision, late=late)
-            flight = Flight(record, True, _calls(state, decision))
+            promises.check_patience(seen, decision, late=late)
+            flight = Flight(record, True, _calls(seen, decision))
             yield Move(
                 f"observe{' late' if late else ''}: {_label(decision, record)}",
                 state._replace(active=flight),
@@ -139,8 +139,20 @@ def _label(decision: Decision, record: Record | None) -> str:
     return f"{'writes, ' if record else ''}{effects} ({decision.situation.reason or decision.situation.standing})"
 
 
+def _decided(explorer: Explorer, state: State, late: bool) -> tuple[State, Decision]:
+    """Decide on what the caches show, and again on what exists where the decision rests on something being absent."""
+    if not state.lags:
+        return state, explorer.decision(state, late)
+    seen = lagging.seen(state)
+    decision = explorer.decision(seen, late)
+    if explorer.rules.looks_live and explorer.looks(seen, late):
+        return state._replace(lags=()), explorer.decision(state, late)
+    return seen, decision
+
+
 def _calls(state: State, decision: Decision) -> tuple[Call, ...]:
-    return tuple(Call(e, of=state.run.uid) for e in decision.effects)
+    old = lagging.changed(state)
+    return tuple(Call(e, key_of(e) not in old, of=state.run.uid) for e in decision.effects)
 
 
 def _read_world(
@@ -287,7 +299,8 @@ def changed(state: State, key: tuple[str, object], cluster: Cluster) -> State:
     for one in touched:
         active = _stale_flight(active, one) if active else None
         late = tuple(_stale_flight(f, one) for f in late)
-    return state._replace(cluster=cluster, active=active, late=late)
+    lags = lagging.note(state.lags, touched)
+    return state._replace(cluster=cluster, active=active, late=late, lags=lags)
 
 
 def _stale_flight(flight: Flight, key: tuple[str, object]) -> Flight:

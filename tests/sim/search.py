@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenario_operator.execution import looks
 from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.view import View
 
-from . import coverage, ghosts, goals, mischief, operator, people, promises, told, world
+from . import coverage, ghosts, goals, lagging, mischief, operator, people, promises, told, world
 from .graph import Graph
 from .states import Found, Move, Rules, Setup, State, Violation
 
@@ -25,6 +26,7 @@ class Explorer:
         self.rules = rules or Rules()
         self.limit = limit
         self.decisions: dict[object, Decision] = {}
+        self.looked: dict[object, bool] = {}
         self.plans: dict[object, tuple[str, str]] = {}
         self.told: set[object] = set()
         self.met: set[coverage.Part] = set()
@@ -38,9 +40,7 @@ class Explorer:
 
     def decision(self, state: State, late: bool) -> Decision:
         """Return the real decision, remembered by what it depends on."""
-        around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
-        around = (*around, state.gone, state.refused)
-        key = (state.record, state.cluster, state.run, *around, late)
+        key = _depends_on(state, late)
         if key not in self.decisions:
             view = self.view(state, late)
             made = decide(view)
@@ -49,6 +49,13 @@ class Explorer:
                 ghosts.check_rest(self.setup, state, made)
             self.decisions[key] = made._replace(record=operator.squash(made.record))
         return self.decisions[key]
+
+    def looks(self, state: State, late: bool) -> bool:
+        """Say whether what was decided on a state needs a live look, remembered likewise."""
+        key = _depends_on(state, late)
+        if key not in self.looked:
+            self.looked[key] = looks.needs_look(self.view(state, late), self.decision(state, late))
+        return self.looked[key]
 
     def meet(self, view: View, made: Decision) -> None:
         """Note what a decision meets, and tell users of it unless all that it says has been told."""
@@ -67,6 +74,7 @@ class Explorer:
         yield from world.moves(self.setup, self.rules, state)
         yield from people.moves(self, state)
         yield from mischief.moves(state)
+        yield from lagging.moves(state)
 
     def explore(self, start: State) -> Found:
         """Explore everything reachable; raise Violation with the shortest trace that leads to one."""
@@ -95,3 +103,9 @@ class Explorer:
             decision = self.decision(graph.state(stuck), True)
             way = graph.trace(stuck) or ["from the first state"]
             raise Violation(f"no goal can be reached: {decision.situation}", way)
+
+
+def _depends_on(state: State, late: bool) -> object:
+    """Return all of a state that a decision depends on."""
+    around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
+    return (state.record, state.cluster, state.run, *around, state.gone, state.refused, late)

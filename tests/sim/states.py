@@ -47,6 +47,15 @@ class Luck(NamedTuple):
     lost_results: int = 0
     lost_revisions: int = 0
     skips: int = 0
+    lags: int = 0
+
+
+class Lag(NamedTuple):
+    """Objects of one kind as a watch that lags shows them, and the keys of those that have changed since."""
+
+    kind: str
+    objects: tuple[tuple[object, object], ...]
+    changed: frozenset[tuple[str, object]] = frozenset()
 
 
 class Truth(NamedTuple):
@@ -68,7 +77,8 @@ class State(NamedTuple):
     strategies is in force. `scenario`: the Scenario exists. `suspended`: so is whatever attempt there is.
     `removed`: grants of attempts that somebody deleted (ghost). `taken_back`: what aborted attempts had been asked for.
     A run that is gone has no uid. `gone`: revisions that somebody has deleted. `refused`: the API server refuses what
-    was called last. `truth` is kept where a setup follows several plans.
+    was called last. `truth` is kept where a setup follows several plans. `lags`: kinds of which caches show an earlier
+    moment.
     """
 
     record: Record
@@ -89,6 +99,7 @@ class State(NamedTuple):
     gone: frozenset[str] = frozenset()
     refused: bool = False
     truth: Truth = Truth()
+    lags: tuple[Lag, ...] = ()
 
 
 class Move(NamedTuple):
@@ -161,7 +172,8 @@ class Setup:
 class Rules(NamedTuple):
     """What the API server and the operator do, so that a mutant can break exactly one of them.
 
-    `torn`: the run is read before the world, not with it; `looks_again`: and once more after it.
+    `torn`: the run is read before the world, not with it; `looks_again`: and once more after it. `looks_live`: what
+    rests on something being absent is decided again on what really exists.
     """
 
     fenced: bool = True
@@ -173,6 +185,7 @@ class Rules(NamedTuple):
     revoke: bool = False
     torn: bool = False
     looks_again: bool = True
+    looks_live: bool = True
 
 
 class Found(NamedTuple):

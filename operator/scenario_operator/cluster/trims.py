@@ -4,6 +4,7 @@ Whoever needs more reads live; every effect does so anyway. StatefulSets are kep
 their templates, and so are the mutable ConfigMaps that hold views and reports.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from scenario_operator.api import names
@@ -22,13 +23,19 @@ _IDENTITY: Final = (
 )
 
 
+def is_managed(obj: Mapping[str, Any]) -> bool:
+    """Say whether an object has the label of what we made."""
+    labels = obj["metadata"].get("labels") or {}
+    return bool(labels.get(names.LABEL_MANAGED_BY) == names.CONTROLLER)
+
+
 def pod(obj: JsonObject) -> JsonObject | None:
     """A pod's metadata and status, which claims it mounts, and its node; about a third of it.
 
     Of a pod of somebody else it is who it is, which claims it mounts and whether it has ended; nothing if it has none.
     """
     spec = obj.get("spec") or {}
-    if (obj["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) != names.CONTROLLER:
+    if not is_managed(obj):
         return _stranger(obj)
     kept: dict[str, Any] = {
         "containers": [

@@ -1,4 +1,4 @@
-"""Reading the world into a View: once from what the watches brought, once live before anything is written (R6).
+"""Reading the world into a View: from what the watches brought, and live where something must not be absent (R6).
 
 The live read goes by name as well as by label: an object of ours whose labels were stripped, or a stranger's
 with the name that we would use, must not be overlooked.
@@ -15,7 +15,9 @@ from scenario_operator.cluster.client import Client
 from scenario_operator.cluster.keys import BY_CLAIM
 from scenario_operator.cluster.kinds import CLAIM, JOB, POD, STATEFUL_SET, Ref, ResourceKind
 from scenario_operator.cluster.store import Store, filed
+from scenario_operator.cluster.trims import is_managed
 from scenario_operator.controllers.complaints import complaint, missing
+from scenario_operator.controllers.once import REMEMBERED
 from scenario_operator.controllers.surroundings import Surroundings
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.read import ReadRun, health_of
@@ -33,7 +35,10 @@ JsonObject = Mapping[str, Any]
 
 
 class Things(NamedTuple):
-    """The objects that concern one run, as they were read; `refused` says why a pod of it cannot be made."""
+    """The objects that concern one run, as they were read.
+
+    `refused` says why a pod of it cannot be made. `live`: they were read from the API server, whole.
+    """
 
     run: JsonObject
     workloads: tuple[JsonObject, ...]
@@ -41,6 +46,12 @@ class Things(NamedTuple):
     claims: tuple[JsonObject, ...]
     jobs: tuple[JsonObject, ...]
     refused: Foreign = NOTHING
+    live: bool = False
+
+    @property
+    def whole(self) -> tuple[JsonObject, ...]:
+        """Return the objects of which nothing is left out that a write of them would lose."""
+        return (*self.workloads, *self.pods) if self.live else tuple(p for p in self.pods if is_managed(p))
 
 
 def cached(store: Store, run: JsonObject, record: Record) -> Things:
@@ -71,10 +82,12 @@ def strangers(store: Store, run: JsonObject, stored: Stored) -> tuple[JsonObject
     return tuple(mounting.values())
 
 
-async def live(client: Client, store: Store, run: JsonObject, record: Record) -> Things:
+async def live(
+    client: Client, store: Store, run: JsonObject, record: Record, *, results: bool = True
+) -> Things:
     """List what is labelled as the run's, and look by name for what should carry our labels and does not.
 
-    Pods of others are those that the watches brought.
+    Pods of others are those that the watches brought. `results`: the run may have a claim for results.
 
     Causes before what follows from them, so pods come last: a Job that has succeeded has its pod's last words
     behind it, and behind replicas 0 that were observed no pod is made any more. The other way round a hook that
@@ -98,14 +111,15 @@ async def live(client: Client, store: Store, run: JsonObject, record: Record) ->
     for number in _expected(record):
         workloads += await by_name(STATEFUL_SET, names.statefulset(name, number), workloads)
         claims += await by_name(CLAIM, names.state_claim(name, number), claims)
-    claims += await by_name(CLAIM, names.results_claim(name), claims)
+    if results:
+        claims += await by_name(CLAIM, names.results_claim(name), claims)
     pods = await listed(POD)
     for number in _expected(record):
         pods += await by_name(POD, names.pod(name, number), pods)
     known = {pod["metadata"]["uid"] for pod in pods}
     pods += tuple(pod for pod in strangers(store, run, record.stored) if pod["metadata"]["uid"] not in known)
     refused = await complaint(client, missing(run, record, (*workloads, *jobs), pods))
-    return Things(run, workloads, pods, claims, jobs, refused)
+    return Things(run, workloads, pods, claims, jobs, refused, live=True)
 
 
 def view_of(things: Things, read: ReadRun, around: Surroundings, *, now: float, refusal: Foreign) -> View:
@@ -154,8 +168,37 @@ def identity_of(run: Run) -> RunIdentity:
 
 
 def _workload(mine: RunIdentity, number: int, obj: JsonObject, revisions: Mapping[str, Revision]) -> Workload:
-    drifted = changed_by_others(obj, mine, number, revisions, RENDERER)
-    return read_workload(obj, drifted=drifted, renderer=RENDERER)
+    return read_workload(obj, drifted=_drifts(mine, number, obj, revisions), renderer=RENDERER)
+
+
+class _Drifts:
+    """Remembers templates that nobody else has changed: rendering one again is the dearest part of a look.
+
+    What a live look has found to be no change by others is none in the cache either, which does not hold who wrote
+    what: a webhook that rewrites images would else be looked up at every pass.
+    """
+
+    def __init__(self) -> None:
+        self._clean: set[object] = set()
+
+    def __call__(
+        self, mine: RunIdentity, number: int, obj: JsonObject, revisions: Mapping[str, Revision]
+    ) -> bool:
+        metadata = obj["metadata"]
+        annotations = metadata.get("annotations") or {}
+        stamps = tuple(sorted(item for item in annotations.items() if item[0].startswith(names.GROUP)))
+        key = metadata["uid"], metadata.get("generation"), stamps, frozenset(revisions), RENDERER
+        if key in self._clean:
+            return False
+        if changed_by_others(obj, mine, number, revisions, RENDERER):
+            return True
+        if len(self._clean) >= REMEMBERED:
+            self._clean.clear()
+        self._clean.add(key)
+        return False
+
+
+_drifts = _Drifts()
 
 
 def _expected(record: Record) -> list[int]:

@@ -1,16 +1,16 @@
 """Carries out one effect, through the cluster client, so that it lands on what was decided about or not at all.
 
-What starts anything is created by POST and asleep; everything else carries uid and resourceVersion of the live read
-that the decision was made on (rules R2 and R3). Nothing is tried again here: whatever fails is raised, the next pass
+What starts anything is created by POST and asleep; everything else carries uid and resourceVersion of what the decision
+was made on (rules R2 and R3). Nothing is tried again here: whatever fails is raised, the next pass
 looks at the world and decides anew. Knows no steps, no plans and no reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, NamedTuple, assert_never
 
 from scenario_operator.api import names
 from scenario_operator.cluster import errors
@@ -68,35 +68,45 @@ class Extra:
 NOTHING_MORE = Extra()
 
 
+class Written(NamedTuple):
+    """An object as a write has left it; a created one may have changed again already."""
+
+    kind: ResourceKind
+    obj: JsonObject
+
+
 async def perform(
     client: Client,
     identity: RunIdentity,
     revisions: Revisions,
     effect: Effect,
     extra: Extra = NOTHING_MORE,
-) -> None:
-    """Carry out one effect on the objects of one run.
+    seen: Iterable[Mapping[str, Any]] = (),
+) -> Written | None:
+    """Carry out one effect on the objects of one run, and return what it wrote, None for a deletion.
 
-    A deletion of what is gone already is done. Raises `AlreadyExists` when a name is taken (whose it is must be
-    read), `Conflict` when the object is not the one that was decided about, and every other `ClusterError` as it is.
+    `seen`: objects as they were read, whole; what a write needs to know of others than these is read. A deletion of
+    what is gone already is done. Raises `AlreadyExists` when a name is taken (whose it is must be read), `Conflict`
+    when the object is not the one that was decided about, and every other `ClusterError` as it is.
     """
     match effect:
         case CreateClaim() | CreateResults() | CreateWorkload() | CreateJob():
             with _rendering():
                 kind, manifest = _created(identity, revisions, effect, extra)
-            await client.create(kind, identity.namespace, manifest)
+            return Written(kind, await client.create(kind, identity.namespace, manifest))
         case PutToSleep() | StampClaim() | ReleaseJob():
             ref, handle, body = _change(identity, effect)
-            await client.patch(ref, body, uid=handle.uid, resource_version=handle.version)
+            return await _patched(client, ref, handle, body)
         case DeleteClaim() | DeleteWorkload() | DeleteJob():
             ref, handle = _doomed(identity, effect)
             await client.delete(
                 ref, uid=handle.uid, resource_version=handle.version, propagation="Background"
             )
+            return None
         case WakeWorkload():
-            await _wake(client, identity, revisions, effect, extra)
+            return await _wake(client, identity, revisions, effect, extra, seen)
         case HoldReport() | ReleaseReport():
-            await _hold_or_release(client, identity, effect)
+            return await _hold_or_release(client, identity, effect, seen)
         case _:
             assert_never(effect)
 
@@ -153,9 +163,18 @@ def _doomed(identity: RunIdentity, effect: Deletion) -> tuple[Ref, Handle]:
             return Ref(JOB, identity.namespace, effect.name), effect.job
 
 
+async def _patched(client: Client, ref: Ref, handle: Handle, body: JsonObject) -> Written:
+    return Written(ref.kind, await client.patch(ref, body, uid=handle.uid, resource_version=handle.version))
+
+
 async def _wake(
-    client: Client, identity: RunIdentity, revisions: Revisions, effect: WakeWorkload, extra: Extra
-) -> None:
+    client: Client,
+    identity: RunIdentity,
+    revisions: Revisions,
+    effect: WakeWorkload,
+    extra: Extra,
+    seen: Iterable[Mapping[str, Any]],
+) -> Written:
     """Scale up; a new template goes in the same write, as a PUT of the object that was decided about.
 
     A merge patch cannot replace a template: keys that it does not name (a node selector, a resource limit) would
@@ -164,16 +183,14 @@ async def _wake(
     """
     ref = _workload(identity, effect.incarnation)
     if effect.template is None:
-        body = _scale(1, effect.stamp)
-        await client.patch(ref, body, uid=effect.workload.uid, resource_version=effect.workload.version)
-        return
-    live = await _read_same(client, ref, effect.workload)
+        return await _patched(client, ref, effect.workload, _scale(1, effect.stamp))
+    live = await _read_same(client, ref, effect.workload, seen)
     with _rendering():
         rendered = _rendered(identity, revisions, effect.incarnation, effect.template, extra)
-    await client.replace(ref, _with_template(live, rendered, effect.stamp))
+    return Written(ref.kind, await client.replace(ref, _with_template(live, rendered, effect.stamp)))
 
 
-def _with_template(live: JsonObject, rendered: JsonObject, stamp: str) -> JsonObject:
+def _with_template(live: Mapping[str, Any], rendered: JsonObject, stamp: str) -> JsonObject:
     """Return the live StatefulSet, awake on a new template; what can never change stays as it is."""
     seen, made = live["metadata"], rendered["metadata"]
     stamps = made["annotations"] | ({names.ANNOTATION_STOP: stamp} if stamp else {})
@@ -189,26 +206,36 @@ def _with_template(live: JsonObject, rendered: JsonObject, stamp: str) -> JsonOb
     }
 
 
-async def _hold_or_release(client: Client, identity: RunIdentity, effect: HoldReport | ReleaseReport) -> None:
+async def _hold_or_release(
+    client: Client,
+    identity: RunIdentity,
+    effect: HoldReport | ReleaseReport,
+    seen: Iterable[Mapping[str, Any]],
+) -> Written:
     """Put our finalizer and the Stop's mark on a pod, or take both off.
 
-    A merge patch replaces the list of finalizers as a whole, so it must name those of others too: they are read
-    live, and count only if the pod is still the one that was decided about. The patch carries the same version.
+    A merge patch replaces the list of finalizers as a whole, so it must name those of others too: they are those of the
+    very version that was decided about, which the patch carries.
     """
     ref = Ref(POD, identity.namespace, names.pod(identity.name, effect.incarnation))
-    live = await _read_same(client, ref, effect.pod)
+    live = await _read_same(client, ref, effect.pod, seen)
     others = [f for f in live["metadata"].get("finalizers") or [] if f != names.FINALIZER_REPORT]
     held = isinstance(effect, HoldReport)
     metadata = {
         "finalizers": [*others, names.FINALIZER_REPORT] if held else others,
         "annotations": {names.ANNOTATION_STEP: effect.mark if isinstance(effect, HoldReport) else None},
     }
-    body = {"metadata": metadata}
-    await client.patch(ref, body, uid=effect.pod.uid, resource_version=effect.pod.version)
+    return await _patched(client, ref, effect.pod, {"metadata": metadata})
 
 
-async def _read_same(client: Client, ref: Ref, handle: Handle) -> JsonObject:
-    """Read an object live; raises `Conflict` unless it is the very version that was decided about."""
+async def _read_same(
+    client: Client, ref: Ref, handle: Handle, seen: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Return the very version of an object that was decided about; raises `Conflict` if it has changed since."""
+    for obj in seen:
+        metadata = obj["metadata"]
+        if Handle(metadata["uid"], metadata["resourceVersion"]) == handle:
+            return obj
     live = await client.get(ref)
     if live is None:
         raise errors.Vanished(f"{ref} is gone")

@@ -15,11 +15,15 @@ from scenario_operator.cluster.keys import Key
 REFUSALS: Final = (Terminal, ServerError)
 _LASTING: Final = 5
 """Server errors in a row after which they are told."""
+_WORDS_STAND: Final = 300.0
+"""Seconds for which the words of a refusal stand: those of a quota or a webhook may differ at every try."""
 
 
 class _Known(NamedTuple):
     text: Foreign
     certain: bool
+    reason: str
+    at: float
     times: int = 1
 
 
@@ -29,17 +33,20 @@ class Refusals:
     def __init__(self) -> None:
         self._known: dict[Key, _Known] = {}
 
-    def note(self, key: Key, error: Terminal | ServerError) -> bool:
-        """Remember a refusal, and say whether there is something new to tell.
+    def note(self, key: Key, error: Terminal | ServerError, now: float) -> bool:
+        """Remember a refusal at a time in epoch seconds, and say whether there is something new to tell.
 
-        Of server errors the first text stands: the next one may differ by a port number only.
+        Of server errors the first text stands: the next one may differ by a port number only. So it does, for a while,
+        of refusals for the same reason.
         """
         before = self.told(key)
         known = self._known.get(key)
         if isinstance(error, Terminal):
-            self._known[key] = _Known(error.told, certain=True)
+            stands = known is not None and known.certain and known.reason == error.reason
+            if known is None or not stands or now - known.at >= _WORDS_STAND:
+                self._known[key] = _Known(error.told, certain=True, reason=error.reason, at=now)
         elif known is None or known.certain:
-            self._known[key] = _Known(error.told, certain=False)
+            self._known[key] = _Known(error.told, certain=False, reason="", at=now)
         else:
             self._known[key] = known._replace(times=known.times + 1)
         return self.told(key) != before

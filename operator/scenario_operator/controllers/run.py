@@ -1,20 +1,19 @@
 """The run controller: look, decide, write the status, carry out the effects.
 
-Reads like the rule R1: status first, then effects; and like R6: the cache wakes, the live world decides.
+Reads like the rule R1: status first, then effects; and like R6: the write is the fence, and what rests on something
+being absent is decided again on a live look, once, just before.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 from scenario_operator.api import names
 from scenario_operator.api.reading import Unreadable
-from scenario_operator.api.reasons import Reason
 from scenario_operator.cluster.context import Context
-from scenario_operator.cluster.errors import Conflict
+from scenario_operator.cluster.errors import AlreadyExists, Conflict
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import POD, RUN, JsonObject, Ref
 from scenario_operator.cluster.store import filed
@@ -27,13 +26,15 @@ from scenario_operator.controllers.observe import (
     live,
     view_of,
 )
-from scenario_operator.controllers.perform import Extra, perform
+from scenario_operator.controllers.perform import NOTHING_MORE, Extra, perform
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.statuses import Statuses
-from scenario_operator.controllers.surroundings import Surroundings, surroundings
-from scenario_operator.execution.decide import Decision, Record, decide
+from scenario_operator.controllers.surroundings import Surroundings, run_read, surroundings
+from scenario_operator.controllers.telling import Teller
+from scenario_operator.controllers.watches import Watches
+from scenario_operator.execution.decide import Decision, decide
 from scenario_operator.execution.effects import ReleaseReport
-from scenario_operator.execution.journal import Journal
+from scenario_operator.execution.looks import needs_look, opens_for_a_grant
 from scenario_operator.execution.read import ReadRun, read_run
 from scenario_operator.execution.status import is_news, merge_patch, render, unreadable
 from scenario_operator.execution.view import View
@@ -41,16 +42,32 @@ from scenario_operator.manifests.identity import RunIdentity, handle
 from scenario_operator.manifests.pod import named
 
 logger = logging.getLogger(__name__)
-_GAP: Final = 60.0
-"""Seconds between two looks at a run after which nobody knows what became of its plan in between (R13)."""
 
 
-class _Watch(NamedTuple):
-    """The plan of a run that is watched, since when without a gap, and when it was last looked at; epoch seconds."""
+class _Seen(NamedTuple):
+    """A run, its world and what is around it as they were read, what was decided on that, and the status that says it.
 
-    plan: str
-    since: float
-    seen: float
+    `news`: the status is worth writing.
+    """
+
+    obj: JsonObject
+    read: ReadRun
+    things: Things
+    around: Surroundings
+    view: View
+    decision: Decision
+    status: JsonObject
+    news: bool
+
+    @property
+    def old(self) -> JsonObject:
+        """Return the status as it was read."""
+        return self.obj.get("status") or {}
+
+    @property
+    def asks(self) -> bool:
+        """Say whether there is anything to do."""
+        return self.news or bool(self.decision.effects)
 
 
 class RunController:
@@ -60,7 +77,10 @@ class RunController:
         self._context = context
         self._refusals = Refusals()
         self._statuses = Statuses(context)
-        self._watched: dict[Key, _Watch] = {}
+        self._teller = Teller(context)
+        self._watches = Watches()
+        #: Runs of which a write has failed since something was not as it was seen.
+        self._misled: set[Key] = set()
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a run; see `cluster.context.Controller`."""
@@ -68,29 +88,39 @@ class RunController:
         if known is None:
             self._refusals.forget(key)
             self._statuses.forget(key)
-            self._watched.pop(key, None)
+            self._watches.forget(key)
+            self._misled.discard(key)
             await self._release_orphans(key)
             return None
         if self._holds_for_another(known):
             await self._release_orphans(key)
         if (rest := self._statuses.rests(key, known)) is not None:
             return rest
-        read = read_run(known)
+        read = run_read(known)
         if isinstance(read, Unreadable):
             return await self._leave_as_it_is(key)
         things = cached(self._context.store, known, read.record)
-        view = self._view(key, read, things, surroundings(self._context, known))
-        decision = decide(view)
-        if decision.effects or self._worth(view, decision, known):
-            return await self._act(key)
-        lacking = missing(known, read.record, (*things.workloads, *things.jobs), things.pods)
+        seen = self._seen(key, known, read, things, surroundings(self._context, known))
+        try:
+            return await (self._act(key, seen) if seen.asks else self._quiet(key, seen))
+        except (Conflict, AlreadyExists):
+            # Something is not as the watches brought it, and they may lag: the next pass looks for itself.
+            self._misled.add(key)
+            await self._read_again(known)
+            raise
+
+    async def _quiet(self, key: Key, seen: _Seen) -> timedelta | None:
+        """Do nothing, but look at Events where a pod has been missing for some time: nobody watches them."""
+        things, now = seen.things, seen.view.now
+        self._misled.discard(key)
+        lacking = missing(seen.obj, seen.read.record, (*things.workloads, *things.jobs), things.pods)
         if lacking is None:
-            self._looked(key, view.now)
-            return _wake(decision)
-        if lacking.may_be_asked(view.now) and await complaint(self._context.client, lacking):
-            return await self._act(key)
-        self._looked(key, view.now)
-        return min(_wake(decision) or LONGEST_WAIT, timedelta(seconds=lacking.looks_again_in(view.now)))
+            self._watches.looked(key, now)
+            return _wake(seen.decision)
+        if lacking.may_be_asked(now) and await complaint(self._context.client, lacking):
+            return await self._carry_out(key, await self._look(key, seen))
+        self._watches.looked(key, now)
+        return min(_wake(seen.decision) or LONGEST_WAIT, timedelta(seconds=lacking.looks_again_in(now)))
 
     async def _leave_as_it_is(self, key: Key) -> timedelta:
         """Say on a run that cannot be read which field it is; nothing else of it is touched, and its pods run on."""
@@ -109,40 +139,54 @@ class RunController:
             logger.warning("run cannot be read key=%(key)s: %(problem)s", {"key": key, "problem": problem})
         return LONGEST_WAIT
 
-    async def _act(self, key: Key) -> timedelta | None:
-        """Look live, decide again, and carry out only that."""
-        context = self._context
-        obj = await context.client.get(Ref(RUN, key.namespace, key.name))
-        read = read_run(obj) if obj is not None else None
-        if obj is None or read is None or isinstance(read, Unreadable):
-            return timedelta(seconds=1)
-        around = await surroundings(context, obj).live(context, obj)
-        things = await live(context.client, context.store, obj, read.record)
-        view = self._view(key, read, things, around)
-        self._looked(key, view.now)
-        decision = decide(view)
-        old = obj.get("status") or {}
-        if self._worth(view, decision, obj):
-            obj = await self._write(key, obj, view, decision, old)
-            self._tell(obj, view, decision, old)
-        elif decision.effects:
-            await self._still(obj)
-        await self._perform(key, view, decision)
-        return _wake(decision)
+    async def _act(self, key: Key, seen: _Seen) -> timedelta | None:
+        """Carry out what the watches' view asks for, as far as its writes fence it, else what a live look does."""
+        if key in self._misled or needs_look(seen.view, seen.decision):
+            seen = await self._look(key, seen)
+        elif opens_for_a_grant(seen.view, seen.decision):
+            around = await seen.around.live(self._context, seen.obj)
+            seen = self._seen(key, seen.obj, seen.read, seen.things, around)
+            if needs_look(seen.view, seen.decision):
+                seen = await self._look(key, seen)
+        return await self._carry_out(key, seen)
 
-    async def _perform(self, key: Key, view: View, decision: Decision) -> None:
+    async def _look(self, key: Key, seen: _Seen) -> _Seen:
+        """Decide again on the objects and the attempts of a run as they are now; its own status write is its fence."""
+        around = await seen.around.live(self._context, seen.obj)
+        record, results = seen.read.record, around.may_have_results(seen.read.record.stored)
+        things = await live(self._context.client, self._context.store, seen.obj, record, results=results)
+        self._misled.discard(key)
+        looked = self._seen(key, seen.obj, seen.read, things, around)
+        self._watches.looked(key, looked.view.now)
+        return looked
+
+    async def _carry_out(self, key: Key, seen: _Seen) -> timedelta | None:
+        """Write what was decided, then make its effects."""
+        if seen.news:
+            await self._write(key, seen)
+            self._teller.tell(seen.obj, seen.view, seen.decision, seen.old)
+        elif seen.decision.effects:
+            await self._still(seen.obj)
+        await self._perform(key, seen)
+        self._watches.looked(key, seen.view.now)
+        return _wake(seen.decision)
+
+    async def _perform(self, key: Key, seen: _Seen) -> None:
         """Carry out the effects in order; what is refused is told in the status by the next pass."""
+        view, decision, store = seen.view, seen.decision, self._context.store
+        client, identity, extra = self._context.client, identity_of(view.run), _extra(decision)
         try:
             for effect in decision.effects:
-                client, identity = self._context.client, identity_of(view.run)
-                await perform(client, identity, view.revisions, effect, _extra(decision))
+                written = await perform(client, identity, view.revisions, effect, extra, seen.things.whole)
+                if written is not None:
+                    store.offer(written.kind, "MODIFIED", written.obj)
                 # Its kind and target only: templates carry parameters, which may be secret.
                 target = getattr(effect, "name", None) or getattr(effect, "incarnation", "")
                 logger.info(
                     "effect %(effect)s %(target)s", {"effect": type(effect).__name__, "target": target}
                 )
         except REFUSALS as refusal:
-            if self._refusals.note(key, refusal):
+            if self._refusals.note(key, refusal, seen.view.now):
                 self._context.wake(key)
             elif decision.record.journal is not None and decision.wake is not None:
                 # The plan's deadlines do not wait for the back-off of what is refused.
@@ -160,91 +204,27 @@ class RunController:
         if again is None or again["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
             raise Conflict("the run changed while its world was read")
 
-    def _view(self, key: Key, read: ReadRun, things: Things, around: Surroundings) -> View:
+    def _seen(self, key: Key, obj: JsonObject, read: ReadRun, things: Things, around: Surroundings) -> _Seen:
+        """Decide on a run and its world as they were read."""
         now = self._context.now().timestamp()
         view = view_of(things, read, around, now=now, refusal=self._refusals.told(key))
-        return view._replace(watched_since=self._since(key, view.journal, now))
+        since = self._watches.since(key, view.journal, now, self._context.reached_since().timestamp())
+        view = view._replace(watched_since=since)
+        decision, old = decide(view), obj.get("status") or {}
+        status = render(view, decision, old)
+        return _Seen(obj, read, things, around, view, decision, status, is_news(view, decision, old, status))
 
-    def _since(self, key: Key, journal: Journal | None, now: float) -> float:
-        """Return since when this process has watched a plan while the API server answered.
-
-        A look that fails is none: in one namespace, too, a right may be missing for a while.
-        """
-        if journal is None:
-            self._watched.pop(key, None)
-            return now
-        known = self._watched.get(key)
-        if known is None or known.plan != journal.id:
-            known = _Watch(journal.id, now, now)
-        elif now - known.seen > _GAP:
-            known = known._replace(since=now)
-        self._watched[key] = known
-        return max(known.since, self._context.reached_since().timestamp())
-
-    def _looked(self, key: Key, now: float) -> None:
-        """Note that everything which a decision rests on could be read."""
-        if (known := self._watched.get(key)) is not None:
-            self._watched[key] = known._replace(seen=now)
-
-    @staticmethod
-    def _worth(view: View, decision: Decision, obj: JsonObject) -> bool:
-        old = obj.get("status") or {}
-        return is_news(view, decision, old, render(view, decision, old))
-
-    async def _write(
-        self, key: Key, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]
-    ) -> JsonObject:
+    async def _write(self, key: Key, seen: _Seen) -> None:
         """Write the status, fenced by the version that was read: a conflict means look again (R1)."""
-        patch = merge_patch(old, render(view, decision, old))
-        written = await self._statuses.write(key, RUN, obj, patch)
+        await self._statuses.write(key, RUN, seen.obj, merge_patch(seen.old, seen.status))
         # The watch will bring nothing new any more, so whoever else is concerned is told here.
-        self._context.wake(Key("scenario", obj["metadata"]["namespace"], view.run.scenario))
-        return written
+        self._context.wake(Key("scenario", key.namespace, seen.view.run.scenario))
 
-    def _tell(self, obj: JsonObject, view: View, decision: Decision, old: Mapping[str, Any]) -> None:
-        """Tell people of a change of state, once: Event, log line and metrics."""
-        situation = decision.situation
-        before = _ready(old)
-        if situation.reason and situation.reason != before:
-            warns = bool(situation.attention or situation.degraded)
-            self._context.events.post(
-                obj,
-                type_="Warning" if warns else "Normal",
-                reason=situation.reason,
-                action="Reconcile",
-                note=situation.message,
-            )
-            logger.info("state reason=%(r)s: %(m)s", {"r": situation.reason, "m": situation.message})
-        self._warn_of_orphans(obj, view, decision)
-        fresh = len(decision.record.stored.history) and decision.record.stored.history[0]
-        if fresh and fresh not in view.stored.history:
-            self._context.measures.upgrade_finished(fresh.outcome)
-        self._measure(view.journal, decision.record, view.now)
-
-    def _warn_of_orphans(self, obj: JsonObject, view: View, decision: Decision) -> None:
-        """Warn of values that the version in use does not declare: they are kept, but the program does not get them."""
-        stored = decision.record.stored
-        known = dict(view.stored.parameters.orphaned)
-        lost = [name for name, _ in stored.parameters.orphaned if name not in known]
-        if not lost or stored.applied is None:
-            return
-        note = f"version {stored.applied.version} does not declare {', '.join(f'spec.parameters.{n}' for n in lost)}"
-        self._context.events.post(
-            obj,
-            type_="Warning",
-            reason=Reason.UNKNOWN_PARAMETER.value,
-            action="Reconcile",
-            note=f"{note}: kept in status.parameters.orphaned and not passed on",
-        )
-
-    def _measure(self, before: Journal | None, record: Record, now: float) -> None:
-        if before is None:
-            return
-        after = set(record.journal.done) if record.journal else {s.id for s in before.route}
-        for step in before.route:
-            since = before.begun_at(step.id)
-            if step.id in after and step.id not in before.done and since is not None:
-                self._context.measures.step_finished(step.kind.value, max(0.0, now - since))
+    async def _read_again(self, obj: JsonObject) -> None:
+        """Take in a run as it is now: too old a view would be so for every pass until its watch moves on."""
+        fresh = await self._context.client.get(Ref.to(RUN, obj))
+        if fresh is not None:
+            self._context.store.offer(RUN, "MODIFIED", fresh)
 
     def _holds_for_another(self, obj: JsonObject) -> bool:
         """Say whether a pod is held whose run had this one's name: it would keep name and claims from this one."""
@@ -262,7 +242,8 @@ class RunController:
             if not _is_held_for_another(pod, uid):
                 continue
             identity = RunIdentity(key.namespace, key.name, "", "")
-            await perform(client, identity, {}, ReleaseReport(handle(pod), named(key.name, pod)), Extra())
+            release = ReleaseReport(handle(pod), named(key.name, pod))
+            await perform(client, identity, {}, release, NOTHING_MORE, (pod,))
 
 
 def _is_held_for_another(pod: JsonObject, uid: str | None) -> bool:
@@ -279,11 +260,6 @@ def _extra(decision: Decision) -> Extra:
     if journal is None:
         return Extra()
     return Extra(journal.attempt, journal.source.version, journal.strategy.type)
-
-
-def _ready(status: Mapping[str, Any]) -> str:
-    ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), None)
-    return ready["reason"] if ready else ""
 
 
 def _wake(decision: Decision) -> timedelta | None:

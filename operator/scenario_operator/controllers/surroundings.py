@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from scenario_operator.api import commands, names
 from scenario_operator.api.reading import Unreadable
@@ -21,11 +21,14 @@ from scenario_operator.cluster.kinds import (
     Ref,
 )
 from scenario_operator.cluster.store import filed
+from scenario_operator.controllers.once import REMEMBERED, Once
+from scenario_operator.execution.read import read_run
 from scenario_operator.execution.view import View
 from scenario_operator.manifests.revision import is_revision, read_revision
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.snapshot import snapshot_of
+from scenario_operator.planning.stored import Stored
 from scenario_operator.planning.validity import read_policy, read_strategy
 from scenario_operator.rollout.facts import Attempt, Statement, Told
 from scenario_operator.rollout.gate import (
@@ -51,24 +54,16 @@ class Surroundings:
     strategy_unread: str = ""
 
     async def live(self, context: Context, run: JsonObject) -> Surroundings:
-        """Read again what a write depends on: the scenario, and the attempts that concern this run."""
-        namespace = run["metadata"]["namespace"]
-        name = run["spec"]["scenarioRef"]["name"]
-        scenario = await context.client.get(Ref(SCENARIO, namespace, name))
+        """Read the attempts again that concern a run: what they grant, abort or suspend counts as it is now."""
         attempts: list[JsonObject] = []
         for attempt in self.attempts:
-            if not _concerns(attempt, run):
-                attempts.append(attempt)
-                continue
-            fresh = await context.client.get(Ref.to(UPGRADE, attempt))
+            fresh = await context.client.get(Ref.to(UPGRADE, attempt)) if _concerns(attempt, run) else attempt
             attempts += [fresh] if fresh is not None else []
-        revisions = dict(self.revisions)
-        latest = ((scenario or {}).get("status") or {}).get("latestRevision")
-        if latest and latest not in revisions:
-            found = await context.client.get(Ref(CONTROLLER_REVISION, namespace, latest))
-            parsed = read_revision(found) if found else None
-            revisions |= {latest: parsed} if isinstance(parsed, Revision) else {}
-        return replace(self, scenario=scenario, attempts=tuple(attempts), revisions=revisions)
+        return replace(self, attempts=tuple(attempts))
+
+    def may_have_results(self, stored: Stored) -> bool:
+        """Say whether any version of the run publishes results, or has."""
+        return stored.results is not None or any(r.spec.results is not None for r in self.revisions.values())
 
     def complete(self, view: View) -> View:
         """Add to a view what comes from around the run."""
@@ -114,28 +109,7 @@ def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, R
     return {name: revision for name, revision in read.items() if isinstance(revision, Revision)}
 
 
-_T = TypeVar("_T")
-_REMEMBERED = 4096
-"""How many versions of objects are known; then all are forgotten."""
-
-
-class _Once(Generic[_T]):
-    """Reads each version of an object once, for whoever looks at it; bounded by `_REMEMBERED`."""
-
-    def __init__(self, read: Callable[[JsonObject], _T]) -> None:
-        self._read = read
-        self._known: dict[tuple[str, str], _T] = {}
-
-    def __call__(self, obj: JsonObject) -> _T:
-        key = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
-        if key not in self._known:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = self._read(obj)
-        return self._known[key]
-
-
-_revision = _Once(read_revision)
+_revision = Once(read_revision)
 """A revision is immutable, and every run of its Scenario looks at it."""
 
 
@@ -157,7 +131,7 @@ class Strategy(NamedTuple):
 
 
 _LAST_READ: dict[str, StrategySpec | None] = {}
-"""What was last read of an object's strategy, by the object's uid; bounded by `_REMEMBERED`."""
+"""What was last read of an object's strategy, by the object's uid; bounded by `REMEMBERED`."""
 
 
 def strategy_for(context: Context, run: JsonObject | None, scenario: JsonObject | None) -> Strategy:
@@ -200,7 +174,7 @@ def strategy_named(context: Context, namespace: str, name: str) -> Strategy:
 
 
 def _remember(uid: str, spec: StrategySpec | None) -> None:
-    if len(_LAST_READ) >= _REMEMBERED and uid not in _LAST_READ:
+    if len(_LAST_READ) >= REMEMBERED and uid not in _LAST_READ:
         _LAST_READ.clear()
     _LAST_READ[uid] = spec
 
@@ -241,5 +215,8 @@ def _missing(stated: Mapping[str, JsonObject]) -> Statement | None:
     return Statement(ready["reason"], ready.get("message", "")) if refused else None
 
 
-loaded = _Once(read_attempt)
+loaded = Once(read_attempt)
 """An attempt, or which field of it cannot be read; every run of a Scenario looks at the same ones."""
+
+run_read = Once(read_run)
+"""A run as it was read: by its own key at every look, and by its Scenario's after every change."""

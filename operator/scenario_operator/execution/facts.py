@@ -44,15 +44,20 @@ def _prove(journal: Journal, word: str, known: Any) -> None:
         raise TypeError("it is no answer")
 
 
+def stop_name(step: Step) -> str:
+    """Return the name of the fact of a Stop."""
+    return f"stop:{step.id}"
+
+
 def stop_of(journal: Journal, step: Step) -> dict[str, Any] | None:
     """Return what a Stop recorded of the pod that it ended, None before."""
-    known: dict[str, Any] | None = journal.fact(f"stop:{step.id}")
+    known: dict[str, Any] | None = journal.fact(stop_name(step))
     return known
 
 
 def stopped(step: Step, words: dict[str, Any]) -> dict[str, Any]:
     """Return the fact of a Stop."""
-    return {f"stop:{step.id}": words}
+    return {stop_name(step): words}
 
 
 class Answer(NamedTuple):
@@ -64,6 +69,16 @@ class Answer(NamedTuple):
     numbers: Mapping[str, int] = MappingProxyType({})
     given_up: bool = False
     uncounted: tuple[str, ...] = ()
+
+
+_COMPUTED: Final = frozenset({"parameters", "window", "atRisk"})
+
+
+def witnessed(before: Journal | None, after: Journal | None) -> tuple[str, ...]:
+    """Return the names of the facts that are new and say what was seen of the world, or was not."""
+    known = dict(before.facts) if before is not None else {}
+    fresh = [name for name, _ in after.facts if name not in known] if after is not None else []
+    return tuple(name for name in fresh if name not in _COMPUTED)
 
 
 def hook_of(journal: Journal, step: Step) -> Answer | None:

@@ -7,16 +7,19 @@ from typing import Any
 
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.api.reasons import Reason
-from scenario_operator.execution.read import read_run
+from scenario_operator.execution.read import ReadRun, read_run
 from scenario_operator.rollout.facts import RunFacts, RunName, Unread
 
 _SAYS_NOTHING = frozenset({Reason.REFUSED, Reason.CLAIM_IN_USE, Reason.STOP_TIMEOUT})
 """What a run waits for without having failed: it says nothing of the version that the run is led to."""
 
 
-def facts_of(obj: Mapping[str, Any]) -> RunFacts | Unread:
-    """Read the few facts of a run from which it is scheduled, but for its own strategy, which is another object."""
-    read = read_run(obj)
+def facts_of(obj: Mapping[str, Any], read: ReadRun | Unreadable | None = None) -> RunFacts | Unread:
+    """Return the few facts of a run from which it is scheduled, but for its own strategy, which is another object.
+
+    `read`: the run, where it has been read already.
+    """
+    read = read_run(obj) if read is None else read
     if isinstance(read, Unreadable):
         metadata = obj["metadata"]
         return Unread(RunName(metadata["namespace"], metadata["name"]), metadata["uid"], str(read))

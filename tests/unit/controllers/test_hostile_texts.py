@@ -104,7 +104,7 @@ def test_a_refusal_of_the_api_server(text: str, code: int) -> None:
     assert is_harmless(str(error)[:LONGEST])
     known, key = Refusals(), Key("run", "ns", "r")
     for _ in range(5):
-        known.note(key, error)
+        known.note(key, error, 0)
     decision = harmless(Life.unborn().view()._replace(refusal=known.told(key)))
     assert last_command(decision.situation.attention) in BEHIND
 

@@ -47,10 +47,13 @@ class Served:
             await self.run.reconcile(Key("run", "ns", "r"))
             self.server.wait(15)
 
-    async def until_it_works(self) -> None:
+    async def until_it_works(self, *, rendered_before: bool = True) -> None:
         """Play the controllers and the kubelet until the run is available."""
         await self.look()
-        self._as_an_older_one_rendered_it()
+        if rendered_before:
+            self._as_an_older_one_rendered_it()
+        else:
+            self.server.change(STATEFUL_SET, "r-1", {"status": {"replicas": 1, "observedGeneration": 99}})
         seen = self.workload
         template = seen["spec"]["template"]
         owner = {"uid": seen["metadata"]["uid"], "controller": True}
@@ -122,3 +125,23 @@ async def test_the_next_start_renders_anew() -> None:
     (container,) = served.workload["spec"]["template"]["spec"]["containers"]
     assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert served.workload["metadata"]["annotations"][names.ANNOTATION_RENDERER] == str(RENDERER)
+
+
+async def test_a_webhook_that_rewrites_images_costs_one_live_look_for_each_template() -> None:
+    """Given a template that admission has rewritten, when the run rests, then it is not read again at every pass."""
+    served = Served()
+    await served.until_it_works(rendered_before=False)
+    template = copy.deepcopy(served.workload["spec"]["template"])
+    template["spec"]["containers"][0]["image"] = f"mirror.test/{template['spec']['containers'][0]['image']}"
+    ours = {"manager": names.FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:template": {}}}}
+    served.server.change(
+        STATEFUL_SET, "r-1", {"spec": {"template": template}, "metadata": {"managedFields": [ours]}}
+    )
+    before = served.workload["metadata"]["resourceVersion"]
+    await served.look(1)
+    asked = len(served.server.lists)
+    assert asked, "the change is looked at live once"
+    served.server.lists.clear()
+    await served.look(5)
+    assert not served.server.lists
+    assert served.workload["metadata"]["resourceVersion"] == before

@@ -10,7 +10,7 @@ import pytest
 
 from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.cluster.client import Client, Listing
-from scenario_operator.cluster.errors import Forbidden, ServerError, Unreachable
+from scenario_operator.cluster.errors import Forbidden, ServerError, Terminal, Unreachable
 from scenario_operator.cluster.keys import Key
 from scenario_operator.cluster.kinds import JsonObject
 from scenario_operator.controllers.complaints import Missing, complaint, missing
@@ -23,16 +23,26 @@ KEY, OTHER = Key("run", "ns", "r"), Key("run", "ns", "other")
 def test_a_refusal_for_good_is_told_at_once_and_once() -> None:
     known = Refusals()
 
-    assert known.note(KEY, Forbidden("Forbidden", "no"))
-    assert not known.note(KEY, Forbidden("Forbidden", "no"))
+    assert known.note(KEY, Forbidden("Forbidden", "no"), 0)
+    assert not known.note(KEY, Forbidden("Forbidden", "no"), 1)
     assert (known.told(KEY), known.told(OTHER)) == (Foreign("no"), NOTHING)
-    assert known.note(KEY, Forbidden("Forbidden", "still no"))
+    assert known.note(KEY, Terminal("Invalid", "no more"), 2)
+
+
+def test_other_words_of_the_same_refusal_are_told_after_five_minutes_only() -> None:
+    """Given a quota that counts in its words, when it refuses at every try, then they are no news for a while."""
+    known = Refusals()
+
+    news = [known.note(KEY, Forbidden("Forbidden", f"used: {n}"), 30.0 * n) for n in range(12)]
+
+    assert [n for n, told in enumerate(news) if told] == [0, 10]
+    assert known.told(KEY) == Foreign("used: 10")
 
 
 def test_a_server_error_is_told_when_it_lasts_in_its_first_words() -> None:
     known = Refusals()
 
-    news = [known.note(KEY, ServerError(f"webhook down, port {port}")) for port in range(8)]
+    news = [known.note(KEY, ServerError(f"webhook down, port {port}"), port) for port in range(8)]
 
     assert news == [False] * 4 + [True] + [False] * 3
     assert known.told(KEY) == Foreign("webhook down, port 0")
@@ -41,16 +51,16 @@ def test_a_server_error_is_told_when_it_lasts_in_its_first_words() -> None:
 def test_what_was_let_through_is_forgotten() -> None:
     known = Refusals()
     for _ in range(4):
-        known.note(KEY, ServerError("down"))
+        known.note(KEY, ServerError("down"), 0)
     known.forget(KEY)
 
-    assert not known.note(KEY, ServerError("down"))
+    assert not known.note(KEY, ServerError("down"), 0)
     assert not known.told(KEY)
 
 
 def test_a_long_refusal_is_cut() -> None:
     known = Refusals()
-    known.note(KEY, Forbidden("Forbidden", "x" * 5000))
+    known.note(KEY, Forbidden("Forbidden", "x" * 5000), 0)
 
     assert len(known.told(KEY).shown()) == 512
 
