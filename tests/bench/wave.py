@@ -173,7 +173,7 @@ def told(runs: int, found: Wave, beside: Beside) -> str:
     work = f"{found.writes / runs:.1f} | {found.reads / runs:.1f} | {found.events / runs:.1f}"
     cost = f"{1000 * found.cpu / runs:.0f} | {found.memory:.0f}"
     sizes = f"{found.seen.scenario_bytes / 1024:.1f} | {found.seen.attempt_bytes / 1024:.1f}"
-    times = f"{found.seconds:.0f} | {beside.controller:.0f} | {ratio:.1f} | {beside.bare:.0f}"
+    times = f"{found.seconds:.1f} | {beside.controller:.1f} | {ratio:.1f} | {beside.bare:.1f}"
     return f"| {runs} | {times} | {work} | {cost} | {sizes} |"
 
 

@@ -186,6 +186,12 @@ def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
     )
 
 
+def ended_unheard(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> bool:
+    """Say whether a pod of a Job has ended without a word of the Job about it: its deadline may have killed it."""
+    said = _true_conditions(obj).keys() & {"Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"}
+    return not said and any(_is_of(pod, obj) and termination_of(pod) for pod in pods)
+
+
 def reverting(identity: RunIdentity, pods: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Return the Jobs that the run's revert hooks which still run belong to, whether the Jobs still exist or not."""
     for obj in pods:
