@@ -10,7 +10,7 @@ mean; `indices` and `trims` are given to it. What a trim answers None to is not 
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from scenario_operator.cluster.kinds import JsonObject, ResourceKind
@@ -133,6 +133,20 @@ class Store:
         shelf.buried = {uid: version for uid, version in shelf.buried.items() if version > shelf.listed_at}
         shelf.listed_at = listed_at
         return changes
+
+    def take_in(
+        self, kind: ResourceKind, index: str, value: str, listed: Sequence[JsonObject], resource_version: str
+    ) -> None:
+        """Take in a complete list of what `index` files under `value`, read at a version; what it lacks is forgotten.
+
+        Nobody is woken for it. What is forgotten may come back: its label may have been taken off.
+        """
+        for obj in listed:
+            self.offer(kind, None, obj)
+        shelf, seen = self._shelf(kind), {obj["metadata"]["uid"] for obj in listed}
+        for uid in tuple(shelf.index.get((index, value), ())):
+            if uid not in seen and version_of(shelf.by_uid[uid]) <= int(resource_version):
+                shelf.take(uid)
 
     def get(self, kind: ResourceKind, namespace: str, name: str) -> JsonObject | None:
         """The newest object of that name, if any."""

@@ -87,7 +87,8 @@ async def live(
 ) -> Things:
     """List what is labelled as the run's, and look by name for what should carry our labels and does not.
 
-    Pods of others are those that the watches brought. `results`: the run may have a claim for results.
+    Pods of others are those that the watches brought. `results`: the run may have a claim for results. What is listed
+    is taken in: a watch does not tell of what ended between our own list of everything and its first event.
 
     Causes before what follows from them, so pods come last: a Job that has succeeded has its pod's last words
     behind it, and behind replicas 0 that were observed no pod is made any more. The other way round a hook that
@@ -98,7 +99,9 @@ async def live(
     mine = f"{names.LABEL_RUN}={name}"
 
     async def listed(kind: ResourceKind) -> tuple[JsonObject, ...]:
-        return (await client.list(kind, namespace, label_selector=mine)).items
+        found = await client.list(kind, namespace, label_selector=mine)
+        store.take_in(kind, "run", filed(namespace, name), found.items, found.resource_version)
+        return found.items
 
     async def by_name(
         kind: ResourceKind, wanted: str, known: tuple[JsonObject, ...]

@@ -32,7 +32,7 @@ from scenario_operator.controllers.statuses import Statuses
 from scenario_operator.controllers.surroundings import Surroundings, run_read, surroundings
 from scenario_operator.controllers.telling import Teller
 from scenario_operator.controllers.watches import Watches
-from scenario_operator.execution.decide import Decision, decide
+from scenario_operator.execution.decide import WAKE, Decision, decide
 from scenario_operator.execution.effects import ReleaseReport
 from scenario_operator.execution.looks import needs_look, opens_for_a_grant
 from scenario_operator.execution.read import ReadRun, read_run
@@ -81,6 +81,8 @@ class RunController:
         self._watches = Watches()
         #: Runs of which a write has failed since something was not as it was seen.
         self._misled: set[Key] = set()
+        #: When a run was last looked at live, in epoch seconds.
+        self._looked_at: dict[Key, float] = {}
 
     async def reconcile(self, key: Key) -> timedelta | None:
         """Make one pass over a run; see `cluster.context.Controller`."""
@@ -90,6 +92,7 @@ class RunController:
             self._statuses.forget(key)
             self._watches.forget(key)
             self._misled.discard(key)
+            self._looked_at.pop(key, None)
             await self._release_orphans(key)
             return None
         if self._holds_for_another(known):
@@ -110,9 +113,11 @@ class RunController:
             raise
 
     async def _quiet(self, key: Key, seen: _Seen) -> timedelta | None:
-        """Do nothing, but look at Events where a pod has been missing for some time: nobody watches them."""
+        """Do nothing, but look at what no watch tells: Events, where a pod has long been missing, and ghosts."""
         things, now = seen.things, seen.view.now
         self._misled.discard(key)
+        if self._may_wait_for_a_ghost(key, seen):
+            return await self._carry_out(key, await self._look(key, seen))
         lacking = missing(seen.obj, seen.read.record, (*things.workloads, *things.jobs), things.pods)
         if lacking is None:
             self._watches.looked(key, now)
@@ -158,7 +163,16 @@ class RunController:
         self._misled.discard(key)
         looked = self._seen(key, seen.obj, seen.read, things, around)
         self._watches.looked(key, looked.view.now)
+        self._looked_at[key] = looked.view.now
         return looked
+
+    def _may_wait_for_a_ghost(self, key: Key, seen: _Seen) -> bool:
+        """Say whether an open plan has waited so long that it is looked up whether what it waits for is still there."""
+        if seen.view.journal is None:
+            self._looked_at.pop(key, None)
+            return False
+        since = self._looked_at.setdefault(key, seen.view.now)
+        return seen.view.now - since >= WAKE
 
     async def _carry_out(self, key: Key, seen: _Seen) -> timedelta | None:
         """Write what was decided, then make its effects."""
@@ -179,7 +193,9 @@ class RunController:
             for effect in decision.effects:
                 written = await perform(client, identity, view.revisions, effect, extra, seen.things.whole)
                 if written is not None:
+                    # The watch will bring nothing new of it, so this is what wakes.
                     store.offer(written.kind, "MODIFIED", written.obj)
+                    self._context.wake(key)
                 # Its kind and target only: templates carry parameters, which may be secret.
                 target = getattr(effect, "name", None) or getattr(effect, "incarnation", "")
                 logger.info(

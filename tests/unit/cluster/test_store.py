@@ -121,6 +121,20 @@ def test_graves_do_not_pile_up() -> None:
     assert store._shelves[POD].buried == {}
 
 
+def test_a_list_of_what_an_index_files_forgets_what_it_lacks_until_it_is_seen_again() -> None:
+    """Given a pod that ended unseen, when its run's pods are listed, then it is gone, and only that."""
+    store = Store(indices={POD: {"run": by_label(names.LABEL_RUN)}})
+    mine, theirs = {"labels": {names.LABEL_RUN: "r"}}, {"labels": {names.LABEL_RUN: "other"}}
+    for seen in (pod("ghost", 3, **mine), pod("fresh", 9, **mine), pod("another", 2, **theirs)):
+        store.offer(POD, "ADDED", seen)
+
+    store.take_in(POD, "run", filed("ns", "r"), [pod("listed", 5, **mine)], "6")
+    assert uids(store) == {"fresh", "another", "listed"}
+
+    store.offer(POD, "MODIFIED", pod("ghost", 7, **mine))
+    assert "ghost" in uids(store)
+
+
 def test_an_index_follows_labels_and_deletions() -> None:
     store = Store(indices={POD: {"run": by_label(names.LABEL_RUN)}})
     mine = {names.LABEL_RUN: "r"}
