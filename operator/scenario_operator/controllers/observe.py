@@ -29,6 +29,7 @@ from scenario_operator.manifests.job import ended_unheard, read_job, reverting
 from scenario_operator.manifests.pod import read_pods
 from scenario_operator.manifests.statefulset import incarnation_of, read_workload
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.steps import STATE
 from scenario_operator.planning.stored import DELETED, Stored
 
 JsonObject = Mapping[str, Any]
@@ -213,5 +214,9 @@ _drifts = _Drifts()
 
 def _expected(record: Record) -> list[int]:
     """Return the incarnations whose objects may exist under our names: known ones, and the next to be made."""
+    journal = record.journal
     known = [i.number for i in record.stored.incarnations if i.state != DELETED]
-    return [*known, record.stored.next_incarnation()] if record.journal is None else known
+    if journal is None:
+        return [*known, record.stored.next_incarnation()]
+    gone = {s.args.incarnation for s in journal.route if s.nature.destroys == STATE and s.id in journal.done}
+    return [number for number in known if number not in gone]

@@ -34,7 +34,7 @@ from scenario_operator.controllers.telling import Teller
 from scenario_operator.controllers.watches import Watches
 from scenario_operator.execution.decide import WAKE, Decision, decide
 from scenario_operator.execution.effects import ReleaseReport
-from scenario_operator.execution.looks import needs_look, opens_for_a_grant
+from scenario_operator.execution.looks import asks_whether_it_may, needs_look, opens_for_a_grant
 from scenario_operator.execution.read import ReadRun, read_run
 from scenario_operator.execution.status import is_news, merge_patch, render, unreadable
 from scenario_operator.execution.view import View
@@ -156,8 +156,10 @@ class RunController:
         return await self._carry_out(key, seen)
 
     async def _look(self, key: Key, seen: _Seen) -> _Seen:
-        """Decide again on the objects and the attempts of a run as they are now; its own status write is its fence."""
-        around = await seen.around.live(self._context, seen.obj)
+        """Decide again on the objects of a run as they are now; its own status write is its fence."""
+        around = seen.around
+        if key in self._misled or asks_whether_it_may(seen.decision):
+            around = await around.live(self._context, seen.obj)
         record, results = seen.read.record, around.may_have_results(seen.read.record.stored)
         things = await live(self._context.client, self._context.store, seen.obj, record, results=results)
         self._misled.discard(key)

@@ -1,9 +1,9 @@
 """Which decisions need a live look, and which may rest on what the watches brought (R6).
 
 A write is fenced by what it rests on: uid and resourceVersion of its object, resourceVersion of the run. What no fence
-sees is that something is *absent*: another pod, another hook, a claim, a report. So what wakes, creates or destroys,
-what goes on record as missing or failed, and every end but a good one is decided again on a live look, just before. Bad
-news too is looked up before it is told.
+sees is that something is *absent*: another pod, another hook, a claim, a report. So what wakes a workload or a hook,
+makes or deletes a claim, goes on record as missing or failed, and every end but a good one is decided again on a live
+look, just before. Bad news too is looked up before it is told.
 
 What is left is the way of a plan that goes well: it opens, stops what runs, records a report that was read, finds the
 new version ready, and commits. It is explored on views whose kinds of objects are of different age.
@@ -14,15 +14,32 @@ from __future__ import annotations
 from scenario_operator.api.outcomes import SUCCESSES
 from scenario_operator.execution import facts
 from scenario_operator.execution.decide import Decision
-from scenario_operator.execution.effects import HoldReport, PutToSleep, ReleaseReport, StampClaim
+from scenario_operator.execution.effects import (
+    CreateJob,
+    CreateWorkload,
+    DeleteClaim,
+    DeleteJob,
+    DeleteWorkload,
+    HoldReport,
+    PutToSleep,
+    ReleaseJob,
+    ReleaseReport,
+    StampClaim,
+)
 from scenario_operator.execution.journal import Journal
 from scenario_operator.execution.situation import Situation
 from scenario_operator.execution.steps.step import stop_stamp
 from scenario_operator.execution.view import View
 from scenario_operator.planning.stored import Stored
 
-_FENCED = (HoldReport, PutToSleep, ReleaseReport, StampClaim)
-"""Effects that are safe on a view of any age, since a stale one fails."""
+_FENCED = (
+    *(HoldReport, PutToSleep, ReleaseReport, StampClaim),
+    *(CreateJob, CreateWorkload, DeleteJob, DeleteWorkload),
+)
+"""Effects that are safe on a view of any age: a stale one fails, and what is created asleep does nothing.
+
+Not claims: a pod of a stranger may wait for one of that name.
+"""
 
 
 def needs_look(view: View, decision: Decision) -> bool:
@@ -39,6 +56,11 @@ def needs_look(view: View, decision: Decision) -> bool:
     if after.journal is None:
         return not _commits(view.stored, after.stored)
     return not _goes_on(before, after.journal) or view.stored != after.stored
+
+
+def asks_whether_it_may(decision: Decision) -> bool:
+    """Say whether something cannot be undone: then what an attempt says counts as it is now, an abort above all."""
+    return any(isinstance(effect, DeleteClaim | ReleaseJob) for effect in decision.effects)
 
 
 def opens_for_a_grant(view: View, decision: Decision) -> bool:
