@@ -34,7 +34,12 @@ from scenario_operator.controllers.telling import Teller
 from scenario_operator.controllers.watches import Watches
 from scenario_operator.execution.decide import WAKE, Decision, decide
 from scenario_operator.execution.effects import ReleaseReport
-from scenario_operator.execution.looks import asks_whether_it_may, needs_look, opens_for_a_grant
+from scenario_operator.execution.looks import (
+    asks_whether_it_may,
+    needs_look,
+    opens_for_a_grant,
+    tells_trouble,
+)
 from scenario_operator.execution.read import ReadRun, read_run
 from scenario_operator.execution.status import is_news, merge_patch, render, unreadable
 from scenario_operator.execution.view import View
@@ -146,7 +151,8 @@ class RunController:
 
     async def _act(self, key: Key, seen: _Seen) -> timedelta | None:
         """Carry out what the watches' view asks for, as far as its writes fence it, else what a live look does."""
-        if key in self._misled or needs_look(seen.view, seen.decision):
+        unsure = key in self._misled or tells_trouble(seen.old)
+        if unsure or needs_look(seen.view, seen.decision):
             seen = await self._look(key, seen)
         elif opens_for_a_grant(seen.view, seen.decision):
             around = await seen.around.live(self._context, seen.obj)

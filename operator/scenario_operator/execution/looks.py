@@ -3,7 +3,8 @@
 A write is fenced by what it rests on: uid and resourceVersion of its object, resourceVersion of the run. What no fence
 sees is that something is *absent*: another pod, another hook, a claim, a report. So what wakes a workload or a hook,
 makes or deletes a claim, goes on record as missing or failed, and every end but a good one is decided again on a live
-look, just before. Bad news too is looked up before it is told.
+look, just before. Bad news too is looked up before it is told, and before it is taken back: why a pod cannot be made is
+seen live only.
 
 What is left is the way of a plan that goes well: it opens, stops what runs, records a report that was read, finds the
 new version ready, and commits. It is explored on views whose kinds of objects are of different age.
@@ -11,6 +12,10 @@ new version ready, and commits. It is explored on views whose kinds of objects a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from scenario_operator.api.conditions import ConditionType
 from scenario_operator.api.outcomes import SUCCESSES
 from scenario_operator.execution import facts
 from scenario_operator.execution.decide import Decision
@@ -61,6 +66,12 @@ def needs_look(view: View, decision: Decision) -> bool:
 def asks_whether_it_may(decision: Decision) -> bool:
     """Say whether something cannot be undone: then what an attempt says counts as it is now, an abort above all."""
     return any(isinstance(effect, DeleteClaim | ReleaseJob) for effect in decision.effects)
+
+
+def tells_trouble(status: Mapping[str, Any]) -> bool:
+    """Say whether a status on record tells what may be seen by a live look only, so that no other takes it back."""
+    stated = {c["type"]: c["status"] for c in status.get("conditions") or ()}
+    return stated.get(ConditionType.DEGRADED.value) == "True"
 
 
 def opens_for_a_grant(view: View, decision: Decision) -> bool:
