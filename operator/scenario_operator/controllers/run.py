@@ -14,7 +14,7 @@ from scenario_operator.api import names
 from scenario_operator.api.reading import Unreadable
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.errors import AlreadyExists, Conflict
-from scenario_operator.cluster.keys import Key
+from scenario_operator.cluster.keys import Key, keys_of
 from scenario_operator.cluster.kinds import POD, RUN, JsonObject, Ref
 from scenario_operator.cluster.store import filed
 from scenario_operator.cluster.worker import LONGEST_WAIT
@@ -114,7 +114,7 @@ class RunController:
         except (Conflict, AlreadyExists):
             # Something is not as the watches brought it, and they may lag: the next pass looks for itself.
             self._misled.add(key)
-            await self._read_again(known)
+            await self._read_again(key, known)
             raise
 
     async def _quiet(self, key: Key, seen: _Seen) -> timedelta | None:
@@ -200,9 +200,8 @@ class RunController:
         try:
             for effect in decision.effects:
                 written = await perform(client, identity, view.revisions, effect, extra, seen.things.whole)
-                if written is not None:
-                    # The watch will bring nothing new of it, so this is what wakes.
-                    store.offer(written.kind, "MODIFIED", written.obj)
+                if written is not None and store.offer(written.kind, "MODIFIED", written.obj).is_news:
+                    # The watch will bring nothing new of it, so this wakes. What changed nothing would wake for ever.
                     self._context.wake(key)
                 # Its kind and target only: templates carry parameters, which may be secret.
                 target = getattr(effect, "name", None) or getattr(effect, "incarnation", "")
@@ -244,11 +243,14 @@ class RunController:
         # The watch will bring nothing new any more, so whoever else is concerned is told here.
         self._context.wake(Key("scenario", key.namespace, seen.view.run.scenario))
 
-    async def _read_again(self, obj: JsonObject) -> None:
+    async def _read_again(self, key: Key, obj: JsonObject) -> None:
         """Take in a run as it is now: too old a view would be so for every pass until its watch moves on."""
         fresh = await self._context.client.get(Ref.to(RUN, obj))
         if fresh is not None:
-            self._context.store.offer(RUN, "MODIFIED", fresh)
+            store = self._context.store
+            # The event of what is taken in here will be no news, so whoever else it concerns is told now.
+            for other in keys_of(RUN, store.offer(RUN, "MODIFIED", fresh), store) - {key}:
+                self._context.wake(other)
 
     def _holds_for_another(self, obj: JsonObject) -> bool:
         """Say whether a pod is held whose run had this one's name: it would keep name and claims from this one."""
