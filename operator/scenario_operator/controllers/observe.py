@@ -38,7 +38,7 @@ JsonObject = Mapping[str, Any]
 class Things(NamedTuple):
     """The objects that concern one run, as they were read.
 
-    `refused` says why a pod of it cannot be made. `live`: they were read from the API server, whole.
+    `refused` says why a pod of it cannot be made. `live`: all but the pods of others were read from the API server.
     """
 
     run: JsonObject
@@ -51,8 +51,12 @@ class Things(NamedTuple):
 
     @property
     def whole(self) -> tuple[JsonObject, ...]:
-        """Return the objects of which nothing is left out that a write of them would lose."""
-        return (*self.workloads, *self.pods) if self.live else tuple(p for p in self.pods if is_managed(p))
+        """Return the objects of which nothing is left out that a write of them would lose.
+
+        Of pods without our label the store keeps a part, and they come from there on a live look as well.
+        """
+        pods = tuple(pod for pod in self.pods if is_managed(pod))
+        return (*self.workloads, *pods) if self.live else pods
 
 
 def cached(store: Store, run: JsonObject, record: Record) -> Things:

@@ -130,3 +130,14 @@ async def test_a_pod_that_lost_its_label_is_found_by_its_name(bed: Bed) -> None:
     run = bed.server.objects[RUN, "ns", "r"]
     things = await live(cast("Client", bed.server), bed.server.store, run, record_of(run))
     assert [p["metadata"]["name"] for p in things.pods] == ["r-1-0"]
+
+
+async def test_what_a_write_is_handed_of_an_object_is_whole(bed: Bed) -> None:
+    """Given a pod of somebody's with a finalizer, of which the store keeps a part, then no write is built on that."""
+    finalizers = ["example.org/backup"]
+    bed.server.put(POD, {**DEBUG, "metadata": {"name": "debug", "finalizers": finalizers}})
+    run = bed.server.objects[RUN, "ns", "r"]
+    things = await live(cast("Client", bed.server), bed.server.store, run, record_of(run))
+    assert "debug" in {p["metadata"]["name"] for p in things.pods}
+    assert things.whole
+    assert [obj for obj in things.whole if obj not in bed.server.objects.values()] == []
