@@ -1,4 +1,4 @@
-"""What was last seen of every object: wakes and first drafts of decisions come from here, never effects.
+"""What was last seen of every object: wakes and decisions come from here, unless these need a live look (rule R6).
 
 Two sources feed it, kopf's watches and our own lists, and neither is complete: a watch that starts again
 after 410 reports no deletions, and a list may be older than an event that overtook it. Hence the rules, all

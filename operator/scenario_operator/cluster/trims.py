@@ -1,7 +1,7 @@
 """What the store keeps of the kinds that are large and of which decisions need little.
 
-Whoever needs more reads live; every effect does so anyway. StatefulSets are kept whole: drift is judged on
-their templates, and so are the mutable ConfigMaps that hold views and reports.
+Whoever needs more reads live. StatefulSets are kept whole, since drift is judged on their templates, and so are the
+mutable ConfigMaps that hold views and reports. So is the metadata of our own pods: a write of finalizers rests on it.
 """
 
 from collections.abc import Mapping

@@ -178,7 +178,7 @@ async def _wake(
     """Scale up; a new template goes in the same write, as a PUT of the object that was decided about.
 
     A merge patch cannot replace a template: keys that it does not name (a node selector, a resource limit) would
-    stay from the old one. The PUT is built from a live read that has the handle's uid and version and carries that
+    stay from the old one. The PUT is built from a whole object that has the handle's uid and version, and carries that
     version, so it fails when anything was written in between, and what others wrote before is kept.
     """
     ref = _workload(identity, effect.incarnation)

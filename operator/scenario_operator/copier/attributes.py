@@ -44,7 +44,7 @@ def kept_mode(source: os.stat_result, target: os.stat_result) -> int:
 
 
 def same(place: Place, source: os.stat_result, target: os.stat_result, lost: Lost) -> bool:
-    """Return whether mode, modification time and extended attributes are the source's."""
+    """Say whether mode, modification time and extended attributes are the source's."""
     if source.st_mtime_ns != target.st_mtime_ns:
         return False
     if not stat.S_ISLNK(source.st_mode) and stat.S_IMODE(target.st_mode) != kept_mode(source, target):

@@ -196,7 +196,7 @@ def _told(source: Folder, target: Folder, entered: Entered | None) -> list[str]:
 
 
 def changed(before: os.stat_result, now: os.stat_result) -> bool:
-    """Return whether a file was replaced or written to: every write sets the time of change, which nobody sets back."""
+    """Say whether a file was replaced or written to: every write sets the time of change, which nobody sets back."""
     return _identity(before) != _identity(now)
 
 

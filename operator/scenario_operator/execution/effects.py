@@ -1,8 +1,8 @@
 """Effects: what `decide` asks of the world, as data. `controllers/perform.py` carries them out.
 
-No effect upserts (R2): creations fail on an existing name, everything else carries the handle of the live read
-that the decision was made on. What starts work is created asleep and then woken (R3). Dataclasses, not tuples:
-two effects of different kinds are never equal.
+No effect upserts (R2): creations fail on an existing name, everything else carries the handle of what the
+decision was made on. What starts work is created asleep and then woken (R3). Dataclasses, not tuples: two effects of
+different kinds are never equal.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def job_check(view: View, journal: Journal, step: Step) -> Check:
 def job_effects(
     view: View, journal: Journal, step: Step, hook: str, revision: Revision | None
 ) -> tuple[Effect, ...]:
-    """Create the Job asleep, of a revision that is there; then release it with the handle of a live read (R3)."""
+    """Create the Job asleep, of a revision that is there; then release what was seen asleep (R3)."""
     name = job_name(view, journal, step)
     job = view.world.job(name)
     if job is None:
