@@ -19,7 +19,7 @@ def seen(state: State) -> State:
     return state._replace(cluster=state.cluster._replace(**shown))
 
 
-def changed(state: State) -> frozenset[tuple[str, object]]:
+def outdated(state: State) -> frozenset[tuple[str, object]]:
     """Return the objects that are no longer as the caches show them."""
     return frozenset[tuple[str, object]]().union(*(lag.changed for lag in state.lags))
 

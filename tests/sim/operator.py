@@ -151,7 +151,7 @@ def _decided(explorer: Explorer, state: State, late: bool) -> tuple[State, Decis
 
 
 def _calls(state: State, decision: Decision) -> tuple[Call, ...]:
-    old = lagging.changed(state)
+    old = lagging.outdated(state)
     return tuple(Call(e, key_of(e) not in old, of=state.run.uid) for e in decision.effects)
 
 

@@ -201,11 +201,11 @@ def plans_of(
 
 
 def give_grants(
-    attempt: Attempt, fleet: Fleet, planner: Planner, in_flight: int, busy: frozenset[str]
+    attempt: Attempt, fleet: Fleet, planner: Planner, under_way: int, busy: frozenset[str]
 ) -> Attempt:
     """Add the grants that pace, consent and failures allow.
 
-    `in_flight` counts all unfinished attempts; `busy` are the runs that any of them has granted.
+    `under_way`: what is in flight over all unfinished attempts. `busy` are the runs that any of them has granted.
     """
     if (
         attempt.closed
@@ -218,7 +218,7 @@ def give_grants(
         or failed_canaries(attempt, fleet)
     ):
         return attempt
-    room = fleet.pace.max_concurrent - in_flight
+    room = fleet.pace.max_concurrent - under_way
     active = list(attempt.active)
     given = attempt.granted
     if room <= 0:
