@@ -31,7 +31,7 @@ from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.statuses import Statuses
 from scenario_operator.controllers.surroundings import Surroundings, run_read, surroundings
 from scenario_operator.controllers.telling import Teller
-from scenario_operator.controllers.watches import Watches
+from scenario_operator.controllers.watched import WatchedPlans
 from scenario_operator.execution.decide import WAKE, Decision, decide
 from scenario_operator.execution.effects import ReleaseReport
 from scenario_operator.execution.looks import (
@@ -83,7 +83,7 @@ class RunController:
         self._refusals = Refusals()
         self._statuses = Statuses(context)
         self._teller = Teller(context)
-        self._watches = Watches()
+        self._watched = WatchedPlans()
         #: Runs of which a write has failed since something was not as it was seen.
         self._misled: set[Key] = set()
         #: When a run was last looked at live, in epoch seconds.
@@ -95,7 +95,7 @@ class RunController:
         if known is None:
             self._refusals.forget(key)
             self._statuses.forget(key)
-            self._watches.forget(key)
+            self._watched.forget(key)
             self._misled.discard(key)
             self._looked_at.pop(key, None)
             await self._release_orphans(key)
@@ -125,11 +125,11 @@ class RunController:
             return await self._carry_out(key, await self._look(key, seen))
         lacking = missing(seen.obj, seen.read.record, (*things.workloads, *things.jobs), things.pods)
         if lacking is None:
-            self._watches.looked(key, now)
+            self._watched.looked(key, now)
             return _wake(seen.decision)
         if lacking.may_be_asked(now) and await complaint(self._context.client, lacking):
             return await self._carry_out(key, await self._look(key, seen))
-        self._watches.looked(key, now)
+        self._watched.looked(key, now)
         return min(_wake(seen.decision) or LONGEST_WAIT, timedelta(seconds=lacking.looks_again_in(now)))
 
     async def _leave_as_it_is(self, key: Key) -> timedelta:
@@ -170,7 +170,7 @@ class RunController:
         things = await live(self._context.client, self._context.store, seen.obj, record, results=results)
         self._misled.discard(key)
         looked = self._seen(key, seen.obj, seen.read, things, around)
-        self._watches.looked(key, looked.view.now)
+        self._watched.looked(key, looked.view.now)
         self._looked_at[key] = looked.view.now
         return looked
 
@@ -190,7 +190,7 @@ class RunController:
         elif seen.decision.effects:
             await self._still(seen.obj)
         await self._perform(key, seen)
-        self._watches.looked(key, seen.view.now)
+        self._watched.looked(key, seen.view.now)
         return _wake(seen.decision)
 
     async def _perform(self, key: Key, seen: _Seen) -> None:
@@ -231,7 +231,7 @@ class RunController:
         """Decide on a run and its world as they were read."""
         now = self._context.now().timestamp()
         view = view_of(things, read, around, now=now, refusal=self._refusals.told(key))
-        since = self._watches.since(key, view.journal, now, self._context.reached_since().timestamp())
+        since = self._watched.since(key, view.journal, now, self._context.reached_since().timestamp())
         view = view._replace(watched_since=since)
         decision, old = decide(view), obj.get("status") or {}
         status = render(view, decision, old)

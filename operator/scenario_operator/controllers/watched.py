@@ -11,19 +11,19 @@ _GAP: Final = 60.0
 """Seconds between two looks at a run after which nobody knows what became of its plan in between."""
 
 
-class _Watch(NamedTuple):
-    """The plan that is watched, since when without a gap, and when it was last looked at; epoch seconds."""
+class _Watched(NamedTuple):
+    """A plan that is watched, since when without a gap, and when it was last looked at; epoch seconds."""
 
-    plan: str
+    id: str
     since: float
     seen: float
 
 
-class Watches:
+class WatchedPlans:
     """The plans that are watched, by run."""
 
     def __init__(self) -> None:
-        self._watched: dict[Key, _Watch] = {}
+        self._watched: dict[Key, _Watched] = {}
 
     def since(self, key: Key, journal: Journal | None, now: float, reached: float) -> float:
         """Return since when a plan has been watched while the API server answered; `reached`: since when it has.
@@ -34,8 +34,8 @@ class Watches:
             self._watched.pop(key, None)
             return now
         known = self._watched.get(key)
-        if known is None or known.plan != journal.id:
-            known = _Watch(journal.id, now, now)
+        if known is None or known.id != journal.id:
+            known = _Watched(journal.id, now, now)
         elif now - known.seen > _GAP:
             known = known._replace(since=now)
         self._watched[key] = known
