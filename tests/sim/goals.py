@@ -52,7 +52,9 @@ def _answered(state: State) -> bool:
         return True
     if run.desired_running and _cannot_start(state):
         return True
-    restarted = not run.restart_nonce or stored.handled.restart == run.restart_nonce
+    # A restart of a run that is to be stopped is owed by its next start.
+    owed = run.desired_running and run.restart_nonce
+    restarted = not owed or stored.handled.restart == run.restart_nonce
     return restarted and stored.stopped is not run.desired_running
 
 
