@@ -54,7 +54,9 @@ class Explorer:
         """Say whether what was decided on a state needs a live look, remembered likewise."""
         key = _depends_on(state, late)
         if key not in self.looked:
-            self.looked[key] = looks.needs_look(self.view(state, late), self.decision(state, late))
+            self.looked[key] = looks.needs_look(
+                _of_no_age(self.view(state, late)), self.decision(state, late)
+            )
         return self.looked[key]
 
     def meet(self, view: View, made: Decision) -> None:
@@ -109,3 +111,9 @@ def _depends_on(state: State, late: bool) -> object:
     """Return all of a state that a decision depends on."""
     around = (state.wanted, state.grants, state.strategy, state.scenario, state.taken_back)
     return (state.record, state.cluster, state.run, *around, state.gone, state.refused, late)
+
+
+def _of_no_age(view: View) -> View:
+    """Return a view whose pods are as old as their starts: in the model a stable one is older than all that began."""
+    pods = tuple(pod._replace(started_at=max(0.0, pod.started_at)) for pod in view.world.pods)
+    return view._replace(world=view.world._replace(pods=pods))

@@ -13,7 +13,7 @@ new version ready, and commits. It is explored on views whose kinds of objects a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from scenario_operator.api.conditions import ConditionType
 from scenario_operator.api.outcomes import SUCCESSES
@@ -45,6 +45,8 @@ _FENCED = (
 
 Not claims: a pod of a stranger may wait for one of that name.
 """
+_CLOCKS_DIFFER: Final = 5.0
+"""Seconds by which a pod may seem to have started before the step that woke it."""
 
 
 def needs_look(view: View, decision: Decision) -> bool:
@@ -59,7 +61,7 @@ def needs_look(view: View, decision: Decision) -> bool:
     if not _heard(view, before, after.journal):
         return True
     if after.journal is None:
-        return not _commits(view.stored, after.stored)
+        return not (_commits(view.stored, after.stored) and _woke_what_is_seen(view, before))
     return not _goes_on(before, after.journal) or view.stored != after.stored
 
 
@@ -123,3 +125,11 @@ def _commits(before: Stored, after: Stored) -> bool:
         or not after.applied.formats
         or after.applied.formats == (after.applied.state_version,)
     )
+
+
+def _woke_what_is_seen(view: View, journal: Journal) -> bool:
+    """Say whether a plan's starts have woken the pods that are seen; one from before tells nothing of the new ones."""
+    begun = {s.args.incarnation: journal.begun_at(s.id) for s in journal.route if s.nature.wakes}
+    woken = {number: at for number, at in begun.items() if at is not None}
+    own = [pod for pod in view.world.pods if pod.incarnation in woken and not pod.foreign]
+    return all(pod.started_at + _CLOCKS_DIFFER >= woken[pod.incarnation] for pod in own)
