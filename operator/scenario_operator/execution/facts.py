@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -18,8 +18,11 @@ from scenario_operator.planning.steps import Step
 from scenario_operator.planning.stored import LastStop
 from scenario_operator.planning.windows import Window
 
-_MODELS: Final[Mapping[str, type[ApiModel]]] = {"stop": api.LastStop, "window": api.Window}
-"""Facts that end in the status as they are, by the first part of their names."""
+_MODELS: Final[Mapping[str, tuple[type[ApiModel], Callable[..., object]]]] = {
+    "stop": (api.LastStop, LastStop),
+    "window": (api.Window, Window),
+}
+"""Facts that end in the status as they are, by the first part of their names: what judges values, and what fields."""
 
 
 def prove(journal: Journal) -> None:
@@ -37,7 +40,9 @@ def prove(journal: Journal) -> None:
 
 def _prove(journal: Journal, word: str, known: Any) -> None:
     if word in _MODELS:
-        _MODELS[word].model_validate(known)
+        model, made = _MODELS[word]
+        model.model_validate(known)
+        made(**known)
     elif word == "parameters":
         _pairs(known["user"]) if "user" in known else _merge_of(known)
     elif word == "hook" and not isinstance(known, dict):
