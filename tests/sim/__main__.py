@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import grant_states
+from .aged import DEEP_LAGS, QUICK_LAGS
 from .broken_records import RECORD_MUTANTS
 from .fleets import DEEP as DEEP_FLEETS
 from .fleets import QUICK as FLEETS
@@ -16,7 +17,7 @@ from .grants import GrantExplorer
 from .mutants import MUTANTS
 from .search import Explorer
 from .sequences import DEEP_SEQUENCES, QUICK_SEQUENCES
-from .setups import DEEP, DEEP_LAGS, QUICK, QUICK_LAGS, begin
+from .setups import DEEP, QUICK, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS
 from .states import Setup
 

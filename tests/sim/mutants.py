@@ -175,6 +175,11 @@ def ends_unseeing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(looks, "_commits", lambda before, after: True)
 
 
+def makes_claims_unseeing(patch: pytest.MonkeyPatch) -> None:
+    """A claim is made on what the watches brought."""
+    patch.setattr(looks, "_FENCED", (*looks._FENCED, fx.CreateClaim))
+
+
 LAGGING = ("keep, a watch lags", "Continuation, a watch lags", "ForwardOnly, a watch lags")
 
 MUTANTS = (
@@ -184,6 +189,12 @@ MUTANTS = (
         ("ForwardOnly, newer revision, a watch lags", "Continuation, a watch lags"),
         patch=takes_what_it_sees_for_all,
         breaks="the report of incarnation",
+    ),
+    Mutant(
+        "makes claims on what the watches brought",
+        ("first start, run replaced under its name, a watch lags",),
+        patch=makes_claims_unseeing,
+        breaks="mounts the state of another run",
     ),
     Mutant(
         "acts on trouble that it has not looked up",

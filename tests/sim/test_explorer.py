@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from .aged import DEEP_LAGS, QUICK_LAGS
 from .coverage import WHERE
 from .golden import Recorder, kept
 from .mutants import MUTANTS, Mutant
 from .search import Explorer
-from .setups import DEEP, DEEP_LAGS, QUICK, QUICK_LAGS, begin
+from .setups import DEEP, QUICK, begin
 from .signals import DEEP_SIGNALS, QUICK_SIGNALS, Signal
 from .states import Rules, Setup, Violation
 

@@ -25,7 +25,7 @@ from scenario_operator.execution.view import RENDERER, Run, View, Workload, Worl
 from scenario_operator.manifests.claim import read_results_claim, read_state_claim, results_uid
 from scenario_operator.manifests.drift import changed_by_others
 from scenario_operator.manifests.identity import RunIdentity
-from scenario_operator.manifests.job import ended_unheard, read_job, reverting
+from scenario_operator.manifests.job import read_job, reverting
 from scenario_operator.manifests.pod import read_pods
 from scenario_operator.manifests.statefulset import incarnation_of, read_workload
 from scenario_operator.planning.revision import Revision
@@ -97,8 +97,7 @@ async def live(
 
     Causes before what follows from them, so pods come last: a Job that has succeeded has its pod's last words
     behind it, and behind replicas 0 that were observed no pod is made any more. The other way round a hook that
-    ends between two lists would be recorded without its numbers, for good. Only whether a pod ended by itself or by its
-    Job's deadline does its Job know, which says so first: one whose pod is found to have ended is read once more.
+    ends between two lists would be recorded without its numbers, for good.
     """
     namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
     mine = f"{names.LABEL_RUN}={name}"
@@ -125,16 +124,10 @@ async def live(
     pods = await listed(POD)
     for number in _expected(record):
         pods += await by_name(POD, names.pod(name, number), pods)
-    jobs = tuple([await _again(client, job) if ended_unheard(job, pods) else job for job in jobs])
     known = {pod["metadata"]["uid"] for pod in pods}
     pods += tuple(pod for pod in strangers(store, run, record.stored) if pod["metadata"]["uid"] not in known)
     refused = await complaint(client, missing(run, record, (*workloads, *jobs), pods))
     return Things(run, workloads, pods, claims, jobs, refused, live=True)
-
-
-async def _again(client: Client, job: JsonObject) -> JsonObject:
-    metadata = job["metadata"]
-    return await client.get(Ref(JOB, metadata["namespace"], metadata["name"])) or job
 
 
 def view_of(things: Things, read: ReadRun, around: Surroundings, *, now: float, refusal: Foreign) -> View:

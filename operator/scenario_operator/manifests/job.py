@@ -30,6 +30,7 @@ from scenario_operator.manifests.identity import (
 from scenario_operator.manifests.report import read_numbers, read_uncounted
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.revision import Revision
+from scenario_operator.planning.stored import instant
 from scenario_operator.planning.windows import Window
 
 VALIDATE = "validate"
@@ -165,7 +166,7 @@ def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
     metadata, done = obj["metadata"], _true_conditions(obj)
     state = "Suspended" if obj["spec"].get("suspend") else "Active"
     message = told = ""
-    ended = next((end for p in pods if _is_of(p, obj) and (end := termination_of(p))), {})
+    ended = next((end for p in pods if _is_of(p, obj) and (end := _own_end(obj, p))), {})
     # Not FailureTarget: from then on until Failed the pod has yet to end, and the next try must not meet it.
     if ended:
         succeeded = "Complete" in done or (ended.get("exitCode") == 0 and not _killed(obj, ended))
@@ -186,12 +187,6 @@ def read_job(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Job:
     )
 
 
-def ended_unheard(obj: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> bool:
-    """Say whether a pod of a Job has ended without a word of the Job about it: its deadline may have killed it."""
-    said = _true_conditions(obj).keys() & {"Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"}
-    return not said and any(_is_of(pod, obj) and termination_of(pod) for pod in pods)
-
-
 def reverting(identity: RunIdentity, pods: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Return the Jobs that the run's revert hooks which still run belong to, whether the Jobs still exist or not."""
     for obj in pods:
@@ -199,6 +194,26 @@ def reverting(identity: RunIdentity, pods: Iterable[Mapping[str, Any]]) -> Itera
         over = pod.has_ended(obj) or termination_of(obj)
         if identity.labelled(obj) and labels.get(names.LABEL_HOOK) == REVERT and not over:
             yield labels.get(LABEL_JOB, "")
+
+
+def _own_end(job: Mapping[str, Any], of: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return how the container of a Job's pod ended, nothing while it may have been told to and its Job is silent.
+
+    At its deadline a Job has its pods deleted before it says why, and a program that is told to end may end well.
+    """
+    end = termination_of(of)
+    said = _true_conditions(job).keys() & {"Complete", "Failed", "FailureTarget", "SuccessCriteriaMet"}
+    told_to = "deletionTimestamp" in of["metadata"] or _is_late(job, end)
+    return {} if told_to and not said else end
+
+
+def _is_late(job: Mapping[str, Any], end: Mapping[str, Any]) -> bool:
+    """Say whether a container ended when its Job's time was up, or later."""
+    seconds = job["spec"].get("activeDeadlineSeconds")
+    began, ended = instant((job.get("status") or {}).get("startTime")), instant(end.get("finishedAt"))
+    if seconds is None or began is None or ended is None:
+        return False
+    return bool(ended - began >= seconds)
 
 
 def _is_of(obj: Mapping[str, Any], job: Mapping[str, Any]) -> bool:

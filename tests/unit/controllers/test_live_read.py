@@ -77,31 +77,3 @@ def test_a_hook_that_ends_between_two_lists_is_not_read_without_its_last_words(m
     [job] = world_of(run_of(RUN), things, {}).jobs
     assert job.state == "Active" or job.numbers == (("reverted", 3),)
     assert moves_after or job.state == "Succeeded"
-
-
-class PunctualServer(MovingServer):
-    """Its hook is ended by its deadline between two lists, and ends as if all was well."""
-
-    async def get(self, ref: Ref) -> JsonObject | None:
-        return _punctual() if ref.kind == JOB else None
-
-
-def _punctual() -> JsonObject:
-    killed = {
-        "type": "FailureTarget",
-        "status": "True",
-        "reason": "DeadlineExceeded",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
-    }
-    job = _job(moved=False)
-    return {**job, "spec": {"activeDeadlineSeconds": 5}, "status": {"conditions": [killed]}}
-
-
-@pytest.mark.parametrize("moves_after", range(1, 6))
-def test_a_hook_that_its_deadline_ends_between_two_lists_has_not_succeeded(moves_after: int) -> None:
-    """Given a Job that is read before its deadline and its pod after it, when that ended well, it was not by itself."""
-    client = cast("Client", PunctualServer(moves_after))
-    things = asyncio.run(live(client, Store(indices=indices(WATCHED_KINDS)), RUN, record_of(RUN)))
-
-    [job] = world_of(run_of(RUN), things, {}).jobs
-    assert job.state in ("Active", "Failed")

@@ -100,22 +100,26 @@ def test_what_others_say_is_never_taken_for_ours(pod: dict[str, Any]) -> None:
 # --- Hooks ---------------------------------------------------------------------------------------
 
 
-def seen(*statuses: Any, phase: str = "Running", uid: str = "j", **conditions: str) -> Job:
+def seen(
+    *statuses: Any, phase: str = "Running", uid: str = "j", deleted: bool = False, **conditions: str
+) -> Job:
     """Read a revert Job with one pod; conditions by type, with their reasons."""
     metadata = {"name": "job-1", "uid": "j", "resourceVersion": "1"}
     stated = [
         {"type": kind, "status": "True", "reason": reason, "lastTransitionTime": "2026-01-01T00:05:00Z"}
         for kind, reason in conditions.items()
     ]
-    job = {"metadata": metadata, "spec": {"activeDeadlineSeconds": 300}, "status": {"conditions": stated}}
-    return read_job(job, [hook_pod(*statuses, phase=phase, uid=uid)])
+    status = {"conditions": stated, "startTime": "2026-01-01T00:00:00Z"}
+    job = {"metadata": metadata, "spec": {"activeDeadlineSeconds": 300}, "status": status}
+    return read_job(job, [hook_pod(*statuses, phase=phase, uid=uid, deleted=deleted)])
 
 
-def hook_pod(*statuses: Any, phase: str = "Running", uid: str = "j") -> dict[str, Any]:
+def hook_pod(*statuses: Any, phase: str = "Running", uid: str = "j", deleted: bool = False) -> dict[str, Any]:
     labels = {"batch.kubernetes.io/job-name": "job-1", "batch.kubernetes.io/controller-uid": uid}
     labels |= {names.LABEL_RUN_UID: RUN.uid, names.LABEL_HOOK: "revert"}
+    gone = {"deletionTimestamp": "2026-01-01T00:05:00Z"} if deleted else {}
     return {
-        "metadata": {"name": "job-1-x", "labels": labels},
+        "metadata": {"name": "job-1-x", "labels": labels, **gone},
         "spec": {},
         "status": {"phase": phase, "containerStatuses": list(statuses)},
     }
@@ -153,6 +157,21 @@ def test_a_hook_that_was_done_before_its_deadline_is_not_failed_by_a_sidecar_tha
 ) -> None:
     job = seen(PROXY_ENDED, ended(0, at=at), phase="Failed", Failed="DeadlineExceeded")
     assert job.state == state
+
+
+@pytest.mark.parametrize(
+    ("at", "deleted"),
+    [("2026-01-01T00:05:00Z", False), ("2026-01-01T00:05:01Z", False), ("2026-01-01T00:04:00Z", True)],
+    ids=["at its deadline", "later", "told to end"],
+)
+def test_a_hook_that_was_told_to_end_and_ended_well_is_not_over_before_its_job_says_how(
+    at: str, deleted: bool
+) -> None:
+    """Given a Job that deletes its pod before it says why, when the program ends well, then that is no success yet."""
+    assert seen(ended(0, at=at), deleted=deleted).state == "Active"
+    failed = seen(ended(0, at="2026-01-01T00:05:01Z"), deleted=deleted, FailureTarget="DeadlineExceeded")
+    assert failed.state == "Failed"
+    assert seen(ended(0, at=at), deleted=deleted, Complete="").state == "Succeeded"
 
 
 def test_the_pod_of_an_earlier_job_of_that_name_says_nothing() -> None:
