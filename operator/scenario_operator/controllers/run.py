@@ -163,13 +163,15 @@ class RunController:
 
     async def _look(self, key: Key, seen: _Seen) -> _Seen:
         """Decide again on the objects of a run as they are now; its own status write is its fence."""
-        around = seen.around
-        if key in self._misled or asks_whether_it_may(seen.decision):
+        around, sure = seen.around, key not in self._misled and not asks_whether_it_may(seen.decision)
+        if not sure:
             around = await around.live(self._context, seen.obj)
         record, results = seen.read.record, around.may_have_results(seen.read.record.stored)
         things = await live(self._context.client, self._context.store, seen.obj, record, results=results)
         self._misled.discard(key)
         looked = self._seen(key, seen.obj, seen.read, things, around)
+        if sure and opens_for_a_grant(looked.view, looked.decision):
+            looked = self._seen(key, seen.obj, seen.read, things, await around.live(self._context, seen.obj))
         self._watched.looked(key, looked.view.now)
         self._looked_at[key] = looked.view.now
         return looked
