@@ -4,28 +4,12 @@ Every reason carries its meaning and what to do; the documentation is made from 
 requires them.
 """
 
-from enum import StrEnum
-from typing import Self
-
+from scenario_operator.api.explained import Explained
 from scenario_operator.api.strategy import TO_MAKE_FRESH
 
 
-class Reason(StrEnum):
-    """Why something is as it is.
-
-    A member is its word; `meaning` and `remedy` are one sentence each.
-    """
-
-    meaning: str
-    remedy: str
-
-    def __new__(cls, word: str, meaning: str = "", remedy: str = "") -> Self:
-        """Make a member that equals its word; `Reason(word)` finds it."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.meaning = meaning
-        member.remedy = remedy
-        return member
+class Reason(Explained):
+    """Why something is as it is."""
 
     # --- Nothing to do ----------------------------------------------------------------------------
     UP_TO_DATE = "UpToDate", "The run is on the wanted revision and works.", "Nothing."
