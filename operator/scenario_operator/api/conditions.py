@@ -6,6 +6,7 @@ kstatus, Argo CD, Flux, Helm and `kubectl wait` read these. It does not know whe
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
@@ -111,14 +112,14 @@ def merge_conditions(
 
     before = {condition["type"]: condition for condition in old}
     merged = [
-        wire(
-            Condition(
-                type=kind.value,
-                status=stated[kind].status,
-                observed_generation=generation,
-                last_transition_time=_since(before.get(kind.value), stated[kind].status, now),
-                reason=stated[kind].reason.value,
-                message=stated[kind].message,
+        dict(
+            _written(
+                kind.value,
+                stated[kind].status,
+                generation,
+                _since(before.get(kind.value), stated[kind].status, now),
+                stated[kind].reason.value,
+                stated[kind].message,
             )
         )
         for kind in ConditionType
@@ -129,11 +130,30 @@ def merge_conditions(
     return merged + others[: MOST_CONDITIONS - len(merged)]
 
 
+@lru_cache(maxsize=8192)
+def _written(kind: str, status: Status, generation: int, since: str, reason: str, message: str) -> JsonObject:
+    """Return a condition as it is written: most stay the same from one look to the next."""
+    return wire(
+        Condition(
+            type=kind,
+            status=status,
+            observed_generation=generation,
+            last_transition_time=since,
+            reason=reason,
+            message=message,
+        )
+    )
+
+
+@lru_cache(maxsize=8192)
+def _is_time(told: str) -> bool:
+    return not isinstance(reading(lambda: parse_time(told), "lastTransitionTime"), Unreadable)
+
+
 def _since(before: Mapping[str, Any] | None, status: Status, now: datetime) -> str:
     """Return since when a status has stood; a time that somebody wrote and that is none counts as now."""
     told = before.get("lastTransitionTime") if before is not None and before.get("status") == status else None
-    known = reading(lambda: parse_time(str(told)), "lastTransitionTime")
-    return format_time(now.replace(microsecond=0)) if isinstance(known, Unreadable) else str(told)
+    return str(told) if _is_time(str(told)) else format_time(now.replace(microsecond=0))
 
 
 def condition(conditions: Iterable[Condition], kind: ConditionType) -> Condition | None:

@@ -111,6 +111,7 @@ def revisions_of(context: Context, namespace: str, scenario: str) -> dict[str, R
 
 _revision = Once(read_revision)
 """A revision is immutable, and every run of its Scenario looks at it."""
+_policy, _strategy = Once(read_policy), Once(read_strategy)
 
 
 class Strategy(NamedTuple):
@@ -146,7 +147,7 @@ def scenario_strategy(context: Context, scenario: JsonObject | None) -> Strategy
     """Return the strategy that a scenario names or states; what cannot be read is not absent."""
     if scenario is None:
         return Strategy()
-    metadata, policy = scenario["metadata"], read_policy(scenario)
+    metadata, policy = scenario["metadata"], _policy(scenario)
     if isinstance(policy, Unreadable):
         edit = commands.edit("scn", names.plain(metadata["namespace"]), names.plain(metadata["name"]))
         told = f"Scenario {metadata['name']} cannot be read: {policy}; edit: {edit}"
@@ -164,7 +165,7 @@ def strategy_named(context: Context, namespace: str, name: str) -> Strategy:
     obj = context.store.get(STRATEGY, namespace, name)
     if obj is None:
         return Strategy(missing=name)
-    uid, spec = obj["metadata"]["uid"], read_strategy(obj)
+    uid, spec = obj["metadata"]["uid"], _strategy(obj)
     if isinstance(spec, Unreadable):
         edit = commands.edit("ustrat", names.plain(namespace), names.plain(name))
         told = f"UpgradeStrategy {name} cannot be read: {spec}; edit: {edit}"

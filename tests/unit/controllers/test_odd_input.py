@@ -124,7 +124,7 @@ def test_a_reason_of_a_newer_operator_is_told_as_resolving() -> None:
 
 def test_a_strategy_that_only_a_newer_operator_can_read_is_not_taken_for_missing() -> None:
     """Given a type that we do not know, then the strategy is there and cannot be read: the message names the field."""
-    odd = {"metadata": {"uid": "u"}, "spec": {"type": "Teleport"}}
+    odd = {"metadata": {"uid": "u", "resourceVersion": "1"}, "spec": {"type": "Teleport"}}
     context: Any = SimpleNamespace(store=SimpleNamespace(get=lambda *_: odd))
     run = {"metadata": {"namespace": "ns"}, "spec": {"strategyRef": {"name": "x"}}}
     found = strategy_for(context, run, None)
