@@ -148,6 +148,10 @@ class Store:
             if uid not in seen and version_of(shelf.by_uid[uid]) <= int(resource_version):
                 shelf.take(uid)
 
+    def forget(self, kind: ResourceKind, uid: str) -> None:
+        """Drop an object that somebody has found gone: no watch tells of one that went before its first event."""
+        self._shelf(kind).take(uid)
+
     def get(self, kind: ResourceKind, namespace: str, name: str) -> JsonObject | None:
         """The newest object of that name, if any."""
         shelf = self._shelf(kind)

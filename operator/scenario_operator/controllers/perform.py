@@ -75,6 +75,13 @@ class Written(NamedTuple):
     obj: JsonObject
 
 
+class Gone(NamedTuple):
+    """An object that was to be deleted and was there no more."""
+
+    kind: ResourceKind
+    uid: str
+
+
 async def perform(
     client: Client,
     identity: RunIdentity,
@@ -82,8 +89,8 @@ async def perform(
     effect: Effect,
     extra: Extra = NOTHING_MORE,
     seen: Iterable[Mapping[str, Any]] = (),
-) -> Written | None:
-    """Carry out one effect on the objects of one run, and return what it wrote, None for a deletion.
+) -> Written | Gone | None:
+    """Carry out one effect on the objects of one run, and return what it wrote, or found gone; None for a deletion.
 
     `seen`: objects as they were read, whole; what a write needs to know of others than these is read. A deletion of
     what is gone already is done. Raises `AlreadyExists` when a name is taken (whose it is must be read), `Conflict`
@@ -99,10 +106,10 @@ async def perform(
             return await _patched(client, ref, handle, body)
         case DeleteClaim() | DeleteWorkload() | DeleteJob():
             ref, handle = _doomed(identity, effect)
-            await client.delete(
+            there = await client.delete(
                 ref, uid=handle.uid, resource_version=handle.version, propagation="Background"
             )
-            return None
+            return None if there else Gone(ref.kind, handle.uid)
         case WakeWorkload():
             return await _wake(client, identity, revisions, effect, extra, seen)
         case HoldReport() | ReleaseReport():

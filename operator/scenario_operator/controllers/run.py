@@ -26,7 +26,7 @@ from scenario_operator.controllers.observe import (
     live,
     view_of,
 )
-from scenario_operator.controllers.perform import NOTHING_MORE, Extra, perform
+from scenario_operator.controllers.perform import NOTHING_MORE, Extra, Gone, Written, perform
 from scenario_operator.controllers.refusals import REFUSALS, Refusals
 from scenario_operator.controllers.statuses import Statuses
 from scenario_operator.controllers.surroundings import Surroundings, run_read, surroundings
@@ -201,10 +201,14 @@ class RunController:
         client, identity, extra = self._context.client, identity_of(view.run), _extra(decision)
         try:
             for effect in decision.effects:
-                written = await perform(client, identity, view.revisions, effect, extra, seen.things.whole)
-                if written is not None and store.offer(written.kind, "MODIFIED", written.obj).is_news:
-                    # The watch will bring nothing new of it, so this wakes. What changed nothing would wake for ever.
-                    self._context.wake(key)
+                done = await perform(client, identity, view.revisions, effect, extra, seen.things.whole)
+                # The watch will bring nothing new of it, so this wakes. What changed nothing would wake for ever.
+                match done:
+                    case Written() if store.offer(done.kind, "MODIFIED", done.obj).is_news:
+                        self._context.wake(key)
+                    case Gone():
+                        store.forget(done.kind, done.uid)
+                        self._context.wake(key)
                 # Its kind and target only: templates carry parameters, which may be secret.
                 target = getattr(effect, "name", None) or getattr(effect, "incarnation", "")
                 logger.info(

@@ -17,7 +17,7 @@ from tests.unit.controllers.memory import Memory
 from scenario_operator.api import names
 from scenario_operator.cluster.client import Listing, Propagation
 from scenario_operator.cluster.errors import Forbidden
-from scenario_operator.cluster.kinds import RUN, SCENARIO, STATEFUL_SET, JsonObject, Ref, ResourceKind
+from scenario_operator.cluster.kinds import JOB, RUN, SCENARIO, STATEFUL_SET, JsonObject, Ref, ResourceKind
 
 WAVE = {
     "type": "InPlace",
@@ -200,3 +200,23 @@ async def test_a_refusal_in_ever_other_words_is_written_once_in_five_minutes() -
     asked = await fleet.turns(15)
     assert asked["patch", "StatefulSet"] >= 15
     assert asked["patch", "ScenarioRun"] <= 4
+
+
+async def test_what_is_swept_and_was_gone_already_is_forgotten() -> None:
+    """Given a Job that was gone before the first event of its watch, when it is swept, then once and not for ever."""
+    fleet = await Fleet(1).up()
+    owner = next(fleet._of(RUN))
+    labels = {names.LABEL_MANAGED_BY: names.CONTROLLER, names.LABEL_RUN: "r0", names.LABEL_RUN_UID: "uid-0"}
+    metadata = {"name": "r0-p1-revert-live-0", "namespace": "ns", "uid": "ghost", "resourceVersion": "1"}
+    owners = [{"uid": owner["metadata"]["uid"], "controller": True, "kind": "ScenarioRun"}]
+    done = {"conditions": [{"type": "Complete", "status": "True"}]}
+    ghost = {
+        "metadata": {**metadata, "labels": labels, "ownerReferences": owners},
+        "spec": {},
+        "status": done,
+    }
+    fleet.server.store.offer(JOB, "ADDED", ghost)
+
+    asked = await fleet.turns(3)
+    assert asked["delete", "Job"] == 1
+    assert requests(await fleet.turns(3), of=OF_RUNS) == 0
