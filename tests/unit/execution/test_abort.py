@@ -105,6 +105,18 @@ def test_a_run_that_went_back_says_so_also_after_a_plan_of_its_own_came_to_nothi
     assert "on the way to 2.0.0" in told(life.look(), Standing.ROLLED_BACK, Reason.ROLLED_BACK)
 
 
+def test_what_an_abort_cannot_bring_back_before_the_old_pod_ends_names_that_pod() -> None:
+    """Given an old pod that does not end, when its stop is taken back, then the wait for it is told by its name."""
+    life = Life.on_v1(KEEP_SAME).run(lambda one: one.pod().term).attempt(abort=True)
+    life.work()
+    while life.work():
+        pass
+    message = told(life.wait(1000).look(), Standing.STALLED, Reason.ROLLBACK_FAILED)
+    assert "the old version to be brought back: pod r-1-0 has yet to end; " in message
+    life.run()
+    assert life.stored.history[0].outcome == "Aborted"
+
+
 def test_who_comes_after_an_abort_is_told_what_the_plan_was_waiting_for() -> None:
     """Given a version that does not start, when its plan is aborted, then the cause is on record."""
     life = Life.on_v1(KEEP_SAME, broken=BROKEN).run().attempt(abort=True).run()

@@ -51,7 +51,7 @@ class Start(Row):
         pods = [p for p in view.world.of(step.args.incarnation) if fits(p, revision)]
         if step.args.resume:
             marked = workload.stop_stamp == stop_stamp(journal, step)
-            return Done() if pods and marked else Todo("the old version to be brought back")
+            return Done() if pods and marked else Todo(f"the old version to be brought back{_ending(view, step)}")
         if any(p.started or p.loops for p in pods):
             # One that ends again and again did start: whether it can stay is Verify's question.
             return Done()
@@ -67,6 +67,12 @@ class Start(Row):
             return removal(step.args.incarnation, "back")
         ambiguous = journal.source.state_version != journal.target.state_version
         return (Step("back-stop", Kind.STOP, Args(step.args.incarnation, report=ambiguous)),)
+
+
+def _ending(view: View, step: Step) -> str:
+    """Name the pod that the old version waits for, "" when there is none: on a lost node it never goes by itself."""
+    going = any(p.terminating and not p.foreign for p in view.world.of(step.args.incarnation))
+    return f": pod {names.pod(view.run.name, step.args.incarnation)} has yet to end" if going else ""
 
 
 def steady(number: int, revision: str) -> Step:
