@@ -235,7 +235,8 @@ def _returned(view: View, journal: Journal, stored: Stored, word: Outcome) -> St
         completion_time=timestamp(view.now),
         loss=loss_of(view, journal),
     )
-    return stored._replace(history=remembered((ended, *stored.history)), incarnations=stored.remembered())
+    kept = stored.remembered(view.world.left())
+    return stored._replace(history=remembered((ended, *stored.history)), incarnations=kept)
 
 
 def loss_of(view: View, journal: Journal) -> Loss:

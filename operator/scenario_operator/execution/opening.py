@@ -131,7 +131,7 @@ def _open(view: View, plan: Plan, grant: Grant | None, desire: str) -> Opened:
     if creates:
         # The plan of a success leaves no entry in the history and trims nothing.
         records = (
-            *stored.remembered(),
+            *stored.remembered(view.world.left()),
             Incarnation(upcoming, plan.target.version, plan.target.revision, LIVE),
         )
     opened = stored._replace(plans=stored.plans + 1, incarnations=records, handled=_acted(view, plan.cause))

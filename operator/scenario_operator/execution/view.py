@@ -135,6 +135,11 @@ class World(NamedTuple):
         """Return the state claim of an incarnation, if it exists."""
         return next((c for c in self.claims if c.incarnation == number), None)
 
+    def left(self) -> frozenset[int]:
+        """Return the incarnations of which a workload, or a state claim that nobody has deleted yet, is there."""
+        claims = (c.incarnation for c in self.claims if c.ours and not c.deleting)
+        return frozenset((*(number for number, _ in self.workloads), *claims))
+
     def of(self, number: int) -> tuple[Pod, ...]:
         """Return the pods that belong to an incarnation or mount its claim."""
         return tuple(p for p in self.pods if p.incarnation == number)

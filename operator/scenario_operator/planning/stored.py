@@ -6,6 +6,7 @@ These are the words in which planning and execution talk about a run. They know 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -136,12 +137,13 @@ class Stored(NamedTuple):
         """Return the number that a new incarnation gets: one more than any ever entered."""
         return 1 + max((i.number for i in self.incarnations), default=0)
 
-    def remembered(self) -> tuple[Incarnation, ...]:
+    def remembered(self, left: Collection[int] = ()) -> tuple[Incarnation, ...]:
         """Return the records without the oldest that nothing needs any more, those with kept results last.
 
-        What keeps state is never forgotten, and the newest stays, since numbers follow from it.
+        What keeps state is never forgotten, nor what is on record as deleted and is `left` in the cluster: nobody else
+        would ever delete it. The newest stays, since numbers follow from it.
         """
-        gone = [i for i in self.incarnations if i.state == DELETED]
+        gone = [i for i in self.incarnations if i.state == DELETED and i.number not in left]
         done = sorted(gone, key=lambda i: (i.results != REVERTED, i.number))
         surplus = done[: max(0, len(self.incarnations) - INCARNATIONS)]
         forgotten = {i.number for i in surplus if i != self.incarnations[-1]}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.sim import people
+from tests.sim import model, people
 from tests.sim.setups import CONTINUE, FORWARD, FRESH, applied_of
-from tests.unit.execution.life import Life, at
+from tests.unit.execution.life import Life, at, granted
 
 from scenario_operator.api.reasons import Reason
 from scenario_operator.api.run import RunStatus
@@ -13,6 +13,7 @@ from scenario_operator.api.upgrade import PlanGroup
 from scenario_operator.execution import wire
 from scenario_operator.execution.decide import Record
 from scenario_operator.execution.results import accounted
+from scenario_operator.planning import stored as stored_records
 from scenario_operator.planning.compile import Blocked, Case, plan_start, plan_upgrade
 from scenario_operator.planning.plan import Plan, Snapshot
 from scenario_operator.planning.stored import (
@@ -88,6 +89,29 @@ def test_a_start_has_the_same_bound() -> None:
     blocked = plan_start(Case(stored, None, V2, CONTINUE))
     assert isinstance(blocked, Blocked)
     assert blocked.reason is Reason.TOO_MANY_INCARNATIONS
+
+
+@pytest.mark.parametrize("count", [2, 3], ids=["when it closes", "when it opens"])
+def test_what_is_on_record_as_deleted_is_not_forgotten_before_it_is(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a plan that opens before the state of the oldest is deleted, then it is all the same, later."""
+    monkeypatch.setattr(stored_records, "INCARNATIONS", 2)
+    life = Life.on_v1(FRESH, CONTINUE).run(granted)
+    gone = tuple(Incarnation(n, "1.0.0", "v1", DELETED) for n in range(1, count))
+    records = (*gone, Incarnation(count, "1.0.0", "v1", LIVE))
+    life.state = life.state._replace(
+        record=Record(life.stored._replace(incarnations=records, live=count), None)
+    )
+    for kind in ("claims", "workloads", "pods"):
+        life.put(kind, count, model.get(life.state.cluster, (kind, 1)))
+    life.put("pods", 1, None).put("workloads", 1, None)
+
+    life.run()
+
+    assert life.stored.live == count + 1
+    assert [number for number, _ in life.state.cluster.claims] == [count + 1]
+    assert [number for number, _ in life.state.cluster.workloads] == [count + 1]
 
 
 @pytest.mark.parametrize("count", [INCARNATIONS - 1, INCARNATIONS, 63])

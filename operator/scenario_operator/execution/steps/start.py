@@ -51,7 +51,11 @@ class Start(Row):
         pods = [p for p in view.world.of(step.args.incarnation) if fits(p, revision)]
         if step.args.resume:
             marked = workload.stop_stamp == stop_stamp(journal, step)
-            return Done() if pods and marked else Todo(f"the old version to be brought back{_ending(view, step)}")
+            return (
+                Done()
+                if pods and marked
+                else Todo(f"the old version to be brought back{_ending(view, step)}")
+            )
         if any(p.started or p.loops for p in pods):
             # One that ends again and again did start: whether it can stay is Verify's question.
             return Done()
