@@ -12,7 +12,7 @@ from scenario_operator.planning.compile import Blocked
 from scenario_operator.planning.plan import Cause
 from scenario_operator.planning.revision import Revision
 from scenario_operator.rollout.consent import consent
-from scenario_operator.rollout.facts import Asked, Attempt, Fleet, RunFacts, RunName
+from scenario_operator.rollout.facts import OF_THE_RUN, Asked, Attempt, Fleet, RunFacts, RunName
 from scenario_operator.rollout.groups import Planner, is_behind
 from scenario_operator.rollout.schedule import (
     Blockage,
@@ -219,10 +219,13 @@ def _leads_on(run: RunFacts, wanted: Revision, fleet: Fleet, planner: Planner) -
 def _blockage(fleet: Fleet, planner: Planner) -> Blockage | None:
     if fleet.wanted is None:
         return None
-    found: list[Blocked] = []
+    found: list[tuple[RunFacts, Blocked]] = []
     for run in fleet.runs:
         causes = [Cause.RECOMPUTE] if _wants_recompute(run, fleet) else []
         causes += [Cause.UPGRADE] if is_behind(run, fleet.wanted) and not run.left_out else []
         plans = [planner.plan(run, fleet.wanted, cause) for cause in causes]
-        found += [p for p in plans if isinstance(p, Blocked)][:1]
-    return Blockage(len(found), found[0].reason.value, found[0].message) if found else None
+        found += [(run, p) for p in plans if isinstance(p, Blocked)][:1]
+    if not found:
+        return None
+    first, why = found[0]
+    return Blockage(len(found), why.reason.value, why.message, first if why.reason in OF_THE_RUN else None)

@@ -8,12 +8,16 @@ from typing import NamedTuple
 from scenario_operator.api import names
 from scenario_operator.api.foreign import NOTHING, Foreign
 from scenario_operator.api.names import PlainName
+from scenario_operator.api.reasons import Reason
 from scenario_operator.api.upgrade import AttemptCause, AttemptPhase
 from scenario_operator.planning.parameters import Pairs
 from scenario_operator.planning.plan import Snapshot
 from scenario_operator.planning.revision import Revision
 from scenario_operator.planning.stored import Ended, Stored
 from scenario_operator.planning.validity import Problem
+
+OF_THE_RUN = frozenset((Reason.PARAMETER_REQUIRED, Reason.PARAMETERS_TOO_LARGE))
+"""Why there is no plan although the Scenario is as it should be: the run's own spec has to change."""
 
 
 class RunFacts(NamedTuple):

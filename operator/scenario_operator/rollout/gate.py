@@ -91,7 +91,9 @@ def gate_of(view: View, around: Around) -> Gate | None:
         return Gate(lacking.reason.value, lacking.message, attention=True, command=see)
     plan = plan_upgrade(case_of(view, view.wanted, Cause.RECOMPUTE if asks else Cause.UPGRADE))
     if isinstance(plan, Blocked):
-        return Gate(plan.reason.value, plan.message, attention=True)
+        own = plan.reason in facts.OF_THE_RUN
+        see = f"edit: {commands.edit('srun', view.run.namespace, view.run.name)}" if own else ""
+        return Gate(plan.reason.value, plan.message, attention=True, command=see)
     return _attempts_gate(view, around, view.wanted, plan.plan_hash)
 
 

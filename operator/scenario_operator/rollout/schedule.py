@@ -33,11 +33,15 @@ class Planned(NamedTuple):
 
 
 class Blockage(NamedTuple):
-    """Runs that no plan leads on, with the reason of the first."""
+    """Runs that no plan leads on, with the reason of the first.
+
+    `run` is that one when it has to change, and not the Scenario.
+    """
 
     runs: int
     reason: str
     message: str
+    run: RunFacts | None
 
 
 def settle(attempt: Attempt, fleet: Fleet) -> Attempt:

@@ -86,8 +86,10 @@ def _most_pressing(published: Publication, fleet: Fleet, decision: FleetDecision
     if decision.blocked is not None:
         waiting = "1 run has" if decision.blocked.runs == 1 else f"{decision.blocked.runs} runs have"
         told = f"{waiting} no plan to the wanted revision: {decision.blocked.message}"
-        edit = f"{told}; edit: {_edit(fleet)}"
-        return ScenarioStanding(decision.blocked.reason, told, stalled=True, attention=edit)
+        run = decision.blocked.run
+        edit = commands.edit("srun", run.namespace, run.name) if run else _edit(fleet)
+        attention = f"{told}; edit: {edit}"
+        return ScenarioStanding(decision.blocked.reason, told, stalled=True, attention=attention)
     return _settled(fleet, decision)
 
 
