@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from scenario_operator.api import commands, names
 from scenario_operator.api.reading import Unreadable
@@ -44,8 +44,6 @@ from scenario_operator.rollout.read import facts_of
 from scenario_operator.rollout.standing import ScenarioStanding, refused, render, standing_of
 
 logger = logging.getLogger(__name__)
-_TURN_SECONDS: Final = 1.0
-"""Seconds that a run has to get its turn before it says that it waits for it."""
 _LOOK_AGAIN = timedelta(seconds=30)
 
 
@@ -255,19 +253,8 @@ class ScenarioController:
         if _reason(old) != standing.reason:
             self._announce(written, standing)
         if _served(old) != _served(new):
-            self._wake_runs(this.runs)
-
-    def _wake_runs(self, runs: Iterable[RunFacts]) -> None:
-        """Wake the runs because something else is offered: at once those that have nothing yet.
-
-        The others wait for a grant, which wakes them as well; one that has it by then need not say that it waits.
-        """
-        for run in runs:
-            key = Key("run", run.namespace, run.name)
-            if run.stored.applied is None:
-                self._context.wake(key)
-            else:
-                self._context.wake_after(key, _TURN_SECONDS)
+            for run in this.runs:
+                self._context.wake(Key("run", run.namespace, run.name))
 
     def _announce(self, scenario: JsonObject, standing: ScenarioStanding) -> None:
         self._context.events.post(
