@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import copy
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from scenario_operator.api import names
 from scenario_operator.cluster import errors
 from scenario_operator.cluster.client import Client, Listing, Propagation
 from scenario_operator.cluster.context import Context
 from scenario_operator.cluster.keys import indices
 from scenario_operator.cluster.kinds import WATCHED_KINDS, JsonObject, Ref, ResourceKind, selector_of
 from scenario_operator.cluster.store import Store
-from scenario_operator.cluster.trims import TRIMS
+from scenario_operator.cluster.trims import TRIMS, is_managed
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Memory:
-    """The objects, and what was asked. Only metadata that we rely on is made up."""
+    """The objects, and what was asked, by verb and kind. Only metadata that we rely on is made up."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[ResourceKind, str, str], JsonObject] = {}
@@ -30,6 +30,7 @@ class Memory:
         self.version = 0
         self.told: list[tuple[str, str]] = []
         self.lists: list[tuple[ResourceKind, str]] = []
+        self.asked: Counter[tuple[str, str]] = Counter()
 
     def context(self) -> Context:
         """Return the context of a controller over these objects."""
@@ -77,7 +78,7 @@ class Memory:
         typed = {"apiVersion": kind.api_version, "kind": kind.kind}
         made = {**typed, **copy.deepcopy(dict(obj)), "metadata": metadata}
         self.objects[kind, metadata["namespace"], metadata["name"]] = made
-        if kind in WATCHED_KINDS and (selector_of(kind) is None or _managed(made)):
+        if kind in WATCHED_KINDS and (selector_of(kind) is None or is_managed(made)):
             self.store.offer(kind, "MODIFIED", copy.deepcopy(made))
         return copy.deepcopy(made)
 
@@ -92,11 +93,13 @@ class Memory:
     # --- as the operator's client ---------------------------------------------------------------------
 
     async def get(self, ref: Ref) -> JsonObject | None:
+        self.asked["get", ref.kind.kind] += 1
         return copy.deepcopy(self.objects.get((ref.kind, ref.namespace or "", ref.name)))
 
     async def list(
         self, kind: ResourceKind, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
     ) -> Listing:
+        self.asked["list", kind.kind] += 1
         self.lists.append((kind, label_selector or ""))
         wanted = dict(part.split("=") for part in (label_selector or "").split(",") if part)
         found = [
@@ -109,6 +112,7 @@ class Memory:
     async def create(
         self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
     ) -> JsonObject:
+        self.asked["create", kind.kind] += 1
         if (kind, namespace or "", manifest["metadata"]["name"]) in self.objects:
             raise errors.AlreadyExists(manifest["metadata"]["name"])
         return self.put(kind, manifest)
@@ -122,6 +126,7 @@ class Memory:
         resource_version: str,
         subresource: str | None = None,
     ) -> JsonObject:
+        self.asked["patch", ref.kind.kind] += 1
         live = self.objects.get((ref.kind, ref.namespace or "", ref.name))
         if live is None:
             raise errors.Vanished(ref.name)
@@ -130,6 +135,7 @@ class Memory:
         return self.change(ref.kind, ref.name, body)
 
     async def replace(self, ref: Ref, obj: Mapping[str, Any]) -> JsonObject:
+        self.asked["replace", ref.kind.kind] += 1
         live = self.objects.get((ref.kind, ref.namespace or "", ref.name))
         if live is None:
             raise errors.Vanished(ref.name)
@@ -145,6 +151,7 @@ class Memory:
         resource_version: str | None = None,
         propagation: Propagation = "Background",
     ) -> bool:
+        self.asked["delete", ref.kind.kind] += 1
         live = self.objects.get((ref.kind, ref.namespace or "", ref.name))
         if live is None:
             return False
@@ -155,10 +162,6 @@ class Memory:
         gone = {**live, "metadata": {**live["metadata"], "resourceVersion": str(self.version)}}
         self.store.offer(ref.kind, "DELETED", gone)
         return True
-
-
-def _managed(obj: JsonObject) -> bool:
-    return bool((obj["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) == names.CONTROLLER)
 
 
 def _merged(target: Any, patch: Any) -> Any:

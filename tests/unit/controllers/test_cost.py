@@ -15,9 +15,8 @@ from tests.fuzz.world import Case, World
 from tests.unit.controllers.memory import Memory
 
 from scenario_operator.api import names
-from scenario_operator.cluster.client import Listing, Propagation
 from scenario_operator.cluster.errors import Forbidden
-from scenario_operator.cluster.kinds import JOB, RUN, SCENARIO, STATEFUL_SET, JsonObject, Ref, ResourceKind
+from scenario_operator.cluster.kinds import JOB, RUN, SCENARIO, STATEFUL_SET, JsonObject, Ref
 
 WAVE = {
     "type": "InPlace",
@@ -42,58 +41,16 @@ def spec(version: str, strategy: JsonObject) -> JsonObject:
     }
 
 
-class Counted(Memory):
-    """Counts every request by its verb and kind; `refuses`: no StatefulSet may be changed, in words that differ."""
+class Refusing(Memory):
+    """`refuses`: no StatefulSet may be changed, in words that differ."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: Counter[tuple[str, str]] = Counter()
-        self.refuses = False
+    refuses = False
 
-    async def get(self, ref: Ref) -> JsonObject | None:
-        self.asked["get", ref.kind.kind] += 1
-        return await super().get(ref)
-
-    async def list(self, kind: ResourceKind, namespace: str | None = None, **how: Any) -> Listing:
-        self.asked["list", kind.kind] += 1
-        return await super().list(kind, namespace, **how)
-
-    async def create(
-        self, kind: ResourceKind, namespace: str | None, manifest: Mapping[str, Any]
-    ) -> JsonObject:
-        self.asked["create", kind.kind] += 1
-        return await super().create(kind, namespace, manifest)
-
-    async def patch(
-        self,
-        ref: Ref,
-        body: Mapping[str, Any],
-        *,
-        uid: str,
-        resource_version: str,
-        subresource: str | None = None,
-    ) -> JsonObject:
-        self.asked["patch", ref.kind.kind] += 1
+    async def patch(self, ref: Ref, body: Mapping[str, Any], **how: Any) -> JsonObject:
         if self.refuses and ref.kind == STATEFUL_SET:
+            self.asked["patch", ref.kind.kind] += 1
             raise Forbidden("Forbidden", f"exceeded quota, for the {sum(self.asked.values())}th time")
-        return await super().patch(
-            ref, body, uid=uid, resource_version=resource_version, subresource=subresource
-        )
-
-    async def replace(self, ref: Ref, obj: Mapping[str, Any]) -> JsonObject:
-        self.asked["replace", ref.kind.kind] += 1
-        return await super().replace(ref, obj)
-
-    async def delete(
-        self,
-        ref: Ref,
-        *,
-        uid: str,
-        resource_version: str | None = None,
-        propagation: Propagation = "Background",
-    ) -> bool:
-        self.asked["delete", ref.kind.kind] += 1
-        return await super().delete(ref, uid=uid, resource_version=resource_version, propagation=propagation)
+        return await super().patch(ref, body, **how)
 
 
 class Fleet(World):
@@ -102,7 +59,7 @@ class Fleet(World):
     def __init__(self, runs: int, strategy: JsonObject = WAVE) -> None:
         super().__init__(Case(spec("1.0.0", strategy), None, WAVE, (), None, None, "", works=True))
         self.strategy, self.count = strategy, runs
-        self.counted = Counted()
+        self.counted = Refusing()
         self.server = self.counted
         context = self.server.context()
         self.runs, self.scenarios = type(self.runs)(context), type(self.scenarios)(context)
